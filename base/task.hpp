@@ -1,0 +1,86 @@
+// A task, as the people who send one see it: what to compute, how soon, and what came of it.
+//
+// Every room speaks in these words: agents submit TaskRequests, the link carries them, the
+// scheduler sees their fixed-size record (scheduler/task.hpp), devices run their work, and whoever
+// asked gets exactly one TaskOutcome for each.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/id.hpp"
+#include "base/lane.hpp"
+#include "base/result.hpp"
+#include "base/time.hpp"
+
+namespace troupe {
+
+// Turn a text into one vector of the model's width. UTF-8; text over the model's limit in tokens is
+// cut there, as sentence encoders do, and the outcome says so (Embedding::truncated).
+struct Encode {
+  std::string text;
+  bool operator==(const Encode&) const = default;
+};
+
+// The `k` documents nearest to `query` by cosine, over the memories that `scope` names on the node
+// that runs the task: one agent's ("librarian/017") or all of a type ("librarian/*").
+struct Recall {
+  std::string scope;
+  std::vector<float> query;
+  std::uint32_t k = 10;
+  bool operator==(const Recall&) const = default;
+};
+
+using Work = std::variant<Encode, Recall>;
+
+struct Embedding {
+  std::vector<float> vector;  // unit length
+  std::uint32_t tokens = 0;   // computed, special tokens included
+  bool truncated = false;     // the text was longer than the model reads
+  bool operator==(const Embedding&) const = default;
+};
+
+struct Hit {
+  std::string memory;          // the agent that owns the document ("librarian/017")
+  std::uint64_t document = 0;  // the number under which it was remembered
+  float score = 0;             // cosine, -1 to 1
+  bool operator==(const Hit&) const = default;
+};
+
+struct Hits {
+  std::vector<Hit> hits;  // best first; equal scores by document number
+  bool operator==(const Hits&) const = default;
+};
+
+using Output = std::variant<Embedding, Hits>;
+
+struct TaskRequest {
+  TaskId id;
+  std::string model;  // a name from the config; Recall needs none
+  std::string tenant = "default";
+  Work work;
+  std::optional<Lane> lane;            // unset: the scheduler decides by laxity
+  std::optional<Duration> time_limit;  // from now; on the wire a relative TTL, never a wall clock
+};
+
+// Where the time went. All measured on the node that ran the task, but `network`, which the
+// submitting node adds.
+struct Timing {
+  Duration queue{};    // from admission to the launch of its batch
+  Duration compute{};  // from the launch to the result, time given to urgent work included
+  Duration network{};  // round trip minus the remote node's share
+  std::uint32_t batch_tasks = 0;  // how many tasks shared the launch
+  Lane lane = Lane::ordinary;     // the lane that carried it
+  bool operator==(const Timing&) const = default;
+};
+
+struct TaskOutcome {
+  TaskId id;
+  Result<Output> result = Error{};
+  Timing timing;
+};
+
+}  // namespace troupe

@@ -1,0 +1,30 @@
+# What every target of ours shares: the standard, the warnings, the sanitizers, the include root.
+function(troupe_target target)
+  target_compile_features(${target} PUBLIC cxx_std_20)
+  target_include_directories(${target} PUBLIC ${PROJECT_SOURCE_DIR})
+  target_compile_options(${target} PRIVATE
+    $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wpedantic -Wshadow -Wconversion>
+    $<$<AND:$<BOOL:${TROUPE_WERROR}>,$<COMPILE_LANGUAGE:CXX>>:-Werror>)
+  if(TROUPE_SANITIZE)
+    target_compile_options(${target} PUBLIC
+      $<$<COMPILE_LANGUAGE:CXX>:-fsanitize=${TROUPE_SANITIZE} -fno-omit-frame-pointer
+      -fno-sanitize-recover=all>)
+    target_link_options(${target} PUBLIC -fsanitize=${TROUPE_SANITIZE})
+  endif()
+endfunction()
+
+# One Catch2 program per room: troupe_test(base SOURCES a.cpp b.cpp LIBRARIES troupe_base)
+function(troupe_test room)
+  cmake_parse_arguments(TEST "" "TIMEOUT" "SOURCES;LIBRARIES" ${ARGN})
+  if(NOT TEST_TIMEOUT)
+    set(TEST_TIMEOUT 300)
+  endif()
+  add_executable(test_${room} ${TEST_SOURCES})
+  troupe_target(test_${room})
+  target_link_libraries(test_${room} PRIVATE troupe_catch ${TEST_LIBRARIES})
+  target_compile_definitions(test_${room} PRIVATE
+    TROUPE_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
+    TROUPE_BINARY_DIR="${PROJECT_BINARY_DIR}")
+  add_test(NAME ${room} COMMAND test_${room})
+  set_tests_properties(${room} PROPERTIES TIMEOUT ${TEST_TIMEOUT})
+endfunction()

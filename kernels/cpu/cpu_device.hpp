@@ -1,0 +1,27 @@
+// The CPU device: one thread that runs batches, urgent work let in between tiles.
+//
+// The thread lowers its own priority (nice) so that the short-lived threads which bring urgent work
+// to it are not kept waiting by it. Work is never split over threads: a node with more cores runs
+// more CPU devices.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "kernels/bert.hpp"
+#include "kernels/device.hpp"
+#include "kernels/memory.hpp"
+
+namespace troupe::kernels {
+
+struct CpuDeviceOptions {
+  std::string name = "cpu:0";
+  std::vector<std::shared_ptr<const BertModel>> models;  // by ModelId
+  std::shared_ptr<const MemoryStore> memory;             // for Recall
+  int nice = 5;                                          // of the device's thread
+};
+
+// Packs the weights and starts the thread; returns when the device can work.
+Result<std::unique_ptr<Device>> open_cpu_device(CpuDeviceOptions options);
+
+}  // namespace troupe::kernels

@@ -1,0 +1,100 @@
+// A device: something that runs batches. The CPU device (kernels/cpu) is the embedded default and
+// the oracle; a GPU device looks the same from here.
+//
+// Devices are asynchronous. submit() returns at once; when the batch is done the device calls the
+// completion on a thread of its own, which must only post a message. Ordinary batches run in the
+// order they came. Urgent batches do not wait for them: submit_urgent() raises the device's yield
+// word, the running batch reads it between two tiles, the urgent work runs there and then, and the
+// batch goes on where it stood, its output bitwise what it would have been.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/id.hpp"
+#include "base/result.hpp"
+#include "base/task.hpp"
+#include "base/time.hpp"
+
+namespace troupe::kernels {
+
+// A text that has been through the tokenizer: word-piece ids, [CLS] and [SEP] included.
+struct Tokens {
+  std::vector<std::int32_t> ids;
+  bool truncated = false;
+};
+
+using DeviceWork = std::variant<Tokens, Recall>;
+
+struct Item {
+  TaskId task;
+  DeviceWork work;
+};
+
+// All items are of one kind: Tokens for one model, or Recall.
+struct Batch {
+  BatchId id;
+  ModelId model;  // ignored by Recall
+  std::vector<Item> items;
+};
+
+struct ItemResult {
+  TaskId task;
+  Result<Output> output = Error{};
+};
+
+struct BatchReport {
+  BatchId id;
+  std::vector<ItemResult> results;  // one for each item, in their order
+  Instant started;
+  Instant finished;
+  Duration yielded{};        // of that time, spent on urgent work let in
+  std::uint32_t yields = 0;  // how often it let urgent work in
+};
+
+// Called once for each batch that was taken, on the device's thread. Must not block.
+using Completion = std::function<void(BatchReport&&)>;
+
+struct DeviceInfo {
+  std::string name;         // "cpu:0"
+  std::string description;  // "AVX-512, one thread"
+  std::uint32_t queue_batches_max =
+      2;  // ordinary batches taken at a time, the running one included
+  std::uint32_t urgent_batches_max = 256;  // urgent batches waiting at a time
+};
+
+// What a batch will take: `fixed + per_unit * units`, where a unit is a token of Tokens and a
+// thousand memory rows of Recall. A first guess by the device, before anything is measured.
+struct Cost {
+  Duration fixed{};
+  Duration per_unit{};
+  [[nodiscard]] Duration of(std::uint64_t units) const noexcept {
+    return fixed + per_unit * static_cast<Duration::rep>(units);
+  }
+};
+
+class Device {
+ public:
+  Device() = default;
+  Device(const Device&) = delete;
+  Device& operator=(const Device&) = delete;
+  virtual ~Device() = default;
+
+  [[nodiscard]] virtual const DeviceInfo& info() const noexcept = 0;
+
+  // Both are safe from any thread and never block. Refused with queue_full over the info's limits,
+  // with draining after stop(), with model_missing for a model the device does not hold. A refused
+  // batch's completion is never called.
+  virtual Status submit(Batch batch, Completion completion) = 0;
+  virtual Status submit_urgent(Batch batch, Completion completion) = 0;
+
+  [[nodiscard]] virtual Cost cost(ModelId model) const noexcept = 0;
+
+  // Finishes what was taken, then ends the device's thread. Idempotent; not from a completion.
+  virtual void stop() = 0;
+};
+
+}  // namespace troupe::kernels

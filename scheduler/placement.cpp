@@ -1,0 +1,38 @@
+#include "scheduler/placement.hpp"
+
+#include <cstdint>
+
+#include "base/assert.hpp"
+#include "base/random.hpp"
+
+namespace troupe::scheduler {
+namespace {
+
+std::uint64_t fnv1a(std::string_view text, std::uint64_t hash) noexcept {
+  for (const char c : text) {
+    hash ^= static_cast<unsigned char>(c);
+    hash *= 0x100000001b3ULL;
+  }
+  return hash;
+}
+
+std::uint64_t weight(std::string_view agent, std::string_view node) noexcept {
+  // FNV alone leaves the high bits of short, similar names alike; SplitMix64 spreads them.
+  return Random(fnv1a(node, fnv1a(agent, 0xcbf29ce484222325ULL))).next();
+}
+
+}  // namespace
+
+std::size_t home_of(std::string_view agent, std::span<const std::string> nodes) noexcept {
+  TROUPE_ASSERT(!nodes.empty(), "an agent needs at least one node to live on");
+  std::size_t best = 0;
+  for (std::size_t i = 1; i < nodes.size(); ++i) {
+    const auto challenger = weight(agent, nodes[i]);
+    const auto champion = weight(agent, nodes[best]);
+    // A tie, once in 2^64, goes to the smaller name, so that the order of the list never matters.
+    if (challenger > champion || (challenger == champion && nodes[i] < nodes[best])) best = i;
+  }
+  return best;
+}
+
+}  // namespace troupe::scheduler

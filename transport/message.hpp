@@ -1,0 +1,73 @@
+// What nodes and clients say to each other, before it is bytes (wire.hpp) and after.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/agent_id.hpp"
+#include "base/task.hpp"
+
+namespace troupe::transport {
+
+inline constexpr std::uint8_t protocol_version = 1;
+
+// First on every connection, from both sides. `epoch` is random per process: a new one means that
+// the peer was restarted and has forgotten everything.
+struct Hello {
+  std::string node;  // the name from the config; clients say theirs ("client")
+  std::uint64_t epoch = 0;
+  bool operator==(const Hello&) const = default;
+};
+
+// "I am alive", through the same threads that do the work.
+struct Heartbeat {
+  std::uint64_t epoch = 0;
+  bool operator==(const Heartbeat&) const = default;
+};
+
+// From one agent to another. `from` is empty when a client wrote; `reply` is then the client's own
+// number for the conversation and comes back in the answer's `reply`.
+struct AgentMessage {
+  AgentId to;
+  AgentId from;
+  std::uint64_t reply = 0;
+  std::string topic;  // what kind of message this is, in the receiving type's words
+  std::string body;   // in the form that type documents; JSON by convention
+  bool operator==(const AgentMessage&) const = default;
+};
+
+// A task for the receiving node's devices. The answer is a TaskResult with the same id.
+struct SubmitTask {
+  TaskRequest request;
+};
+
+struct CancelTask {
+  TaskId task;
+  bool operator==(const CancelTask&) const = default;
+};
+
+struct TaskResult {
+  TaskOutcome outcome;
+};
+
+// Questions to the node itself ("status"), answered in JSON.
+struct ControlRequest {
+  std::uint64_t id = 0;
+  std::string verb;
+  std::string body;
+  bool operator==(const ControlRequest&) const = default;
+};
+
+struct ControlReply {
+  std::uint64_t id = 0;
+  bool ok = false;
+  std::string body;  // JSON; on failure {"error":{"code","what","next_step"}}
+  bool operator==(const ControlReply&) const = default;
+};
+
+using Message = std::variant<Hello, Heartbeat, AgentMessage, SubmitTask, CancelTask, TaskResult,
+                             ControlRequest, ControlReply>;
+
+}  // namespace troupe::transport
