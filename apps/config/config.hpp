@@ -1,0 +1,92 @@
+// A cluster, as its file describes it: every setting of troupe, with its default. The file's keys
+// have the names of the members (configs/quickstart.toml shows them all, commented).
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/time.hpp"
+#include "scheduler/batcher.hpp"
+#include "scheduler/fast_lane.hpp"
+#include "scheduler/lane_choice.hpp"
+#include "transport/link.hpp"
+
+namespace troupe::apps {
+
+// [cluster]
+struct ClusterConfig {
+  std::string name = "troupe";
+  // The folder of the cluster's keys: NODE.key and NODE.pub for each node, client.key and
+  // client.pub for the command line, further *.pub for further clients (docs/operations.md).
+  // "auto": a private folder below $XDG_STATE_HOME/troupe, with keys made on first use; for
+  // clusters on this machine only.
+  std::string keys = "auto";
+};
+
+// [node.NAME]
+struct NodeConfig {
+  std::string name;
+  std::string host = "127.0.0.1";
+  std::uint16_t urgent_port = 0;                // required
+  std::uint16_t ordinary_port = 0;              // required
+  std::vector<std::string> devices = {"auto"};  // one worker each: "cpu", "auto", "cuda:0"
+};
+
+// [model.NAME]
+struct ModelConfig {
+  std::string name;
+  std::string folder;  // a Hugging Face folder; "$TROUPE_MODEL_DIR" and "~" are expanded
+};
+
+// [agents]
+struct AgentConfig {
+  std::uint32_t restarts_max = 5;  // within the window, then the agent stays down
+  Duration restart_window = std::chrono::seconds(60);
+  Duration backoff_min = std::chrono::milliseconds(10);  // doubles with each restart
+  Duration backoff_max = std::chrono::seconds(5);
+  std::uint32_t stash_messages_max = 1024;  // kept while an agent is restarting
+  std::uint32_t agents_max = 1'000'000;
+  std::uint32_t threads = 2;  // of the actor system's pool
+};
+
+// [memory]
+struct MemoryConfig {
+  std::uint64_t bytes_max = std::uint64_t{1} << 30;
+};
+
+// [link]
+struct LinkConfig {
+  Duration heartbeat_interval = std::chrono::seconds(1);
+  std::uint32_t heartbeats_missed_max = 3;
+  std::uint64_t outbox_bytes_max = std::uint64_t{64} << 20;
+};
+
+// [log]
+struct LogConfig {
+  std::string level = "info";   // trace, debug, info, warn, error
+  std::string format = "auto";  // human, json; auto: human on a terminal
+};
+
+// [up]
+struct UpConfig {
+  Duration start_timeout = std::chrono::seconds(60);  // until every node is ready
+  Duration stop_timeout = std::chrono::seconds(10);   // from the polite signal to the hard one
+  std::uint32_t restarts_max = 5;                     // of one node, within a minute
+};
+
+struct Config {
+  ClusterConfig cluster;
+  std::vector<NodeConfig> nodes;       // sorted by name, at least one
+  std::vector<ModelConfig> models;     // sorted by name
+  scheduler::LaneOptions lanes;        // [lanes]
+  scheduler::FastLaneOptions urgent;   // [lanes.urgent]
+  scheduler::BatcherOptions ordinary;  // [lanes.ordinary]; `enabled` is the key `batching`
+  AgentConfig agents;
+  MemoryConfig memory;
+  LinkConfig link;
+  LogConfig log;
+  UpConfig up;
+};
+
+}  // namespace troupe::apps

@@ -1,0 +1,47 @@
+// Reads a cluster file and lays the environment and the command line over it:
+// flag > environment > file > default.
+//
+// Nothing is guessed: an unknown key is refused with its place and the nearest key that exists
+// ("cluster.toml:14:3: unknown key 'delay_mx' in [lanes.ordinary]; did you mean 'delay_max'?"), a
+// number without its unit likewise.
+#pragma once
+
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "apps/config/config.hpp"
+#include "base/result.hpp"
+
+namespace troupe::apps {
+
+// Where a value came from: "default", "quickstart.toml:14:3", "TROUPE_LANES__ENABLED", "--set".
+struct Setting {
+  std::string key;    // "lanes.ordinary.delay_max"
+  std::string value;  // as a TOML value: "\"2ms\"", "true", "64"
+  std::string source;
+};
+
+struct LoadedConfig {
+  Config config;
+  std::vector<Setting> settings;  // every key, in the order of the reference
+};
+
+struct Overrides {
+  std::vector<std::pair<std::string, std::string>> environment;  // TROUPE_LANES__ENABLED, false
+  std::vector<std::string> flags;                                // lanes.enabled=false
+};
+
+// The TROUPE_* variables of this process that name settings: those with a double underscore.
+std::vector<std::pair<std::string, std::string>> config_environment();
+
+// Errors: io when the file cannot be read, config for everything wrong in it, all mistakes of the
+// file in one message, one per line.
+Result<LoadedConfig> load_config(const std::string& path, const Overrides& overrides);
+
+// The same on text, for tests; `name` stands in messages.
+Result<LoadedConfig> parse_config(const std::string& text, const std::string& name,
+                                  const Overrides& overrides);
+
+}  // namespace troupe::apps
