@@ -84,8 +84,9 @@ namespace {
 constexpr std::align_val_t alignment{64};
 }
 
-FloatBuffer::FloatBuffer(std::size_t size)
-    : data_(static_cast<float*>(::operator new[](size * sizeof(float), alignment))), size_(size) {
+FloatBuffer::FloatBuffer(std::size_t size) : size_(size) {
+  TROUPE_ASSERT(size <= SIZE_MAX / sizeof(float), "a buffer's size was not checked by its caller");
+  data_.reset(static_cast<float*>(::operator new[](size * sizeof(float), alignment)));
   std::memset(data_.get(), 0, size * sizeof(float));
 }
 

@@ -11,6 +11,8 @@
 #include <span>
 #include <vector>
 
+#include "base/result.hpp"
+
 namespace troupe::kernels {
 
 struct BertConfig {
@@ -57,5 +59,10 @@ struct BertModel {
   BertWeights weights;
   std::shared_ptr<const void> storage;
 };
+
+// Whether a device can run the model: sizes that make sense together and lie within
+// base/limits.hpp, weights of exactly those sizes. Every device asks before it opens. Errors:
+// model_damaged.
+Status check_model(const BertModel& model);
 
 }  // namespace troupe::kernels

@@ -55,7 +55,8 @@ struct BatchReport {
   std::uint32_t yields = 0;  // how often it let urgent work in
 };
 
-// Called once for each batch that was taken, on the device's thread. Must not block.
+// Called once for each batch that was taken, on the device's thread. Must not block and must not
+// throw: an exception out of it is a broken invariant and aborts the process.
 using Completion = std::function<void(BatchReport&&)>;
 
 struct DeviceInfo {
@@ -86,12 +87,17 @@ class Device {
   [[nodiscard]] virtual const DeviceInfo& info() const noexcept = 0;
 
   // Both are safe from any thread and never block. Refused with queue_full over the info's limits,
-  // with draining after stop(), with model_missing for a model the device does not hold. A refused
-  // batch's completion is never called.
+  // with draining after stop(), with model_missing for a model the device does not hold, with
+  // too_large over limits::tasks_per_batch_max or tokens_per_batch_max. A refused batch's
+  // completion is never called. What is wrong with a single item becomes that item's result.
   virtual Status submit(Batch batch, Completion completion) = 0;
   virtual Status submit_urgent(Batch batch, Completion completion) = 0;
 
+  // Zero for a model the device does not hold.
   [[nodiscard]] virtual Cost cost(ModelId model) const noexcept = 0;
+
+  // Of Recall, whose batches name no model. Zero means the device has no guess.
+  [[nodiscard]] virtual Cost recall_cost() const noexcept { return {}; }
 
   // Finishes what was taken, then ends the device's thread. Idempotent; not from a completion.
   virtual void stop() = 0;

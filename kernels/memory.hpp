@@ -1,10 +1,12 @@
 // What agents remember: for each agent a growing list of unit vectors with document numbers, kept
 // where the device can scan it (task Recall). One store per node, shared by its workers.
 //
-// Thread-safe: agents append while devices scan. Memory is accounted and bounded; an append over
-// the bound is refused and changes nothing.
+// Thread-safe: agents append while devices scan. Memory is accounted and bounded: what the vectors
+// reserve counts, used or not, and an append over the bound is refused and changes nothing. While a
+// memory grows its old and new rows exist for a moment side by side; that moment is not counted.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -25,7 +27,8 @@ class MemoryStore {
 
   // Adds one document; the vector is normalised on the way in. All vectors of one memory have the
   // same width. Remembering the same document number again replaces its vector.
-  // Errors: invalid_argument (width, a vector that is zero or not finite), queue_full (bytes_max).
+  // Errors: invalid_argument (width, a vector that is zero or not finite, an agent id that does not
+  // follow base/agent_id.hpp), queue_full (bytes_max).
   Status append(const AgentId& agent, std::uint64_t document, std::span<const float> vector);
 
   // Drops everything that agent remembers. Unknown agents are no error.
@@ -34,7 +37,9 @@ class MemoryStore {
   struct Memory {
     std::string name;  // "librarian/017"
     mutable std::shared_mutex mutex;
-    std::size_t width = 0;
+    std::size_t width = 0;                                  // never changes
+    bool forgotten = false;                                 // guarded by mutex; then it is empty
+    std::size_t capacity = 0;                               // in documents, guarded by mutex
     std::vector<std::uint64_t> documents;                   // guarded by mutex
     std::vector<float> rows;                                // [documents, width], guarded by mutex
     std::unordered_map<std::uint64_t, std::size_t> row_of;  // guarded by mutex
@@ -48,11 +53,16 @@ class MemoryStore {
   [[nodiscard]] std::uint64_t documents() const noexcept;
 
  private:
-  mutable std::shared_mutex mutex_;
+  bool reserve(std::uint64_t bytes);
+  void release(std::uint64_t bytes);
+  Result<std::shared_ptr<Memory>> find_or_make(const AgentId& agent, std::size_t width);
+  Status grow(Memory& memory);
+
+  mutable std::shared_mutex mutex_;  // taken before a Memory's, never after
   std::unordered_map<AgentId, std::shared_ptr<Memory>> memories_;  // guarded by mutex_
   const std::uint64_t bytes_max_;
-  std::uint64_t bytes_ = 0;      // atomically accessed
-  std::uint64_t documents_ = 0;  // atomically accessed
+  std::atomic<std::uint64_t> bytes_ = 0;
+  std::atomic<std::uint64_t> documents_ = 0;
 };
 
 }  // namespace troupe::kernels

@@ -27,7 +27,9 @@ struct TextModel {
   [[nodiscard]] Result<kernels::Tokens> tokenize(std::string_view text) const;
 };
 
-// Thread-safe; a TextModel is immutable and shared.
+// The weights are read in place from the file's mapping where that is possible, so the file must
+// not be written to while the model is in use (models/file.hpp). Thread-safe; a TextModel is
+// immutable and shared. Errors: model_missing, model_damaged, unsupported, io, too_large.
 Result<std::shared_ptr<const TextModel>> load_text_model(const std::string& folder);
 
 }  // namespace troupe::models

@@ -23,17 +23,21 @@ namespace troupe::scheduler {
 
 // --- events -------------------------------------------------------------------------------------
 
+// Its id is new. While a task of that id waits or runs, a second one is a duplicate and is ignored:
+// refusing it would give the first one's owner two outcomes.
 struct TaskSubmitted {
   TaskRecord task;
 };
 
 // Whoever asked no longer wants it. A queued task is answered with Refuse{canceled}; one that was
-// launched already finishes, and its outcome is dropped by whoever carries out.
+// launched already finishes, and its outcome is dropped by whoever carries out (if its worker is
+// lost, Refuse{canceled} follows). Unknown ids are ignored.
 struct TaskCanceled {
   TaskId task;
 };
 
-// A device that takes batches from this lane.
+// A device that takes batches from this lane. If it is here already, its slots and cost are
+// replaced and what it holds stays; one that has restarted is reported with WorkerLeft first.
 struct WorkerJoined {
   WorkerId worker;
   std::uint32_t slots = 1;  // batches it takes at a time, the running one included
@@ -41,8 +45,8 @@ struct WorkerJoined {
   Duration cost_per_unit{};
 };
 
-// It is gone; the batches it held will not finish. Their tasks are queued again, at most
-// `attempts_max` times each, then refused as unreachable.
+// It is gone; the batches it held will not finish. Their tasks are queued again, with their order
+// and deadline, until they have been launched `attempts_max` times, then refused as unreachable.
 struct WorkerLeft {
   WorkerId worker;
 };

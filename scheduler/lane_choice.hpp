@@ -1,5 +1,8 @@
-// Which lane a task takes: by what it asks for, else by its laxity, the time it could still wait
-// (deadline - now - predicted cost). A flag alone would let everybody be urgent.
+// Which lane a task takes: the one it asks for, else by its laxity, the time it could still wait
+// (deadline - now - predicted cost). So nobody has to ask for the right thing: a task is urgent
+// when its deadline makes it so, whatever its model costs. With lanes off everything is ordinary.
+//
+// A pure function. How much urgent work one tenant may ask for is not decided here.
 #pragma once
 
 #include <optional>

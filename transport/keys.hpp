@@ -5,7 +5,9 @@
 // can read them. A private file that others may read is refused, like ssh does.
 #pragma once
 
+#include <compare>
 #include <string>
+#include <string_view>
 
 #include "base/result.hpp"
 
@@ -26,6 +28,9 @@ Result<KeyPair> generate_keys();
 
 // Checks length and alphabet.
 Result<PublicKey> parse_public_key(std::string_view z85);
+
+// Checks both halves, and that they belong together. Its messages never show a secret.
+Status check_keys(const KeyPair& keys);
 
 // Writes NAME.key and NAME.pub into `folder`, which is made with mode 0700 when missing. Never
 // overwrites: already_exists is told as io with a next step.

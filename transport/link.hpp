@@ -73,6 +73,7 @@ struct LinkCounters {
   std::uint64_t messages_sent = 0;
   std::uint64_t messages_received = 0;
   std::uint64_t malformed = 0;      // dropped, each with a log line's worth in on_down or nothing
+  std::uint64_t ignored = 0;        // before a hello, or from a peer that was cut off
   std::uint64_t unauthorized = 0;   // handshakes that the allow-list refused
   std::uint64_t undeliverable = 0;  // to a peer that had gone
 };

@@ -14,10 +14,13 @@ namespace troupe::transport {
 inline constexpr std::uint8_t protocol_version = 1;
 
 // First on every connection, from both sides. `epoch` is random per process: a new one means that
-// the peer was restarted and has forgotten everything.
+// the peer was restarted and has forgotten everything. `connection` is random per connection and
+// ties its two sockets together; whoever answers repeats it, and says 0 to somebody whose hello it
+// has not heard: "say it again".
 struct Hello {
   std::string node;  // the name from the config; clients say theirs ("client")
   std::uint64_t epoch = 0;
+  std::uint64_t connection = 0;
   bool operator==(const Hello&) const = default;
 };
 

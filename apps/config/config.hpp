@@ -10,7 +10,6 @@
 #include "scheduler/batcher.hpp"
 #include "scheduler/fast_lane.hpp"
 #include "scheduler/lane_choice.hpp"
-#include "transport/link.hpp"
 
 namespace troupe::apps {
 

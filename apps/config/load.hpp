@@ -3,15 +3,16 @@
 //
 // Nothing is guessed: an unknown key is refused with its place and the nearest key that exists
 // ("cluster.toml:14:3: unknown key 'delay_mx' in [lanes.ordinary]; did you mean 'delay_max'?"), a
-// number without its unit likewise.
+// number without its unit likewise. Overrides change what the file sets; the nodes and models
+// themselves are the file's.
 #pragma once
 
-#include <map>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "apps/config/config.hpp"
+#include "apps/config/folders.hpp"
 #include "base/result.hpp"
 
 namespace troupe::apps {
@@ -19,7 +20,7 @@ namespace troupe::apps {
 // Where a value came from: "default", "quickstart.toml:14:3", "TROUPE_LANES__ENABLED", "--set".
 struct Setting {
   std::string key;    // "lanes.ordinary.delay_max"
-  std::string value;  // as a TOML value: "\"2ms\"", "true", "64"
+  std::string value;  // in effect, as a TOML value that is JSON as well: "\"2ms\"", "true", "64"
   std::string source;
 };
 
@@ -31,13 +32,15 @@ struct LoadedConfig {
 struct Overrides {
   std::vector<std::pair<std::string, std::string>> environment;  // TROUPE_LANES__ENABLED, false
   std::vector<std::string> flags;                                // lanes.enabled=false
+  Variables variables = environment_variable;                    // what folders may name
 };
 
 // The TROUPE_* variables of this process that name settings: those with a double underscore.
 std::vector<std::pair<std::string, std::string>> config_environment();
 
-// Errors: io when the file cannot be read, config for everything wrong in it, all mistakes of the
-// file in one message, one per line.
+// Errors: io when the file cannot be read, config for everything wrong: all mistakes of the file
+// and the overrides in one message, one per line, each with its place (a hundred, if there are
+// more).
 Result<LoadedConfig> load_config(const std::string& path, const Overrides& overrides);
 
 // The same on text, for tests; `name` stands in messages.

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "kernels/bert.hpp"
@@ -18,10 +19,15 @@ struct CpuDeviceOptions {
   std::string name = "cpu:0";
   std::vector<std::shared_ptr<const BertModel>> models;  // by ModelId
   std::shared_ptr<const MemoryStore> memory;             // for Recall
-  int nice = 5;                                          // of the device's thread
+  int nice = 5;                                          // 0 to 19, added to the thread's priority
+  std::string instructions;  // "avx512", "avx2" or "generic"; empty: the fastest there is
 };
 
-// Packs the weights and starts the thread; returns when the device can work.
+// Packs the weights, measures a first guess of their cost and starts the thread; returns when the
+// device can work. Beside its copy of the weights a device holds, for each model and lane, the
+// activations of 512 tokens (or of the model's longest text), allocated here and never grown:
+// larger batches run in slices. Errors: model_damaged, unsupported (instructions),
+// invalid_argument.
 Result<std::unique_ptr<Device>> open_cpu_device(CpuDeviceOptions options);
 
 }  // namespace troupe::kernels

@@ -1,0 +1,107 @@
+// What somebody writes who writes an agent: a class with handlers, and a module that makes it.
+//
+// An agent has an address `type/key`, exists from its first message on, and lives on the node where
+// its address hashes to. Its handlers run one at a time, on some thread of the node's pool; they
+// must not block. They see the outside only through the Context. No CAF type appears here.
+//
+// A handler that throws ends this incarnation: the message that did it is answered with an "error"
+// message, the mailbox is kept, and after a back-off a new object of the same agent goes on with
+// the next message. Too many of these within a window and the agent stays down, answering
+// everything with an error (actors/restart_budget.hpp).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/agent_id.hpp"
+#include "base/log.hpp"
+#include "base/result.hpp"
+#include "base/task.hpp"
+#include "base/time.hpp"
+
+namespace troupe::actors {
+
+// Who wrote a message, and where an answer goes: an agent anywhere in the cluster, or a client on a
+// connection of this node.
+struct Sender {
+  AgentId agent;            // empty type: not an agent
+  std::uint64_t peer = 0;   // the client's connection
+  std::uint64_t reply = 0;  // the client's own number for the conversation
+
+  [[nodiscard]] bool is_agent() const noexcept { return !agent.type.empty(); }
+};
+
+struct AgentMail {
+  Sender from;
+  std::string topic;  // what kind of message; "error" is reserved for failures
+  std::string body;
+};
+
+using TimerId = std::uint64_t;
+
+// An agent's view of the world, valid only during the handler that receives it.
+class Context {
+ public:
+  virtual ~Context() = default;
+
+  [[nodiscard]] virtual const AgentId& self() const = 0;
+  [[nodiscard]] virtual Instant now() const = 0;
+  [[nodiscard]] virtual const std::string& node() const = 0;  // where it lives
+  [[nodiscard]] virtual const std::vector<std::string>& nodes()
+      const = 0;  // of the cluster, sorted
+  [[nodiscard]] virtual Log& log() = 0;
+
+  // To an agent on whatever node. Success means on its way, not handled. Errors: not_found for a
+  // type this node does not know, unreachable, queue_full, too_large, invalid_argument.
+  virtual Status send(const AgentId& to, std::string topic, std::string body) = 0;
+  virtual Status reply(const Sender& to, std::string topic, std::string body) = 0;
+
+  // A task for this node's devices, or for those of `node`. The id in the request is filled in.
+  // Once it has returned an id, exactly one on_outcome() with that id follows (unless this
+  // incarnation ends before); an error is the whole outcome.
+  virtual Result<TaskId> submit(TaskRequest request) = 0;
+  virtual Result<TaskId> submit_on(std::string_view node, TaskRequest request) = 0;
+  virtual void cancel(TaskId task) = 0;
+
+  // This agent's own memory, which Recall searches; it stays when the agent restarts or stops.
+  virtual Status remember(std::uint64_t document, std::span<const float> vector) = 0;
+  virtual void forget() = 0;
+
+  // One on_timer() with this id, not before `delay` has passed.
+  virtual TimerId after(Duration delay) = 0;
+
+  // Ends the agent after this handler. Its next message makes a new one.
+  virtual void stop() = 0;
+};
+
+class Agent {
+ public:
+  virtual ~Agent() = default;
+  virtual void on_start(Context&) {}
+  virtual void on_message(Context&, const AgentMail& mail) = 0;
+  virtual void on_outcome(Context&, const TaskOutcome&) {}
+  virtual void on_timer(Context&, TimerId) {}
+  virtual void on_stop(Context&) {}  // the node shuts down, or stop() was called
+};
+
+// A type of agents. Modules are handed to the node by whoever wires it (main).
+class AgentModule {
+ public:
+  virtual ~AgentModule() = default;
+
+  [[nodiscard]] virtual std::string_view type() const = 0;
+
+  // From any thread. May throw; that counts as a crash of the agent.
+  virtual std::unique_ptr<Agent> create(const AgentId& id) = 0;
+
+  // Before the first agent and after the last; on the node's starting and stopping thread. A start
+  // that fails keeps the node from starting.
+  virtual Status start(Log&) { return {}; }
+  virtual void stop() {}
+};
+
+}  // namespace troupe::actors

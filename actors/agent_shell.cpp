@@ -1,0 +1,208 @@
+#include "actors/agent_shell.hpp"
+
+#include "actors/bridge.hpp"
+#include "actors/directory.hpp"
+#include "actors/door.hpp"
+#include "actors/error_mail.hpp"
+#include "base/clock.hpp"
+
+namespace troupe::actors {
+
+AgentShell::AgentShell(caf::actor_config& config, AgentId id, std::shared_ptr<AgentModule> module,
+                       World& world)
+    : Actor(config, *world.log),
+      id_(std::move(id)),
+      module_(std::move(module)),
+      world_(world),
+      budget_(world.restarts) {}
+
+AgentShell::~AgentShell() = default;
+
+caf::behavior AgentShell::make_behavior() {
+  start();
+  return {
+      [this](Deliver& delivery) { receive(std::move(delivery.mail)); },
+      [this](OutcomeForAgent& answer) {
+        // What an earlier life asked for means nothing to this one.
+        if (state_ == State::running && answer.incarnation == incarnation_)
+          run(nullptr, [&] { agent_->on_outcome(*this, answer.outcome); });
+      },
+      [this](const TimerFired& fired) {
+        if (state_ == State::running && fired.incarnation == incarnation_)
+          run(nullptr, [&] { agent_->on_timer(*this, fired.timer); });
+      },
+      [this](const Restart& restart) {
+        if (state_ == State::leaving) quit();
+        if (state_ == State::backing_off && restart.incarnation == incarnation_) start();
+      },
+  };
+}
+
+void AgentShell::on_exit() {
+  if (agent_ != nullptr) {
+    try {
+      agent_->on_stop(*this);
+    } catch (const std::exception& failure) {
+      log().warn("an agent threw while it was stopped",
+                 {{"agent", to_string(id_)}, {"what", failure.what()}});
+    } catch (...) {
+      log().warn("an agent threw while it was stopped", {{"agent", to_string(id_)}});
+    }
+    agent_.reset();
+  }
+  world_.directory->gone();
+}
+
+void AgentShell::start() {
+  ++incarnation_;
+  state_ = State::running;
+  run(nullptr, [this] {
+    agent_ = module_->create(id_);
+    if (agent_ == nullptr) throw std::runtime_error("its module made no agent");
+    agent_->on_start(*this);
+  });
+  while (state_ == State::running && !stash_.empty()) {
+    const AgentMail mail = std::move(stash_.front());
+    stash_.pop_front();
+    receive(AgentMail(mail));
+  }
+}
+
+void AgentShell::receive(AgentMail&& mail) {
+  switch (state_) {
+    case State::running:
+      run(&mail, [&] { agent_->on_message(*this, mail); });
+      return;
+    case State::backing_off:
+      if (stash_.size() < world_.stash_messages_max)
+        stash_.push_back(std::move(mail));
+      else
+        answer_with_error(
+            mail, {ErrorCode::queue_full, to_string(id_) + " is restarting and its stash is full",
+                   "retry later"});
+      return;
+    case State::down:
+      answer_with_error(
+          mail, {ErrorCode::handler_failed, to_string(id_) + " failed too often and stays down",
+                 "look for its failures in the log of " + world_.node});
+      return;
+    case State::leaving:
+      if (auto passed_on = world_.directory->deliver(id_, std::move(mail)); !passed_on)
+        log().debug("mail for an agent that left was dropped", {{"agent", to_string(id_)}});
+      return;
+  }
+}
+
+template <class Handler>
+void AgentShell::run(const AgentMail* cause, Handler handler) {
+  try {
+    handler();
+  } catch (const std::exception& failure) {
+    crashed(failure.what(), cause);
+  } catch (...) {
+    crashed("something that is not an exception", cause);
+  }
+  if (stopping_ && state_ == State::running) leave();
+}
+
+void AgentShell::crashed(const std::string& what, const AgentMail* cause) {
+  agent_.reset();
+  stopping_ = false;
+  if (cause != nullptr)
+    answer_with_error(*cause, {ErrorCode::handler_failed, to_string(id_) + " failed: " + what,
+                               "the message was dropped; fix the handler or the message"});
+  const auto wait = budget_.crashed(now());
+  if (!wait) {
+    state_ = State::down;
+    log().error("an agent failed too often and stays down",
+                {{"agent", to_string(id_)}, {"what", what}});
+    for (const auto& mail : std::exchange(stash_, {})) receive(AgentMail(mail));
+    return;
+  }
+  state_ = State::backing_off;
+  log().warn("an agent failed and will be restarted",
+             {{"agent", to_string(id_)},
+              {"what", what},
+              {"backoff_ms", static_cast<double>(wait->count()) / 1e6}});
+  post(world_.timers, ArmTimer{now() + *wait, this, incarnation_, 0, true});
+}
+
+void AgentShell::answer_with_error(const AgentMail& mail, const Error& error) {
+  if (mail.topic == error_topic) return;
+  if (const auto sent = reply(mail.from, error_topic, error_body(error)); !sent)
+    log().debug("nobody could be told of a failure",
+                {{"agent", to_string(id_)}, {"what", error.what}});
+}
+
+// Mail that is in the mailbox already reaches the successor: the name is free from here on, and
+// this shell quits behind what was sent to it so far.
+void AgentShell::leave() {
+  state_ = State::leaving;
+  run(nullptr, [this] { agent_->on_stop(*this); });
+  agent_.reset();
+  state_ = State::leaving;
+  world_.directory->remove(id_, this);
+  for (auto& mail : std::exchange(stash_, {})) receive(AgentMail(mail));
+  post(caf::actor{this}, Restart{});
+}
+
+Reply AgentShell::reply_to_me() {
+  return [shell = caf::actor{this}, incarnation = incarnation_](TaskOutcome&& outcome) {
+    const bool urgent = outcome.timing.lane == Lane::urgent;
+    OutcomeForAgent message{incarnation, std::move(outcome)};
+    if (urgent)
+      post_urgent(shell, std::move(message));
+    else
+      post(shell, std::move(message));
+  };
+}
+
+Instant AgentShell::now() const {
+  return troupe::now();
+}
+
+Status AgentShell::send(const AgentId& to, std::string topic, std::string body) {
+  return world_.bridge->send(to, {Sender{id_, 0, 0}, std::move(topic), std::move(body)});
+}
+
+Status AgentShell::reply(const Sender& to, std::string topic, std::string body) {
+  return world_.bridge->reply(to, id_, std::move(topic), std::move(body));
+}
+
+Result<TaskId> AgentShell::submit(TaskRequest request) {
+  request.id = world_.next_task_id();
+  const TaskId id = request.id;
+  if (auto accepted = world_.door->submit(std::move(request), reply_to_me()); !accepted)
+    return accepted.error();
+  return id;
+}
+
+Result<TaskId> AgentShell::submit_on(std::string_view node, TaskRequest request) {
+  if (node == world_.node) return submit(std::move(request));
+  request.id = world_.next_task_id();
+  const TaskId id = request.id;
+  if (auto sent = world_.bridge->submit_on(node, std::move(request), reply_to_me()); !sent)
+    return sent.error();
+  return id;
+}
+
+void AgentShell::cancel(TaskId task) {
+  world_.door->cancel(task);
+  world_.bridge->cancel(task);
+}
+
+Status AgentShell::remember(std::uint64_t document, std::span<const float> vector) {
+  return world_.memory->append(id_, document, vector);
+}
+
+void AgentShell::forget() {
+  world_.memory->forget(id_);
+}
+
+TimerId AgentShell::after(Duration delay) {
+  const TimerId timer = ++timers_;
+  post(world_.timers, ArmTimer{later(now(), delay), this, incarnation_, timer, false});
+  return timer;
+}
+
+}  // namespace troupe::actors

@@ -1,0 +1,73 @@
+// The actor around an agent. It keeps the mailbox while agents inside it come and go: an agent that
+// throws is destroyed, the mail that did it is answered with an error, mail that comes meanwhile is
+// stashed, and after a back-off a new agent goes on. So a crash costs one message, not the mailbox.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <string_view>
+
+#include "actors/caf.hpp"
+#include "actors/messages.hpp"
+#include "actors/world.hpp"
+
+namespace troupe::actors {
+
+// Reserved: an AgentMessage to an agent of this type is an answer to a client.
+inline constexpr std::string_view client_type = "client";
+
+class AgentShell final : public Actor, private Context {
+ public:
+  AgentShell(caf::actor_config& config, AgentId id, std::shared_ptr<AgentModule> module,
+             World& world);
+  ~AgentShell() override;
+
+  [[nodiscard]] const char* name() const override { return "agent"; }
+  caf::behavior make_behavior() override;
+  void on_exit() override;
+
+ private:
+  // running: has an agent. backing_off: waits for Restart, stashes mail. down: gave up, answers
+  // everything with an error. leaving: stop() was called, passes mail on to its successor and quits
+  // at the Restart that it sent itself.
+  enum class State { running, backing_off, down, leaving };
+
+  void start();
+  void receive(AgentMail&& mail);
+  template <class Handler>
+  void run(const AgentMail* cause, Handler handler);
+  void crashed(const std::string& what, const AgentMail* cause);
+  void answer_with_error(const AgentMail& mail, const Error& error);
+  void leave();
+
+  [[nodiscard]] Reply reply_to_me();
+
+  // Context, for the agent inside.
+  [[nodiscard]] const AgentId& self() const override { return id_; }
+  [[nodiscard]] Instant now() const override;
+  [[nodiscard]] const std::string& node() const override { return world_.node; }
+  [[nodiscard]] const std::vector<std::string>& nodes() const override { return world_.nodes; }
+  [[nodiscard]] Log& log() override { return *world_.log; }
+  Status send(const AgentId& to, std::string topic, std::string body) override;
+  Status reply(const Sender& to, std::string topic, std::string body) override;
+  Result<TaskId> submit(TaskRequest request) override;
+  Result<TaskId> submit_on(std::string_view node, TaskRequest request) override;
+  void cancel(TaskId task) override;
+  Status remember(std::uint64_t document, std::span<const float> vector) override;
+  void forget() override;
+  TimerId after(Duration delay) override;
+  void stop() override { stopping_ = true; }
+
+  const AgentId id_;
+  const std::shared_ptr<AgentModule> module_;
+  World& world_;
+  std::unique_ptr<Agent> agent_;
+  RestartBudget budget_;
+  State state_ = State::running;
+  bool stopping_ = false;
+  std::uint64_t incarnation_ = 0;
+  TimerId timers_ = 0;
+  std::deque<AgentMail> stash_;
+};
+
+}  // namespace troupe::actors

@@ -1,0 +1,23 @@
+// From the names in a config to open devices.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/log.hpp"
+#include "base/result.hpp"
+#include "kernels/bert.hpp"
+#include "kernels/device.hpp"
+#include "kernels/memory.hpp"
+
+namespace troupe::actors {
+
+// "cpu", "auto" (a GPU if there is one that this build can use, else the CPU and one log line
+// saying why) or "cuda:N" (an error when it is not there).
+Result<std::vector<std::shared_ptr<kernels::Device>>> open_devices(
+    const std::vector<std::string>& names,
+    const std::vector<std::shared_ptr<const kernels::BertModel>>& models,
+    const std::shared_ptr<const kernels::MemoryStore>& memory, Log& log);
+
+}  // namespace troupe::actors

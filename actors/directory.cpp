@@ -1,0 +1,85 @@
+#include "actors/directory.hpp"
+
+#include "actors/agent_shell.hpp"
+
+namespace troupe::actors {
+
+Status Directory::add_module(std::shared_ptr<AgentModule> module) {
+  const std::string type(module->type());
+  if (!parse_agent_id(type + "/x") || type == client_type)
+    return Error{ErrorCode::invalid_argument, "'" + type + "' cannot be a type of agents",
+                 "use letters, digits and -_.:@, and not '" + std::string(client_type) + "'"};
+  if (!modules_.emplace(type, std::move(module)).second)
+    return Error{ErrorCode::invalid_argument, "two modules claim the agent type '" + type + "'",
+                 "rename one"};
+  return {};
+}
+
+Status Directory::deliver(const AgentId& to, AgentMail mail) {
+  const auto shell = find_or_create(to);
+  if (!shell) return shell.error();
+  post(*shell, Deliver{std::move(mail)});
+  return {};
+}
+
+Result<caf::actor> Directory::find_or_create(const AgentId& id) {
+  {
+    const std::shared_lock lock(mutex_);
+    if (const auto found = shells_.find(id); found != shells_.end()) return found->second;
+  }
+  const std::unique_lock lock(mutex_);
+  if (const auto found = shells_.find(id); found != shells_.end()) return found->second;
+  if (closed_) return Error{ErrorCode::draining, "the node is shutting down", ""};
+  const auto module = modules_.find(id.type);
+  if (module == modules_.end())
+    return Error{ErrorCode::not_found,
+                 "no module on this node makes agents of type '" + id.type + "'",
+                 "check the address, or load the module on every node"};
+  if (shells_.size() >= world_.agents_max)
+    return Error{ErrorCode::queue_full,
+                 "the node holds its limit of " + std::to_string(world_.agents_max) + " agents",
+                 "raise agents_max in [agents]"};
+  {
+    const std::lock_guard alive_lock(alive_mutex_);
+    ++alive_;
+  }
+  return shells_.emplace(id, system_.spawn<AgentShell>(id, module->second, std::ref(world_)))
+      .first->second;
+}
+
+void Directory::remove(const AgentId& id, const caf::actor& shell) {
+  const std::unique_lock lock(mutex_);
+  if (const auto found = shells_.find(id); found != shells_.end() && found->second == shell)
+    shells_.erase(found);
+}
+
+void Directory::gone() {
+  const std::lock_guard lock(alive_mutex_);
+  if (--alive_ == 0) all_gone_.notify_all();
+}
+
+std::size_t Directory::stop_all(Duration limit) {
+  {
+    const std::unique_lock lock(mutex_);
+    closed_ = true;
+    for (const auto& [id, shell] : shells_) post_exit(shell);
+    shells_.clear();
+  }
+  std::unique_lock lock(alive_mutex_);
+  all_gone_.wait_for(lock, limit, [&] { return alive_ == 0; });
+  return alive_;
+}
+
+std::size_t Directory::agents() const {
+  const std::shared_lock lock(mutex_);
+  return shells_.size();
+}
+
+std::map<std::string, std::size_t> Directory::agents_by_type() const {
+  std::map<std::string, std::size_t> counts;
+  const std::shared_lock lock(mutex_);
+  for (const auto& [id, shell] : shells_) ++counts[id.type];
+  return counts;
+}
+
+}  // namespace troupe::actors

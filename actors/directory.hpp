@@ -1,0 +1,60 @@
+// The agents of this node, by address. An agent that is written to and not there is created.
+//
+// Thread-safe: every agent that writes to another looks it up here, without a mailbox in between.
+#pragma once
+
+#include <condition_variable>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <shared_mutex>
+#include <string>
+#include <unordered_map>
+
+#include "actors/messages.hpp"
+#include "actors/world.hpp"
+
+namespace troupe::actors {
+
+class Directory {
+ public:
+  // `system` and `world` outlive it.
+  Directory(caf::actor_system& system, World& world) : system_(system), world_(world) {}
+
+  // Before the first delivery. Errors: invalid_argument for a type that is not an address part, is
+  // reserved or there already.
+  Status add_module(std::shared_ptr<AgentModule> module);
+
+  // To an agent of this node. Errors: not_found for an unknown type, queue_full over agents_max,
+  // draining after stop_all().
+  Status deliver(const AgentId& to, AgentMail mail);
+
+  // A shell that ends by itself takes its name off first, so that the next message makes a new one.
+  void remove(const AgentId& id, const caf::actor& shell);
+
+  // The last word of a shell.
+  void gone();
+
+  // Ends every agent and waits until all are gone. Returns how many did not go within the limit.
+  std::size_t stop_all(Duration limit);
+
+  [[nodiscard]] std::size_t agents() const;
+  [[nodiscard]] std::map<std::string, std::size_t> agents_by_type() const;
+
+ private:
+  Result<caf::actor> find_or_create(const AgentId& id);
+
+  caf::actor_system& system_;
+  World& world_;
+  std::map<std::string, std::shared_ptr<AgentModule>, std::less<>> modules_;
+
+  mutable std::shared_mutex mutex_;
+  std::unordered_map<AgentId, caf::actor> shells_;  // guarded by mutex_
+  bool closed_ = false;                             // guarded by mutex_
+
+  std::mutex alive_mutex_;
+  std::condition_variable all_gone_;
+  std::size_t alive_ = 0;  // shells spawned and not gone; guarded by alive_mutex_
+};
+
+}  // namespace troupe::actors

@@ -1,0 +1,74 @@
+// A node: one process's actor system with its devices, lanes, agents and link. This is the room's
+// door: whoever wires a program sees nothing else of actors/, and no CAF type.
+//
+// start() returns when the node can work: models loaded, devices ready, ports bound. Everything
+// that is wrong with the options or the machine comes back as an error, with nothing left running.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "actors/agent.hpp"
+#include "actors/restart_budget.hpp"
+#include "base/log.hpp"
+#include "base/result.hpp"
+#include "scheduler/batcher.hpp"
+#include "scheduler/fast_lane.hpp"
+#include "scheduler/lane_choice.hpp"
+#include "transport/link.hpp"
+
+namespace troupe::actors {
+
+struct ClusterNode {
+  std::string name;
+  transport::Endpoint endpoint;
+  transport::PublicKey key;
+};
+
+struct ModelSource {
+  std::string name;
+  std::string folder;  // a Hugging Face folder
+};
+
+struct NodeOptions {
+  std::string name;
+  std::vector<ClusterNode> cluster;  // every node, this one included, the same list on all of them
+  transport::LinkOptions link;       // keys, allow-list, listen; names and epoch are filled in
+  std::vector<std::string> devices = {"auto"};  // "cpu", "auto", "cuda:N": one worker each
+  std::vector<ModelSource> models;
+  std::uint64_t memory_bytes_max = std::uint64_t{1} << 30;
+
+  scheduler::LaneOptions lanes;
+  scheduler::FastLaneOptions urgent;
+  scheduler::BatcherOptions ordinary;
+
+  std::vector<std::shared_ptr<AgentModule>> modules;
+  RestartOptions restarts;
+  std::uint32_t stash_messages_max = 1024;
+  std::uint32_t agents_max = 1'000'000;
+  std::uint32_t threads = 2;  // of the pool that agents run on
+};
+
+class Node {
+ public:
+  // `log` outlives the node. Errors: config, model_missing, model_damaged, unsupported (a device
+  // that is asked for by name and not there), io (ports), what a module's start() says.
+  static Result<std::unique_ptr<Node>> start(NodeOptions options, Log& log);
+
+  // Ends everything, in order: agents, tasks that wait (each is answered), devices, link. Returns
+  // within seconds. Idempotent; the destructor calls it.
+  void stop();
+  ~Node();
+
+  // The node's state in JSON: the answer to the control verb "status".
+  [[nodiscard]] std::string status() const;
+
+ private:
+  struct State;
+  explicit Node(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace troupe::actors

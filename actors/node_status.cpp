@@ -1,0 +1,64 @@
+#include "actors/node_status.hpp"
+
+#include <nlohmann/json.hpp>
+
+namespace troupe::actors {
+namespace {
+
+using nlohmann::json;
+
+double ms(Duration duration) {
+  return static_cast<double>(duration.count()) / 1e6;
+}
+
+json percentiles(const DurationHistogram& histogram) {
+  return {{"count", histogram.count()},
+          {"p50", ms(histogram.quantile(0.5))},
+          {"p90", ms(histogram.quantile(0.9))},
+          {"p99", ms(histogram.quantile(0.99))},
+          {"max", ms(histogram.quantile(1.0))}};
+}
+
+json lane_json(const LaneStats& lane) {
+  json sizes = json::object();
+  for (const auto& [tasks, batches] : lane.batch_tasks) sizes[std::to_string(tasks)] = batches;
+  return {{"accepted", lane.accepted},
+          {"completed", lane.completed},
+          {"failed", lane.failed},
+          {"queued", lane.queued},
+          {"launched", lane.launched},
+          {"batches", lane.batches},
+          {"batch_tasks", sizes},
+          {"yields", lane.yields},
+          {"queue_ms", percentiles(lane.queue)},
+          {"total_ms", percentiles(lane.total)}};
+}
+
+}  // namespace
+
+std::string to_json(const NodeFacts& facts) {
+  json devices = json::array();
+  for (const auto& device : facts.devices)
+    devices.push_back({{"name", device.name}, {"description", device.description}});
+  const json status = {
+      {"node", facts.name},
+      {"epoch", facts.epoch},
+      {"ready", true},  // it answers, and a node answers only once it can work
+      {"uptime_s", ms(facts.uptime) / 1e3},
+      {"nodes", facts.nodes},
+      {"peers_up", facts.peers},
+      {"models", facts.models},
+      {"devices", devices},
+      {"agents", facts.agents},
+      {"memory", {{"bytes", facts.memory_bytes}, {"documents", facts.memory_documents}}},
+      {"lanes", {{"urgent", lane_json(facts.lanes[0])}, {"ordinary", lane_json(facts.lanes[1])}}},
+      {"link",
+       {{"messages_sent", facts.link.messages_sent},
+        {"messages_received", facts.link.messages_received},
+        {"malformed", facts.link.malformed},
+        {"unauthorized", facts.link.unauthorized},
+        {"undeliverable", facts.link.undeliverable}}}};
+  return status.dump();
+}
+
+}  // namespace troupe::actors

@@ -1,0 +1,44 @@
+// What every agent's shell reaches the node through. The node owns all of it, and it outlives every
+// agent.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "actors/agent.hpp"
+#include "actors/caf.hpp"
+#include "actors/restart_budget.hpp"
+#include "kernels/memory.hpp"
+
+namespace troupe::actors {
+
+class Bridge;
+class Directory;
+class Door;
+
+struct World {
+  std::string node;
+  std::vector<std::string> nodes;  // of the cluster, sorted
+  std::uint64_t epoch = 0;         // random per process
+  std::atomic<std::uint64_t> tasks{0};
+
+  Log* log = nullptr;
+  Door* door = nullptr;
+  Directory* directory = nullptr;
+  Bridge* bridge = nullptr;
+  std::shared_ptr<kernels::MemoryStore> memory;
+  caf::actor timers;
+
+  RestartOptions restarts;
+  std::uint32_t stash_messages_max = 1024;
+  std::uint32_t agents_max = 1'000'000;
+
+  // Unique in the cluster as long as no two processes draw the same epoch.
+  TaskId next_task_id() noexcept {
+    return {epoch, tasks.fetch_add(1, std::memory_order_relaxed) + 1};
+  }
+};
+
+}  // namespace troupe::actors

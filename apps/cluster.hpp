@@ -1,0 +1,32 @@
+// The first steps of every verb that deals with a running cluster: load the config, load the keys,
+// open a client.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "apps/cluster_keys.hpp"
+#include "apps/config/load.hpp"
+#include "apps/verbs.hpp"
+#include "base/log.hpp"
+#include "transport/client.hpp"
+
+namespace troupe::apps {
+
+struct Cluster {
+  Config config;
+  ClusterKeys keys;
+};
+
+Result<Cluster> load_cluster(const ConfigOptions& options);
+
+// As "client", to every node. Needs client.key in the cluster's key folder.
+Result<std::unique_ptr<transport::Client>> open_client(const Cluster& cluster);
+
+// `given`, or the first node when it is empty. Errors: config for a name that is not in the file.
+Result<std::string> choose_node(const Config& config, const std::string& given);
+
+// The log of a process, as [log] wants it, on stderr.
+std::unique_ptr<Log> open_log(const Config& config, const std::string& node);
+
+}  // namespace troupe::apps

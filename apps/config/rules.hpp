@@ -1,0 +1,45 @@
+// What texts in a config must look like. Each rule answers with what the text must be ("must name a
+// folder"), ready to follow the key's name in a message, or with nothing when it is fine.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace troupe::apps {
+
+using Complaint = std::optional<std::string>;
+
+// Letters, digits, '-', '_' and '.': names of clusters, nodes and models become parts of file names
+// and of environment variables.
+Complaint name_complaint(const std::string& text);
+
+// One address or host name of a machine, in whatever spelling the system takes; no wildcard.
+Complaint host_complaint(const std::string& host);
+
+// "cpu", "auto" or "cuda:N".
+Complaint device_complaint(const std::string& device);
+
+Complaint folder_complaint(const std::string& folder);
+
+// One of `choices`, which is an array of string views with static storage.
+template <auto& choices>
+Complaint choice_complaint(const std::string& text) {
+  std::string must = "must be";
+  for (const std::string_view& choice : choices) {
+    if (choice == text) return std::nullopt;
+    const bool last = &choice == &choices.back();
+    must += &choice == &choices.front() ? " \"" : last ? " or \"" : ", \"";
+    must += choice;
+    must += '"';
+  }
+  return must;
+}
+
+// The host in one spelling, to compare endpoints: numbers as the system reads them, names in lower
+// case, "localhost" as 127.0.0.1. Asks no name server.
+std::string plain_host(const std::string& host);
+
+bool letter_or_digit(char c) noexcept;  // ASCII, whatever the locale
+
+}  // namespace troupe::apps

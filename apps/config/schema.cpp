@@ -1,0 +1,284 @@
+#include "apps/config/schema.hpp"
+
+#include <array>
+#include <chrono>
+
+#include "apps/config/rules.hpp"
+#include "base/limits.hpp"
+
+namespace troupe::apps {
+namespace {
+
+using namespace std::chrono_literals;
+
+// Accessors: &Config::agents, &AgentConfig::threads -> config.agents.threads.
+template <auto part, auto member>
+Slot in(Config& config, std::size_t) {
+  return &((config.*part).*member);
+}
+template <auto list, auto member>
+Slot of(Config& config, std::size_t instance) {
+  return &((config.*list)[instance].*member);
+}
+
+constexpr std::int64_t count(Duration duration) {
+  return duration.count();
+}
+constexpr std::int64_t mebi(std::int64_t number) {
+  return number << 20;
+}
+
+constexpr std::array<std::string_view, 5> levels = {"trace", "debug", "info", "warn", "error"};
+constexpr std::array<std::string_view, 3> formats = {"auto", "human", "json"};
+
+constexpr Key cluster_keys[] = {
+    {.name = "name",
+     .slot = in<&Config::cluster, &ClusterConfig::name>,
+     .help = "what the cluster is called in logs and in folders",
+     .complaint = name_complaint},
+    {.name = "keys",
+     .slot = in<&Config::cluster, &ClusterConfig::keys>,
+     .help = "the folder of the cluster's keys; `\"auto\"`: a private one, made on first use, for "
+             "clusters on one machine",
+     .complaint = folder_complaint,
+     .expand = keys_folder},
+};
+
+constexpr Key node_keys[] = {
+    {.name = "host",
+     .slot = of<&Config::nodes, &NodeConfig::host>,
+     .help = "the address that the node listens on and others reach it at; never a wildcard",
+     .complaint = host_complaint},
+    {.name = "urgent_port",
+     .slot = of<&Config::nodes, &NodeConfig::urgent_port>,
+     .help = "TCP port of the urgent lane",
+     .min = 1,
+     .max = 65535,
+     .required = true},
+    {.name = "ordinary_port",
+     .slot = of<&Config::nodes, &NodeConfig::ordinary_port>,
+     .help = "TCP port of the ordinary lane",
+     .min = 1,
+     .max = 65535,
+     .required = true},
+    {.name = "devices",
+     .slot = of<&Config::nodes, &NodeConfig::devices>,
+     .help = "one worker each: `\"cpu\"`, `\"cuda:0\"`, or `\"auto\"` for a GPU if there is one "
+             "and else the CPU",
+     .min = 1,
+     .max = limits::workers_per_node_max,
+     .complaint = device_complaint},
+};
+
+constexpr Key model_keys[] = {
+    {.name = "folder",
+     .slot = of<&Config::models, &ModelConfig::folder>,
+     .help = "a Hugging Face folder; `\"auto\"`: `$TROUPE_MODEL_DIR` if set, else where "
+             "`tools/get-model` puts all-MiniLM-L6-v2",
+     .required = true,
+     .complaint = folder_complaint,
+     .expand = model_folder},
+};
+
+using scheduler::BatcherOptions;
+using scheduler::FastLaneOptions;
+using scheduler::LaneOptions;
+constexpr std::int64_t queue_tasks_limit = 16'777'216;
+constexpr std::int64_t attempts_limit = 100;
+
+constexpr Key lanes_keys[] = {
+    {.name = "enabled",
+     .slot = in<&Config::lanes, &LaneOptions::enabled>,
+     .help = "off: there is no urgent lane and every task is ordinary"},
+    {.name = "urgent_laxity",
+     .slot = in<&Config::lanes, &LaneOptions::urgent_laxity>,
+     .help = "a task that names no lane is urgent when it could wait for less than this and still "
+             "meet its deadline",
+     .max = count(1h)},
+};
+
+constexpr Key urgent_keys[] = {
+    {.name = "tasks_max",
+     .slot = in<&Config::urgent, &FastLaneOptions::tasks_max>,
+     .help = "tasks in one urgent launch",
+     .min = 1,
+     .max = limits::tasks_per_batch_max},
+    {.name = "units_max",
+     .slot = in<&Config::urgent, &FastLaneOptions::units_max>,
+     .help = "tokens in one urgent launch; a single larger task goes alone",
+     .min = 1,
+     .max = limits::tokens_per_batch_max},
+    {.name = "queue_tasks_max",
+     .slot = in<&Config::urgent, &FastLaneOptions::queue_tasks_max>,
+     .help = "urgent tasks that may wait on a node; more are refused",
+     .min = 1,
+     .max = queue_tasks_limit},
+    {.name = "attempts_max",
+     .slot = in<&Config::urgent, &FastLaneOptions::attempts_max>,
+     .help = "launches of one task when workers are lost",
+     .min = 1,
+     .max = attempts_limit},
+};
+
+constexpr Key ordinary_keys[] = {
+    {.name = "batching",
+     .slot = in<&Config::ordinary, &BatcherOptions::enabled>,
+     .help = "off: every task is a batch of its own"},
+    {.name = "tasks_max",
+     .slot = in<&Config::ordinary, &BatcherOptions::tasks_max>,
+     .help = "tasks in one batch",
+     .min = 1,
+     .max = limits::tasks_per_batch_max},
+    {.name = "units_max",
+     .slot = in<&Config::ordinary, &BatcherOptions::units_max>,
+     .help = "tokens in one batch; a single larger task goes alone",
+     .min = 1,
+     .max = limits::tokens_per_batch_max},
+    {.name = "delay_max",
+     .slot = in<&Config::ordinary, &BatcherOptions::delay_max>,
+     .help = "how long the oldest task waits for others to join its batch",
+     .max = count(10s)},
+    {.name = "eager_when_idle",
+     .slot = in<&Config::ordinary, &BatcherOptions::eager_when_idle>,
+     .help = "launch at once, without waiting for a fuller batch, on a worker with nothing to do"},
+    {.name = "queue_tasks_max",
+     .slot = in<&Config::ordinary, &BatcherOptions::queue_tasks_max>,
+     .help = "ordinary tasks that may wait on a node; more are refused",
+     .min = 1,
+     .max = queue_tasks_limit},
+    {.name = "attempts_max",
+     .slot = in<&Config::ordinary, &BatcherOptions::attempts_max>,
+     .help = "launches of one task when workers are lost",
+     .min = 1,
+     .max = attempts_limit},
+};
+
+constexpr Key agents_keys[] = {
+    {.name = "restarts_max",
+     .slot = in<&Config::agents, &AgentConfig::restarts_max>,
+     .help = "restarts of one agent within `restart_window`; after more it stays down",
+     .max = 1000},
+    {.name = "restart_window",
+     .slot = in<&Config::agents, &AgentConfig::restart_window>,
+     .help = "the time over which restarts are counted",
+     .min = count(1ms),
+     .max = count(24h)},
+    {.name = "backoff_min",
+     .slot = in<&Config::agents, &AgentConfig::backoff_min>,
+     .help = "the pause before the first restart; it doubles with each further one",
+     .min = count(1ms),
+     .max = count(1h)},
+    {.name = "backoff_max",
+     .slot = in<&Config::agents, &AgentConfig::backoff_max>,
+     .help = "the longest pause before a restart",
+     .min = count(1ms),
+     .max = count(1h)},
+    {.name = "stash_messages_max",
+     .slot = in<&Config::agents, &AgentConfig::stash_messages_max>,
+     .help = "messages kept for an agent while it restarts; more are refused",
+     .max = 1'000'000},
+    {.name = "agents_max",
+     .slot = in<&Config::agents, &AgentConfig::agents_max>,
+     .help = "agents alive on a node",
+     .min = 1,
+     .max = 100'000'000},
+    {.name = "threads",
+     .slot = in<&Config::agents, &AgentConfig::threads>,
+     .help = "threads that run agents on a node; devices have their own",
+     .min = 1,
+     .max = 1024},
+};
+
+constexpr Key memory_keys[] = {
+    {.name = "bytes_max",
+     .slot = in<&Config::memory, &MemoryConfig::bytes_max>,
+     .help = "what all agents of a node may remember together",
+     .min = mebi(1),
+     .max = mebi(16 << 20)},
+};
+
+constexpr Key link_keys[] = {
+    {.name = "heartbeat_interval",
+     .slot = in<&Config::link, &LinkConfig::heartbeat_interval>,
+     .help = "how often nodes that are linked show each other that they live",
+     .min = count(10ms),
+     .max = count(1min)},
+    {.name = "heartbeats_missed_max",
+     .slot = in<&Config::link, &LinkConfig::heartbeats_missed_max>,
+     .help = "silent intervals after which a peer counts as down",
+     .min = 1,
+     .max = 100},
+    {.name = "outbox_bytes_max",
+     .slot = in<&Config::link, &LinkConfig::outbox_bytes_max>,
+     .help = "what may wait to be sent to one peer; more is refused",
+     .min = limits::frame_bytes_max * limits::frames_per_message_max,
+     .max = mebi(64 << 10)},
+};
+
+constexpr Key log_keys[] = {
+    {.name = "level",
+     .slot = in<&Config::log, &LogConfig::level>,
+     .help = "the least that is logged: `\"trace\"`, `\"debug\"`, `\"info\"`, `\"warn\"` or "
+             "`\"error\"`",
+     .complaint = choice_complaint<levels>},
+    {.name = "format",
+     .slot = in<&Config::log, &LogConfig::format>,
+     .help = "`\"human\"`, `\"json\"` (one object a line), or `\"auto\"`: human on a terminal",
+     .complaint = choice_complaint<formats>},
+};
+
+constexpr Key up_keys[] = {
+    {.name = "start_timeout",
+     .slot = in<&Config::up, &UpConfig::start_timeout>,
+     .help = "how long `troupe up` waits until every node is ready",
+     .min = count(1s),
+     .max = count(1h)},
+    {.name = "stop_timeout",
+     .slot = in<&Config::up, &UpConfig::stop_timeout>,
+     .help = "how long a node may take to stop by itself before it is killed",
+     .min = count(100ms),
+     .max = count(10min)},
+    {.name = "restarts_max",
+     .slot = in<&Config::up, &UpConfig::restarts_max>,
+     .help = "restarts of one node within a minute; after more `troupe up` gives up",
+     .max = 1000},
+};
+
+constexpr Section sections[] = {
+    {"cluster", "The cluster as a whole.", cluster_keys},
+    {"node.*", "One process each; `NAME` is the node's. At least one.", node_keys},
+    {"model.*", "A model that every node loads; tasks call it by `NAME`.", model_keys},
+    {"lanes", "Which lane a task takes.", lanes_keys},
+    {"lanes.urgent", "Urgent work goes now.", urgent_keys},
+    {"lanes.ordinary", "Ordinary work coalesces into batches.", ordinary_keys},
+    {"agents", "Supervision of agents, on every node.", agents_keys},
+    {"memory", "What agents remember, beside the devices.", memory_keys},
+    {"link", "The connections between nodes.", link_keys},
+    {"log", "What nodes tell their operator.", log_keys},
+    {"up", "`troupe up`, which runs every node on this machine.", up_keys},
+};
+
+}  // namespace
+
+std::span<const Section> schema() noexcept {
+  return sections;
+}
+
+std::string environment_name(std::string_view table, std::string_view key) {
+  std::string name = "TROUPE";
+  const auto append = [&](std::string_view part) {
+    name += name == "TROUPE" ? "_" : "__";
+    for (const char c : part)
+      name += c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A')
+              : letter_or_digit(c) ? c
+                                   : '_';
+  };
+  // Only the first dot divides: a node may be called "gpu1.rack2".
+  const auto dot = table.find('.');
+  append(table.substr(0, dot));
+  if (dot != std::string_view::npos) append(table.substr(dot + 1));
+  append(key);
+  return name;
+}
+
+}  // namespace troupe::apps

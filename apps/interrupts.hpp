@@ -1,0 +1,36 @@
+// Ctrl-C and SIGTERM as something to ask for, instead of a handler that may do next to nothing.
+//
+// Make one first thing in a verb, before any thread starts: it blocks both signals for this thread
+// and all that it starts (children started by apps/processes.cpp unblock them).
+#pragma once
+
+#include <signal.h>
+
+#include <atomic>
+#include <thread>
+
+#include "base/time.hpp"
+
+namespace troupe::apps {
+
+class Interrupts {
+ public:
+  Interrupts();
+  ~Interrupts();
+  Interrupts(const Interrupts&) = delete;
+  Interrupts& operator=(const Interrupts&) = delete;
+
+  // True once a signal has come; waits for one at most so long.
+  bool wait(Duration limit);
+
+  // For work that only looks now and then: starts a thread that waits, and sets the flag.
+  const std::atomic<bool>& watch();
+
+ private:
+  sigset_t signals_{};
+  std::atomic<bool> interrupted_{false};
+  std::atomic<bool> stop_watching_{false};
+  std::thread watcher_;
+};
+
+}  // namespace troupe::apps

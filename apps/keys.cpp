@@ -1,0 +1,46 @@
+// troupe keys: makes key pairs and shows public halves. A secret half never leaves its file.
+
+#include "transport/keys.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "apps/config/rules.hpp"
+#include "apps/config/words.hpp"
+#include "apps/verbs.hpp"
+
+namespace troupe::apps {
+
+int run_keys_new(const KeysNewOptions& options, Output& output) {
+  if (const auto must = name_complaint(options.name))
+    return output.fail({ErrorCode::invalid_argument,
+                        "the name of a key " + *must + ", not \"" + shown(options.name) + '"',
+                        "use the node's name in the cluster file"});
+  const auto keys = transport::generate_keys();
+  if (!keys) return output.fail(keys.error());
+  if (const auto written = transport::write_keys(options.folder, options.name, *keys); !written)
+    return output.fail(written.error());
+  const std::string stem = options.folder + "/" + options.name;
+  output.text("wrote " + stem + ".key (private: it stays on this machine)\n" + "wrote " + stem +
+              ".pub (public: copy it into the keys folder of every node that should admit it)\n" +
+              "public key " + keys->public_key.z85);
+  output.object({{"name", options.name},
+                 {"private_file", stem + ".key"},
+                 {"public_file", stem + ".pub"},
+                 {"public_key", keys->public_key.z85}});
+  return exit_ok;
+}
+
+int run_keys_show(const KeysShowOptions& options, Output& output) {
+  const auto public_key = [&]() -> Result<transport::PublicKey> {
+    if (!options.path.ends_with(".key")) return transport::read_public_file(options.path);
+    const auto keys = transport::read_key_file(options.path);
+    if (!keys) return keys.error();
+    return keys->public_key;
+  }();
+  if (!public_key) return output.fail(public_key.error());
+  output.text(public_key->z85);
+  output.object({{"file", options.path}, {"public_key", public_key->z85}});
+  return exit_ok;
+}
+
+}  // namespace troupe::apps

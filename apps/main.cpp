@@ -1,0 +1,277 @@
+// The `troupe` program: reads the command line, runs one verb, answers with its exit code.
+//
+// A new verb is an options struct and a run_* function in verbs.hpp, a source file, and one add_*
+// block here. This is the only source that includes CLI11.
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <exception>
+#include <functional>
+#include <iostream>
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "apps/config/folders.hpp"
+#include "apps/config/words.hpp"
+#include "apps/verbs.hpp"
+
+namespace troupe::apps {
+namespace {
+
+struct CommandLine {
+  CLI::App app{
+      "Runs thousands of agents on shared devices: urgent work goes now, ordinary work "
+      "coalesces.",
+      "troupe"};
+  bool json = false;
+  std::function<int(Output&)> chosen;  // the verb, with its options
+};
+
+// A verb below `parent` with what every verb has. `example` is a whole command.
+CLI::App& add_verb(CommandLine& line, CLI::App& parent, const std::string& name,
+                   const std::string& does, const std::string& example) {
+  CLI::App& verb = *parent.add_subcommand(name, does);
+  verb.add_flag("--json", line.json, "Write one JSON object instead of text");
+  verb.footer("Example:\n  " + example);
+  return verb;
+}
+
+// Hands `options`, which CLI11 fills while it parses, to `run` afterwards.
+template <class Options>
+void on_chosen(CommandLine& line, CLI::App& verb, std::shared_ptr<Options> options,
+               int (*run)(const Options&, Output&)) {
+  verb.callback([&line, options, run] {
+    line.chosen = [options, run](Output& output) { return run(*options, output); };
+  });
+}
+
+enum class ConfigAs { position, flag };
+
+// Where the config is a position, the flag is understood as well, so that nobody has to remember.
+void add_config(CLI::App& verb, ConfigAs as, ConfigOptions& options) {
+  if (auto path = environment_variable("TROUPE_CONFIG")) options.config = *std::move(path);
+  const auto add = [&](const std::string& name) {
+    return verb.add_option(name, options.config, "The cluster file, otherwise $TROUPE_CONFIG")
+        ->type_name("FILE")
+        ->capture_default_str();
+  };
+  if (as == ConfigAs::position) {
+    add("config");
+    add("--config")->group("");
+  } else {
+    add("--config");
+  }
+  verb.add_option("--set", options.set,
+                  "Set one key over file and environment, as lanes.enabled=false; repeatable")
+      ->type_name("KEY=VALUE")
+      ->allow_extra_args(false);
+}
+
+void add_check(CommandLine& line) {
+  auto& verb = add_verb(line, line.app, "check",
+                        "Check a cluster file; show every setting in effect and where it is from",
+                        "troupe check configs/quickstart.toml --set lanes.ordinary.delay_max=4ms");
+  auto options = std::make_shared<CheckOptions>();
+  add_config(verb, ConfigAs::position, options->config);
+  verb.add_flag("--reference", options->reference, "Print the reference of all keys")->group("");
+  on_chosen(line, verb, options, run_check);
+}
+
+void add_keys(CommandLine& line) {
+  auto& keys =
+      *line.app.add_subcommand("keys", "Make and show the keys that nodes know each other by");
+  keys.require_subcommand(1);
+  keys.footer("Example:\n  troupe keys new node-a --folder keys");
+
+  auto& make =
+      add_verb(line, keys, "new", "Make a key pair: NAME.key is private, NAME.pub is to be shared",
+               "troupe keys new node-a --folder keys");
+  auto new_options = std::make_shared<KeysNewOptions>();
+  make.add_option("name", new_options->name, "A node's name, or 'client' for the command line")
+      ->type_name("NAME")
+      ->required();
+  make.add_option("--folder", new_options->folder, "Where to put the two files; made if missing")
+      ->type_name("DIR")
+      ->required();
+  on_chosen(line, make, new_options, run_keys_new);
+
+  auto& show = add_verb(line, keys, "show", "Show the public half of a .key or .pub file",
+                        "troupe keys show keys/node-a.pub");
+  auto show_options = std::make_shared<KeysShowOptions>();
+  show.add_option("path", show_options->path, "The file")->type_name("FILE")->required();
+  on_chosen(line, show, show_options, run_keys_show);
+}
+
+void add_node(CommandLine& line) {
+  auto& verb = add_verb(line, line.app, "node", "Run one node of a cluster, in this process",
+                        "troupe node configs/quickstart.toml --name a");
+  auto options = std::make_shared<NodeOptions>();
+  add_config(verb, ConfigAs::position, options->config);
+  verb.add_option("--name", options->name, "Which [node.NAME]")->type_name("NAME")->required();
+  on_chosen(line, verb, options, run_node);
+}
+
+void add_up(CommandLine& line) {
+  auto& verb = add_verb(line, line.app, "up",
+                        "Start every node as a process of this machine; Ctrl-C stops them",
+                        "troupe up configs/quickstart.toml");
+  auto options = std::make_shared<UpOptions>();
+  add_config(verb, ConfigAs::position, options->config);
+  verb.add_option("--ready-file", options->ready_file, "Write this file once every node is ready")
+      ->type_name("FILE");
+  on_chosen(line, verb, options, run_up);
+}
+
+void add_status(CommandLine& line) {
+  auto& verb = add_verb(line, line.app, "status", "Ask running nodes how they are",
+                        "troupe status configs/quickstart.toml --node a");
+  auto options = std::make_shared<StatusOptions>();
+  add_config(verb, ConfigAs::position, options->config);
+  verb.add_option("--node", options->node, "Only this node")->type_name("NAME");
+  on_chosen(line, verb, options, run_status);
+}
+
+void add_submit(CommandLine& line) {
+  auto& verb = add_verb(line, line.app, "submit",
+                        "Submit one task to a running cluster and wait for its outcome",
+                        "troupe submit \"a fast text editor\" --time-limit 50ms");
+  auto options = std::make_shared<SubmitOptions>();
+  verb.add_option("text", options->text, "The text to encode")->type_name("TEXT")->required();
+  add_config(verb, ConfigAs::flag, options->config);
+  verb.add_option("--node", options->node, "The node to ask; otherwise the first")
+      ->type_name("NAME");
+  verb.add_option("--model", options->model, "The model; otherwise the first")->type_name("NAME");
+  verb.add_option("--scope", options->scope,
+                  "Search these memories with the text: librarian/017 or librarian/*")
+      ->type_name("AGENTS");
+  verb.add_option("--hits", options->hits, "How many documents a search brings")
+      ->capture_default_str();
+  verb.add_option("--lane", options->lane, "The lane; otherwise chosen by the time limit")
+      ->check(CLI::IsMember({"urgent", "ordinary"}));
+  verb.add_option("--time-limit", options->time_limit, "When the outcome is of no more use: 50ms")
+      ->type_name("TIME");
+  on_chosen(line, verb, options, run_submit);
+}
+
+void add_run(CommandLine& line) {
+  auto& verb = add_verb(line, line.app, "run", "Run a scenario on a cluster of its own and report",
+                        "troupe run librarians --packages 3000");
+  auto options = std::make_shared<RunOptions>();
+  verb.add_option("scenario", options->scenario, "The scenario")
+      ->type_name("NAME")
+      ->check(CLI::IsMember({"librarians"}))
+      ->capture_default_str();
+  add_config(verb, ConfigAs::flag, options->config);
+  auto* library = verb.add_option("--library", options->library,
+                                  "A folder of text; otherwise this machine's package descriptions")
+                      ->type_name("DIR");
+  auto* all = verb.add_flag("--all", options->all, "Every package")->excludes(library);
+  verb.add_option("--packages", options->packages, "How many packages")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1'000'000))
+      ->excludes(all)
+      ->excludes(library);
+  verb.add_option("--questions", options->questions, "The readers' questions")
+      ->type_name("FILE")
+      ->capture_default_str();
+  verb.add_option("--librarians", options->librarians, "How many librarian agents")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1'000'000));
+  verb.add_option("--readers", options->readers, "How many readers ask at a time")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 10'000));
+  on_chosen(line, verb, options, run_run);
+}
+
+void add_version(CommandLine& line) {
+  auto& verb = add_verb(line, line.app, "version", "Show what this program is built from",
+                        "troupe version --json");
+  on_chosen(line, verb, std::make_shared<VersionOptions>(), run_version);
+}
+
+void add_verbs(CommandLine& line) {
+  line.app.require_subcommand(1);
+  line.app.get_formatter()->column_width(34);
+  line.app.footer(
+      "'troupe VERB --help' tells more about a verb.\n"
+      "Exit codes: 0 done, 1 failed, 2 usage or config, 3 unreachable, 4 not in time.");
+  add_check(line);
+  add_keys(line);
+  add_node(line);
+  add_up(line);
+  add_status(line);
+  add_submit(line);
+  add_run(line);
+  add_version(line);
+}
+
+// "no verb 'chekc'; did you mean 'check'?" when `word` is none of the verbs of `app`.
+std::optional<Error> unknown_verb(const CLI::App& app, const std::string& command,
+                                  std::string_view word) {
+  std::vector<std::string> names;
+  for (const auto* verb : app.get_subcommands([](const CLI::App*) { return true; }))
+    names.push_back(verb->get_name());
+  if (std::find(names.begin(), names.end(), word) != names.end()) return std::nullopt;
+  const std::vector<std::string_view> views(names.begin(), names.end());
+  return Error{
+      ErrorCode::invalid_argument,
+      command + " has no verb '" + shown(word) + "'" + did_you_mean(word, views).value_or(""),
+      command + " --help lists them"};
+}
+
+std::optional<Error> unknown_verb(CLI::App& app, std::span<char*> words) {
+  if (words.empty() || words[0][0] == '-') return std::nullopt;
+  if (auto unknown = unknown_verb(app, "troupe", words[0])) return unknown;
+  CLI::App& verb = *app.get_subcommand(words[0]);
+  const bool groups = !verb.get_subcommands([](const CLI::App*) { return true; }).empty();
+  if (!groups || words.size() < 2 || words[1][0] == '-') return std::nullopt;
+  return unknown_verb(verb, std::string("troupe ") + words[0], words[1]);
+}
+
+// The innermost verb that the command line reached, as a command.
+std::string command_reached(const CLI::App& app) {
+  std::string command = "troupe";
+  for (const CLI::App* at = &app; !at->get_subcommands().empty();) {
+    at = at->get_subcommands().front();
+    command += " " + at->get_name();
+  }
+  return command;
+}
+
+int run(int argc, char** argv) {
+  CommandLine line;
+  add_verbs(line);
+  const std::span<char*> words(argv + 1, argc > 0 ? static_cast<std::size_t>(argc - 1) : 0);
+  // Looked for by hand, because a command line that cannot be parsed is answered in JSON as well.
+  const bool json = std::any_of(words.begin(), words.end(), [](const char* word) {
+    return std::string_view(word) == "--json";
+  });
+  Output output(terminal_options(json), std::cout, std::cerr);
+  try {
+    if (words.empty())
+      return output.fail(
+          {ErrorCode::invalid_argument, "a verb is missing", "troupe --help lists them"});
+    if (auto unknown = unknown_verb(line.app, words)) return output.fail(*unknown);
+    line.app.parse(argc, argv);
+  } catch (const CLI::Success& asked_for_help) {
+    line.app.exit(asked_for_help, std::cout, std::cerr);
+    return output.finish(exit_ok);
+  } catch (const CLI::ParseError& error) {
+    return output.fail({ErrorCode::invalid_argument, error.what(),
+                        command_reached(line.app) + " --help shows what it takes"});
+  }
+  return output.finish(line.chosen(output));
+}
+
+}  // namespace
+}  // namespace troupe::apps
+
+int main(int argc, char** argv) {
+  try {
+    return troupe::apps::run(argc, argv);
+  } catch (const std::exception& error) {
+    std::cerr << "troupe: " << error.what() << "\n  next: this is a bug, please report it\n";
+  }
+  return troupe::apps::exit_failed;
+}

@@ -1,0 +1,53 @@
+// troupe node FILE --name NAME: one node of a cluster, in the foreground, until Ctrl-C or SIGTERM.
+#include "actors/node.hpp"
+
+#include <sys/prctl.h>
+
+#include "apps/cluster.hpp"
+#include "apps/interrupts.hpp"
+#include "apps/verbs.hpp"
+#include "apps/wiring.hpp"
+#include "bench/librarians/librarian.hpp"
+#include "bench/librarians/reader.hpp"
+
+namespace troupe::apps {
+namespace {
+
+constexpr Duration signal_wait = std::chrono::seconds(1);
+
+// Linux lets timers be late by 50 us to save power; ours are what urgent work waits for. Inherited
+// by every thread that starts after it.
+void ask_for_exact_timers() {
+  ::prctl(PR_SET_TIMERSLACK, 1000UL);
+}
+
+}  // namespace
+
+int run_node(const NodeOptions& options, Output& output) {
+  Interrupts interrupts;
+  const auto cluster = load_cluster(options.config);
+  if (!cluster) return output.fail(cluster.error());
+  const auto name = choose_node(cluster->config, options.name);
+  if (!name) return output.fail(name.error());
+  auto wiring = node_options(cluster->config, cluster->keys, *name,
+                             {bench::librarian_module(), bench::reader_module()});
+  if (!wiring) return output.fail(wiring.error());
+
+  const auto log = open_log(cluster->config, *name);
+  ask_for_exact_timers();
+  log->info("starting");
+  const auto node = actors::Node::start(std::move(*wiring), *log);
+  if (!node) {
+    log->error("the node cannot start", node.error());
+    return exit_code(node.error().code);
+  }
+  log->info("ready");
+  while (!interrupts.wait(signal_wait)) {
+  }
+  log->info("stopping");
+  (*node)->stop();
+  log->info("stopped");
+  return exit_ok;
+}
+
+}  // namespace troupe::apps

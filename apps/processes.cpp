@@ -1,0 +1,208 @@
+#include "apps/processes.hpp"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include "base/clock.hpp"
+
+namespace troupe::apps {
+namespace {
+
+constexpr Duration poll_interval = std::chrono::milliseconds(20);
+
+// How `troupe up` restarts a node that died; the number of restarts comes from the config.
+actors::RestartOptions node_restarts(const UpConfig& up) {
+  return {up.restarts_max, std::chrono::minutes(1), std::chrono::milliseconds(200),
+          std::chrono::seconds(10)};
+}
+
+std::string own_program() {
+  std::error_code failed;
+  const auto path = std::filesystem::read_symlink("/proc/self/exe", failed);
+  return failed ? std::string("troupe") : path.string();
+}
+
+std::string last_line(const std::string& path) {
+  std::ifstream file(path);
+  std::string line;
+  std::string last;
+  while (std::getline(file, line))
+    if (!line.empty()) last = line;
+  return last;
+}
+
+// Between fork and exec: only async-signal-safe calls.
+[[noreturn]] void become_node(const std::vector<char*>& arguments, int log_file, pid_t parent) {
+  ::prctl(PR_SET_PDEATHSIG, SIGTERM);
+  if (::getppid() != parent) ::_exit(1);  // the parent died before the line above
+  sigset_t none;
+  ::sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  ::setpgid(0, 0);  // Ctrl-C is for the parent, which stops us in order
+  if (log_file >= 0) {
+    ::dup2(log_file, STDOUT_FILENO);
+    ::dup2(log_file, STDERR_FILENO);
+  }
+  ::execv(arguments.front(), arguments.data());
+  ::_exit(127);
+}
+
+}  // namespace
+
+std::string describe_exit(int status) {
+  if (WIFSIGNALED(status))
+    return "signal " + std::to_string(WTERMSIG(status)) + " (" + ::strsignal(WTERMSIG(status)) +
+           ")";
+  return "exit code " + std::to_string(WEXITSTATUS(status));
+}
+
+ClusterProcesses::ClusterProcesses(const Config& config, ProcessOptions options, Log& log)
+    : config_(config), options_(std::move(options)), log_(log) {
+  for (const auto& node : config_.nodes)
+    children_.push_back(
+        {node.name, 0, 0, never, actors::RestartBudget(node_restarts(config_.up)), false});
+}
+
+ClusterProcesses::~ClusterProcesses() {
+  stop();
+}
+
+Result<std::unique_ptr<ClusterProcesses>> ClusterProcesses::start(const Config& config,
+                                                                  ProcessOptions options,
+                                                                  Log& log) {
+  std::unique_ptr<ClusterProcesses> cluster(new ClusterProcesses(config, std::move(options), log));
+  for (auto& child : cluster->children_)
+    if (auto spawned = cluster->spawn(child); !spawned) return spawned.error();
+  return cluster;
+}
+
+Status ClusterProcesses::spawn(Child& child) {
+  std::vector<std::string> words = {own_program(), "node", options_.config_path, "--name",
+                                    child.node};
+  for (const auto& setting : options_.overrides) {
+    words.emplace_back("--set");
+    words.push_back(setting);
+  }
+  std::vector<char*> arguments;
+  for (auto& word : words) arguments.push_back(word.data());
+  arguments.push_back(nullptr);
+
+  int log_file = -1;
+  if (!options_.log_folder.empty()) {
+    const std::string path = options_.log_folder + "/" + child.node + ".log";
+    log_file = ::open(path.c_str(), O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0600);
+    if (log_file < 0)
+      return Error{ErrorCode::io, "cannot write " + path + ": " + std::strerror(errno), ""};
+  }
+  const pid_t parent = ::getpid();
+  const pid_t pid = ::fork();
+  if (pid == 0) become_node(arguments, log_file, parent);
+  const int fork_error = errno;
+  if (log_file >= 0) ::close(log_file);
+  if (pid < 0)
+    return Error{ErrorCode::io,
+                 "cannot start node '" + child.node + "': " + std::strerror(fork_error), ""};
+  child.pid = pid;
+  child.restart_at = never;
+  log_.debug("a node was started", {{"node", child.node}, {"pid", pid}});
+  return {};
+}
+
+void ClusterProcesses::reap() {
+  for (auto& child : children_) {
+    int status = 0;
+    if (child.pid == 0 || ::waitpid(child.pid, &status, WNOHANG) != child.pid) continue;
+    child.pid = 0;
+    child.exit_status = status;
+  }
+}
+
+Error ClusterProcesses::early_end(const Child& child) const {
+  Error error{ErrorCode::io,
+              "node '" + child.node + "' ended before it was ready, with " +
+                  describe_exit(child.exit_status),
+              "its log says why"};
+  if (!options_.log_folder.empty()) {
+    const std::string path = options_.log_folder + "/" + child.node + ".log";
+    error.what += ": " + last_line(path);
+    error.next_step = "its log is " + path;
+  }
+  return error;
+}
+
+Status ClusterProcesses::wait_ready(transport::Client& client) {
+  const Instant give_up = later(now(), config_.up.start_timeout);
+  for (const auto& waiting : children_) {
+    while (!client.wait_up(waiting.node, poll_interval)) {
+      reap();
+      for (const auto& child : children_)
+        if (child.pid == 0) return early_end(child);
+      if (now() >= give_up)
+        return Error{ErrorCode::unreachable, "node '" + waiting.node + "' was not ready in time",
+                     "look at its log, or raise up.start_timeout"};
+    }
+    if (auto status = client.control(waiting.node, "status", "", give_up - now()); !status)
+      return status.error();
+  }
+  return {};
+}
+
+bool ClusterProcesses::supervise(Instant at) {
+  reap();
+  bool whole = true;
+  for (auto& child : children_) {
+    if (child.pid == 0 && child.restart_at == never && !child.given_up) {
+      const auto wait = child.budget.crashed(at);
+      log_.warn("a node ended", {{"node", child.node},
+                                 {"how", describe_exit(child.exit_status)},
+                                 {"restart", wait.has_value()}});
+      if (wait)
+        child.restart_at = at + *wait;
+      else
+        child.given_up = true;
+    }
+    if (child.pid == 0 && child.restart_at <= at)
+      if (auto spawned = spawn(child); !spawned)
+        log_.error("a node cannot be started", spawned.error());
+    whole = whole && !child.given_up;
+  }
+  return whole;
+}
+
+bool ClusterProcesses::stop() {
+  bool politely = true;
+  for (const auto& child : children_)
+    if (child.pid != 0) ::kill(child.pid, SIGTERM);
+  const Instant give_up = later(now(), config_.up.stop_timeout);
+  for (auto& child : children_) {
+    while (child.pid != 0 && now() < give_up) {
+      reap();
+      if (child.pid != 0) std::this_thread::sleep_for(poll_interval);
+    }
+    if (child.pid == 0) continue;
+    log_.error("a node did not stop and is killed", {{"node", child.node}, {"pid", child.pid}});
+    ::kill(child.pid, SIGKILL);
+    ::waitpid(child.pid, &child.exit_status, 0);
+    child.pid = 0;
+    politely = false;
+  }
+  for (auto& child : children_) child.given_up = true;  // supervise() starts nothing any more
+  return politely;
+}
+
+std::optional<pid_t> ClusterProcesses::pid_of(const std::string& node) const {
+  for (const auto& child : children_)
+    if (child.node == node && child.pid != 0) return child.pid;
+  return std::nullopt;
+}
+
+}  // namespace troupe::apps

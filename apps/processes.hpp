@@ -1,0 +1,73 @@
+// A cluster as processes of this machine: starts `troupe node` for every node of the config,
+// restarts those that die (with back-off and a budget), stops all of them.
+//
+// A child dies with its parent (PR_SET_PDEATHSIG), so that nothing is left behind, whatever happens
+// to the parent. One thread owns it.
+#pragma once
+
+#include <sys/types.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "actors/restart_budget.hpp"
+#include "apps/config/config.hpp"
+#include "base/log.hpp"
+#include "base/result.hpp"
+#include "transport/client.hpp"
+
+namespace troupe::apps {
+
+struct ProcessOptions {
+  std::string config_path;
+  std::vector<std::string> overrides;  // --set, handed on to every node
+  std::string log_folder;              // NODE.log in it; empty: the parent's stderr
+};
+
+class ClusterProcesses {
+ public:
+  // Starts every node; returns when all are running, not yet ready. Errors: io.
+  static Result<std::unique_ptr<ClusterProcesses>> start(const Config& config,
+                                                         ProcessOptions options, Log& log);
+  ~ClusterProcesses();  // stops
+
+  // Until every node answers its status. A node that ends before is an error at once, with the last
+  // line it logged; so is the config's start_timeout.
+  Status wait_ready(transport::Client& client);
+
+  // Takes note of children that ended and restarts those whose time has come. Call it a few times a
+  // second. False when a node has used up its restarts: the cluster is not whole any more.
+  bool supervise(Instant now);
+
+  // Politely, then after the config's stop_timeout hard. Idempotent. True if all went politely.
+  bool stop();
+
+  [[nodiscard]] std::optional<pid_t> pid_of(const std::string& node) const;
+
+ private:
+  struct Child {
+    std::string node;
+    pid_t pid = 0;  // 0: not running
+    int exit_status = 0;
+    Instant restart_at = never;
+    actors::RestartBudget budget;
+    bool given_up = false;
+  };
+
+  ClusterProcesses(const Config& config, ProcessOptions options, Log& log);
+  Status spawn(Child& child);
+  void reap();
+  [[nodiscard]] Error early_end(const Child& child) const;
+
+  Config config_;
+  ProcessOptions options_;
+  Log& log_;
+  std::vector<Child> children_;
+};
+
+// "exit code 2", "signal 9 (Killed)".
+std::string describe_exit(int wait_status);
+
+}  // namespace troupe::apps

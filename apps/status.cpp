@@ -1,0 +1,86 @@
+// troupe status FILE: what the nodes of a running cluster are doing.
+#include <array>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "apps/cluster.hpp"
+#include "apps/verbs.hpp"
+
+namespace troupe::apps {
+namespace {
+
+using nlohmann::json;
+
+constexpr Duration answer_limit = std::chrono::seconds(3);
+
+std::string lane_line(const std::string& name, const json& lane) {
+  std::array<char, 200> line{};
+  std::snprintf(line.data(), line.size(),
+                "\n    %-9s %8llu done  %5llu queued  %5llu running   p50 %.2f ms  p99 %.2f ms",
+                name.c_str(), static_cast<unsigned long long>(lane.value("completed", 0ULL)),
+                static_cast<unsigned long long>(lane.value("queued", 0ULL)),
+                static_cast<unsigned long long>(lane.value("launched", 0ULL)),
+                lane["total_ms"].value("p50", 0.0), lane["total_ms"].value("p99", 0.0));
+  return line.data();
+}
+
+std::string describe(const json& status) {
+  std::size_t agents = 0;
+  for (const auto& [type, count] : status["agents"].items()) agents += count.get<std::size_t>();
+  std::string devices;
+  for (const auto& device : status["devices"])
+    devices += (devices.empty() ? "" : "; ") + device.value("name", "") + " (" +
+               device.value("description", "") + ")";
+  std::string peers;
+  for (const auto& [peer, up] : status["peers_up"].items())
+    peers += " " + peer + (up.get<bool>() ? " up" : " DOWN");
+  return "ready, " + std::to_string(agents) + " agents, " +
+         std::to_string(status["memory"].value("documents", 0ULL)) + " documents remembered\n    " +
+         devices + (peers.empty() ? "" : "\n    peers:" + peers) +
+         lane_line("urgent", status["lanes"]["urgent"]) +
+         lane_line("ordinary", status["lanes"]["ordinary"]);
+}
+
+}  // namespace
+
+int run_status(const StatusOptions& options, Output& output) {
+  const auto cluster = load_cluster(options.config);
+  if (!cluster) return output.fail(cluster.error());
+  std::vector<std::string> names;
+  if (options.node.empty()) {
+    for (const auto& node : cluster->config.nodes) names.push_back(node.name);
+  } else {
+    const auto node = choose_node(cluster->config, options.node);
+    if (!node) return output.fail(node.error());
+    names.push_back(*node);
+  }
+  const auto client = open_client(*cluster);
+  if (!client) return output.fail(client.error());
+
+  json nodes = json::array();
+  std::size_t answering = 0;
+  for (const auto& name : names) {
+    std::string line = "  " + output.bold(name) + "  ";
+    const auto up = (*client)->wait_up(name, answer_limit);
+    auto body = up ? (*client)->control(name, "status", "", answer_limit) : up.error();
+    const json status = body ? json::parse(*body, nullptr, false) : json();
+    if (!body) {
+      line += body.error().to_string();
+      nodes.push_back(
+          {{"node", name},
+           {"ready", false},
+           {"error", {{"code", troupe::name(body.error().code)}, {"what", body.error().what}}}});
+    } else if (status.is_discarded()) {
+      return output.fail({ErrorCode::malformed, "node '" + name + "' answered no JSON", ""});
+    } else {
+      ++answering;
+      line += describe(status);
+      nodes.push_back(status);
+    }
+    output.text(line);
+  }
+  output.object({{"cluster", cluster->config.cluster.name}, {"nodes", nodes}});
+  return answering == names.size() ? exit_ok : exit_unreachable;
+}
+
+}  // namespace troupe::apps

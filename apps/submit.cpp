@@ -1,0 +1,117 @@
+// troupe submit FILE TEXT: one task, its outcome and where its time went.
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "apps/cluster.hpp"
+#include "apps/verbs.hpp"
+#include "base/units.hpp"
+
+namespace troupe::apps {
+namespace {
+
+using nlohmann::json;
+
+constexpr Duration connect_limit = std::chrono::seconds(5);
+constexpr Duration patience = std::chrono::seconds(30);  // for a task without a time limit
+constexpr std::size_t numbers_shown = 6;
+
+json timing_json(const Timing& timing) {
+  const auto ms = [](Duration duration) { return static_cast<double>(duration.count()) / 1e6; };
+  return {{"lane", name(timing.lane)},
+          {"queue_ms", ms(timing.queue)},
+          {"compute_ms", ms(timing.compute)},
+          {"batch_tasks", timing.batch_tasks}};
+}
+
+std::string timing_text(const Timing& timing) {
+  return std::string(name(timing.lane)) + " lane, in a batch of " +
+         std::to_string(timing.batch_tasks) + ": " + human_duration(timing.queue) + " queued, " +
+         human_duration(timing.compute) + " computed";
+}
+
+void show(const Embedding& embedding, const Timing& timing, Output& output) {
+  std::string text = "a vector of " + std::to_string(embedding.vector.size()) + " numbers from " +
+                     std::to_string(embedding.tokens) + " tokens: [";
+  for (std::size_t i = 0; i < std::min(numbers_shown, embedding.vector.size()); ++i)
+    text += (i == 0 ? "" : ", ") + std::to_string(embedding.vector[i]);
+  text += embedding.vector.size() > numbers_shown ? ", ...]" : "]";
+  if (embedding.truncated) text += "\nthe text was longer than the model reads and was cut";
+  output.text(text + "\n" + timing_text(timing));
+  output.object({{"vector", embedding.vector},
+                 {"tokens", embedding.tokens},
+                 {"truncated", embedding.truncated},
+                 {"timing", timing_json(timing)}});
+}
+
+void show(const Hits& found, const Timing& timing, Output& output) {
+  std::string text;
+  json hits = json::array();
+  for (const auto& hit : found.hits) {
+    text += std::to_string(hit.score) + "  " + hit.memory + "  document " +
+            std::to_string(hit.document) + "\n";
+    hits.push_back({{"memory", hit.memory}, {"document", hit.document}, {"score", hit.score}});
+  }
+  if (found.hits.empty()) text = "nothing is remembered there\n";
+  output.text(text + timing_text(timing));
+  output.object({{"hits", hits}, {"timing", timing_json(timing)}});
+}
+
+// What the command line says about every task of it.
+struct Manner {
+  std::optional<Lane> lane;
+  std::optional<Duration> time_limit;
+};
+
+Result<Manner> manner(const SubmitOptions& options) {
+  Manner result;
+  if (options.lane == "urgent")
+    result.lane = Lane::urgent;
+  else if (options.lane == "ordinary")
+    result.lane = Lane::ordinary;
+  else if (!options.lane.empty())
+    return Error{ErrorCode::invalid_argument, "'" + options.lane + "' is not a lane",
+                 "use urgent or ordinary"};
+  if (options.time_limit) {
+    const auto limit = parse_duration(*options.time_limit);
+    if (!limit) return limit.error();
+    result.time_limit = *limit;
+  }
+  return result;
+}
+
+}  // namespace
+
+int run_submit(const SubmitOptions& options, Output& output) {
+  const auto how = manner(options);
+  if (!how) return output.fail(how.error());
+  const auto cluster = load_cluster(options.config);
+  if (!cluster) return output.fail(cluster.error());
+  const auto node = choose_node(cluster->config, options.node);
+  if (!node) return output.fail(node.error());
+  const auto client = open_client(*cluster);
+  if (!client) return output.fail(client.error());
+  if (auto up = (*client)->wait_up(*node, connect_limit); !up) return output.fail(up.error());
+
+  const auto run = [&](std::string model, Work work) -> Result<TaskOutcome> {
+    TaskRequest task{{}, std::move(model), "default", std::move(work), how->lane, how->time_limit};
+    auto outcome =
+        (*client)->submit(*node, std::move(task), how->time_limit.value_or(Duration{}) + patience);
+    if (outcome && !outcome->result) return outcome->result.error();
+    return outcome;
+  };
+  std::string model = options.model;
+  if (model.empty() && !cluster->config.models.empty()) model = cluster->config.models.front().name;
+  auto encoded = run(model, Encode{options.text});
+  if (!encoded) return output.fail(encoded.error());
+  const auto& embedding = std::get<Embedding>(*encoded->result);
+  if (options.scope.empty()) {
+    show(embedding, encoded->timing, output);
+    return exit_ok;
+  }
+  const auto found = run("", Recall{options.scope, embedding.vector, options.hits});
+  if (!found) return output.fail(found.error());
+  show(std::get<Hits>(*found->result), found->timing, output);
+  return exit_ok;
+}
+
+}  // namespace troupe::apps

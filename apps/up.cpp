@@ -1,0 +1,59 @@
+// troupe up FILE: every node of the cluster as a process of this machine, until Ctrl-C.
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "apps/cluster.hpp"
+#include "apps/interrupts.hpp"
+#include "apps/processes.hpp"
+#include "apps/verbs.hpp"
+#include "base/clock.hpp"
+
+namespace troupe::apps {
+namespace {
+
+constexpr Duration supervise_interval = std::chrono::milliseconds(100);
+
+void tell_ready(const Config& config, const ClusterProcesses& processes, Output& output) {
+  nlohmann::json nodes = nlohmann::json::array();
+  std::string text = output.bold("The cluster '" + config.cluster.name + "' is ready.");
+  for (const auto& node : config.nodes) {
+    const auto pid = processes.pid_of(node.name).value_or(0);
+    text += "\n  " + node.name + "  " + node.host + " ports " + std::to_string(node.urgent_port) +
+            ", " + std::to_string(node.ordinary_port) + "  pid " + std::to_string(pid);
+    nodes.push_back({{"name", node.name}, {"pid", pid}});
+  }
+  output.text(text + "\nCtrl-C stops it.");
+  output.object({{"ready", true}, {"cluster", config.cluster.name}, {"nodes", nodes}});
+}
+
+}  // namespace
+
+int run_up(const UpOptions& options, Output& output) {
+  Interrupts interrupts;
+  const auto cluster = load_cluster(options.config);
+  if (!cluster) return output.fail(cluster.error());
+  const auto log = open_log(cluster->config, "");
+
+  auto processes = ClusterProcesses::start(cluster->config,
+                                           {options.config.config, options.config.set, ""}, *log);
+  if (!processes) return output.fail(processes.error());
+  {
+    auto client = open_client(*cluster);
+    if (!client) return output.fail(client.error());
+    if (auto ready = (*processes)->wait_ready(**client); !ready) return output.fail(ready.error());
+  }
+  tell_ready(cluster->config, **processes, output);
+  if (!options.ready_file.empty() && !(std::ofstream(options.ready_file) << "ready\n"))
+    return output.fail({ErrorCode::io, "cannot write " + options.ready_file, ""});
+
+  bool whole = true;
+  while (whole && !interrupts.wait(supervise_interval)) whole = (*processes)->supervise(now());
+  output.progress("stopping");
+  const bool politely = (*processes)->stop();
+  if (!whole)
+    return output.fail(
+        {ErrorCode::io, "a node died too often; the cluster was stopped", "its log says why"});
+  return politely ? exit_ok : exit_failed;
+}
+
+}  // namespace troupe::apps

@@ -1,0 +1,85 @@
+// The verbs of the `troupe` program: for each its options, as the command line gives them, and the
+// function that runs it. main.cpp fills the options; one source file per verb does the work.
+//
+// Every run_* writes through the Output and returns the exit code (apps/output.hpp). Errors of the
+// outside come back as values; what a library throws is caught where it is called.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "apps/output.hpp"
+
+namespace troupe::apps {
+
+// The cluster file and what is laid over it, shared by most verbs.
+struct ConfigOptions {
+  std::string config = "configs/quickstart.toml";
+  std::vector<std::string> set;  // lanes.enabled=false
+};
+
+struct CheckOptions {
+  ConfigOptions config;
+  bool reference = false;  // print the tables of docs/configuration.md instead
+};
+int run_check(const CheckOptions& options, Output& output);
+
+struct KeysNewOptions {
+  std::string name;
+  std::string folder;
+};
+int run_keys_new(const KeysNewOptions& options, Output& output);
+
+struct KeysShowOptions {
+  std::string path;
+};
+int run_keys_show(const KeysShowOptions& options, Output& output);
+
+struct NodeOptions {
+  ConfigOptions config;
+  std::string name;
+};
+int run_node(const NodeOptions& options, Output& output);
+
+struct UpOptions {
+  ConfigOptions config;
+  std::string ready_file;  // written once every node is ready; empty: none
+};
+int run_up(const UpOptions& options, Output& output);
+
+struct StatusOptions {
+  ConfigOptions config;
+  std::string node;  // empty: all
+};
+int run_status(const StatusOptions& options, Output& output);
+
+struct SubmitOptions {
+  ConfigOptions config;
+  std::string node;                       // empty: the first
+  std::string model;                      // empty: the first
+  std::string text;                       // to encode
+  std::string scope;                      // with it, the text is a question to these memories
+  std::uint32_t hits = 10;                // how many answers
+  std::string lane;                       // "urgent", "ordinary", or empty: by its time limit
+  std::optional<std::string> time_limit;  // "50ms"
+};
+int run_submit(const SubmitOptions& options, Output& output);
+
+struct RunOptions {
+  ConfigOptions config;
+  std::string scenario = "librarians";
+  std::string library;            // a folder of text; empty: the package descriptions
+  bool all = false;               // every package
+  std::uint32_t packages = 3000;  // how many, unless all
+  std::string questions = "configs/questions.tsv";
+  std::uint32_t librarians = 300;
+  std::uint32_t readers = 20;
+};
+int run_run(const RunOptions& options, Output& output);
+
+struct VersionOptions {};
+int run_version(const VersionOptions& options, Output& output);
+
+}  // namespace troupe::apps

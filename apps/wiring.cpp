@@ -1,0 +1,42 @@
+#include "apps/wiring.hpp"
+
+namespace troupe::apps {
+
+Result<actors::NodeOptions> node_options(
+    const Config& config, const ClusterKeys& keys, const std::string& name,
+    std::vector<std::shared_ptr<actors::AgentModule>> modules) {
+  actors::NodeOptions options;
+  options.name = name;
+  const NodeConfig* self = nullptr;
+  for (const auto& node : config.nodes) {
+    if (node.name == name) self = &node;
+    options.cluster.push_back(
+        {node.name, {node.host, node.urgent_port, node.ordinary_port}, keys.nodes.at(node.name)});
+  }
+  if (self == nullptr)
+    return Error{ErrorCode::config, "the cluster has no node '" + name + "'",
+                 "choose one of the file's [node.*] tables"};
+  auto own = load_private_keys(keys, name);
+  if (!own) return own.error();
+
+  options.link.keys = std::move(*own);
+  options.link.allowed = keys.allowed;
+  options.link.heartbeat_interval = config.link.heartbeat_interval;
+  options.link.heartbeats_missed_max = config.link.heartbeats_missed_max;
+  options.link.outbox_bytes_max = config.link.outbox_bytes_max;
+  options.devices = self->devices;
+  for (const auto& model : config.models) options.models.push_back({model.name, model.folder});
+  options.memory_bytes_max = config.memory.bytes_max;
+  options.lanes = config.lanes;
+  options.urgent = config.urgent;
+  options.ordinary = config.ordinary;
+  options.modules = std::move(modules);
+  options.restarts = {config.agents.restarts_max, config.agents.restart_window,
+                      config.agents.backoff_min, config.agents.backoff_max};
+  options.stash_messages_max = config.agents.stash_messages_max;
+  options.agents_max = config.agents.agents_max;
+  options.threads = config.agents.threads;
+  return options;
+}
+
+}  // namespace troupe::apps

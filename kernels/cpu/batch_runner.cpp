@@ -1,0 +1,110 @@
+#include "kernels/cpu/batch_runner.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <exception>
+#include <string>
+#include <utility>
+#include <variant>
+
+#include "base/assert.hpp"
+
+namespace troupe::kernels::cpu {
+namespace {
+
+Status check_tokens(const Tokens& tokens, const BertConfig& config) {
+  if (tokens.ids.empty())
+    return Error{ErrorCode::invalid_argument, "a text without tokens",
+                 "send the tokenizer's output, special tokens included"};
+  if (tokens.ids.size() > config.tokens_max)
+    return Error{ErrorCode::too_large,
+                 "a text of " + std::to_string(tokens.ids.size()) + " tokens; the model reads " +
+                     std::to_string(config.tokens_max),
+                 "truncate it"};
+  for (const std::int32_t id : tokens.ids) {
+    if (id < 0 || static_cast<std::uint32_t>(id) >= config.vocabulary)
+      return Error{ErrorCode::invalid_argument,
+                   "token " + std::to_string(id) + " is not in a vocabulary of " +
+                       std::to_string(config.vocabulary),
+                   "tokenize the text for this model"};
+  }
+  return {};
+}
+
+bool all_finite(const std::vector<float>& vector) {
+  return std::all_of(vector.begin(), vector.end(), [](float x) { return std::isfinite(x); });
+}
+
+}  // namespace
+
+BatchRunner::BatchRunner(const Tiles& tiles, const std::vector<Encoder>& encoders,
+                         std::shared_ptr<const MemoryStore> memory)
+    : encoders_(encoders), memory_(std::move(memory)), recaller_(tiles) {
+  workspaces_.reserve(encoders.size());
+  for (const auto& encoder : encoders) workspaces_.push_back(encoder.make_workspace());
+}
+
+std::vector<ItemResult> BatchRunner::run(const Batch& batch, const YieldHook& yield) {
+  std::vector<ItemResult> results(batch.items.size());
+  for (std::size_t i = 0; i < results.size(); ++i) results[i].task = batch.items[i].task;
+  encode_all(batch, results, yield);
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    const auto* recall = std::get_if<Recall>(&batch.items[i].work);
+    if (recall == nullptr) continue;
+    if (memory_ == nullptr) {
+      results[i].output = Error{ErrorCode::unsupported, "this device has no memories to recall",
+                                "send the task to a node that keeps them"};
+      continue;
+    }
+    auto hits = recaller_.recall(*memory_, *recall, yield);
+    results[i].output = hits ? Result<Output>(*std::move(hits)) : Result<Output>(hits.error());
+    yield();
+  }
+  return results;
+}
+
+void BatchRunner::encode_all(const Batch& batch, std::vector<ItemResult>& results,
+                             const YieldHook& yield) {
+  std::vector<Pending> slice;
+  std::size_t slice_tokens = 0;
+  for (std::size_t i = 0; i < batch.items.size(); ++i) {
+    const auto* tokens = std::get_if<Tokens>(&batch.items[i].work);
+    if (tokens == nullptr) continue;
+    TROUPE_ASSERT(batch.model.value < encoders_.size(), "a batch for a model nobody checked");
+    const Encoder& encoder = encoders_[batch.model.value];
+    if (auto good = check_tokens(*tokens, encoder.config()); !good) {
+      results[i].output = good.error();
+      continue;
+    }
+    if (slice_tokens + tokens->ids.size() > encoder.tokens_max()) {
+      encode_slice(batch, slice, results, yield);
+      slice_tokens = 0;
+    }
+    slice_tokens += tokens->ids.size();
+    slice.push_back({i,
+                     {std::vector<float>(encoder.config().width),
+                      static_cast<std::uint32_t>(tokens->ids.size()), tokens->truncated}});
+  }
+  if (!slice.empty()) encode_slice(batch, slice, results, yield);
+}
+
+void BatchRunner::encode_slice(const Batch& batch, std::vector<Pending>& slice,
+                               std::vector<ItemResult>& results, const YieldHook& yield) {
+  std::vector<Sequence> sequences;
+  sequences.reserve(slice.size());
+  for (auto& pending : slice)
+    sequences.push_back(
+        {std::get<Tokens>(batch.items[pending.item].work).ids, pending.embedding.vector.data()});
+  encoders_[batch.model.value].encode(sequences, workspaces_[batch.model.value], yield);
+  for (auto& pending : slice) {
+    if (all_finite(pending.embedding.vector))
+      results[pending.item].output = Output(std::move(pending.embedding));
+    else
+      results[pending.item].output =
+          Error{ErrorCode::model_damaged, "the model gave a vector that is not finite",
+                "get the model again or choose another one"};
+  }
+  slice.clear();
+}
+
+}  // namespace troupe::kernels::cpu

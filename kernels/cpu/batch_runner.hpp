@@ -1,0 +1,47 @@
+// Turns a Batch into its results on the CPU: checks each item, encodes the good ones together,
+// answers recalls one by one. What is wrong with one item becomes that item's Error and disturbs no
+// other.
+//
+// A runner owns its workspaces, so that the device can run an urgent batch with one runner while an
+// ordinary batch stands still in the middle of another. One thread at a time.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "kernels/cpu/encoder.hpp"
+#include "kernels/cpu/linear.hpp"
+#include "kernels/cpu/recall.hpp"
+#include "kernels/device.hpp"
+#include "kernels/memory.hpp"
+
+namespace troupe::kernels::cpu {
+
+class BatchRunner {
+ public:
+  // The encoders, by ModelId, outlive the runner. `memory` may be null: recalls then fail.
+  BatchRunner(const Tiles& tiles, const std::vector<Encoder>& encoders,
+              std::shared_ptr<const MemoryStore> memory);
+
+  // One result for each item, in their order. A batch with more tokens than the workspace holds is
+  // encoded in slices of whole texts, which changes no result. `yield` runs between tiles.
+  std::vector<ItemResult> run(const Batch& batch, const YieldHook& yield);
+
+ private:
+  // A checked item on its way through the encoder.
+  struct Pending {
+    std::size_t item;
+    Embedding embedding;
+  };
+
+  void encode_all(const Batch& batch, std::vector<ItemResult>& results, const YieldHook& yield);
+  void encode_slice(const Batch& batch, std::vector<Pending>& slice,
+                    std::vector<ItemResult>& results, const YieldHook& yield);
+
+  const std::vector<Encoder>& encoders_;
+  std::vector<EncoderWorkspace> workspaces_;  // by ModelId
+  std::shared_ptr<const MemoryStore> memory_;
+  Recaller recaller_;
+};
+
+}  // namespace troupe::kernels::cpu

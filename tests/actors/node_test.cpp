@@ -1,0 +1,111 @@
+// A node as a whole: it starts or says why not, and it always stops.
+#include <nlohmann/json.hpp>
+
+#include "tests/actors/nodes.hpp"
+#include "tests/catch.hpp"
+
+using namespace std::chrono_literals;
+using namespace troupe;
+using tests::TestCluster;
+
+namespace {
+
+ErrorCode start_error(actors::NodeOptions options) {
+  NullLog log;
+  const auto node = actors::Node::start(std::move(options), log);
+  REQUIRE_FALSE(node);
+  CHECK_FALSE(node.error().what.empty());
+  return node.error().code;
+}
+
+}  // namespace
+
+TEST_CASE("a node that cannot work does not start, and says why") {
+  TestCluster cluster{{"a", "b"}};
+  auto options = cluster.options("a", {});
+  SECTION("no such model folder") {
+    options.models = {{"tiny", "/nonexistent"}};
+    const auto code = start_error(options);
+    CHECK((code == ErrorCode::model_missing || code == ErrorCode::io ||
+           code == ErrorCode::model_damaged));
+  }
+  SECTION("a GPU that is asked for by name and not there") {
+    options.devices = {"cuda:0"};
+    CHECK(start_error(options) == ErrorCode::unsupported);
+  }
+  SECTION("a device that does not exist") {
+    options.devices = {"abacus"};
+    CHECK(start_error(options) == ErrorCode::config);
+  }
+  SECTION("a name that the cluster does not have") {
+    options.name = "c";
+    CHECK(start_error(options) == ErrorCode::config);
+  }
+  SECTION("ports that another process listens on") {
+    const auto first = cluster.start(options);
+    CHECK(start_error(options) == ErrorCode::io);
+  }
+  SECTION("two modules of one type") {
+    const auto nothing = [](actors::Context&, const actors::AgentMail&) {};
+    options.modules = {tests::mail_module("same", nothing), tests::mail_module("same", nothing)};
+    CHECK(start_error(options) == ErrorCode::invalid_argument);
+  }
+}
+
+TEST_CASE("a module's start can keep the node from starting; what was started is stopped") {
+  struct Module final : actors::AgentModule {
+    Module(std::string type, bool good, int& open)
+        : type_(std::move(type)), good_(good), open_(open) {}
+    [[nodiscard]] std::string_view type() const override { return type_; }
+    std::unique_ptr<actors::Agent> create(const AgentId&) override { return nullptr; }
+    Status start(Log&) override {
+      if (!good_) return Error{ErrorCode::config, "the module wants a pony", ""};
+      ++open_;
+      return {};
+    }
+    void stop() override { --open_; }
+    std::string type_;
+    bool good_;
+    int& open_;
+  };
+  int open = 0;
+  TestCluster cluster{{"a"}};
+  CHECK(start_error(cluster.options("a", {std::make_shared<Module>("good", true, open),
+                                          std::make_shared<Module>("bad", false, open)})) ==
+        ErrorCode::config);
+  CHECK(open == 0);
+}
+
+TEST_CASE("a node answers its status and refuses verbs that it does not know") {
+  TestCluster cluster{{"a"}};
+  const auto node = cluster.start("a", {});
+  const auto client = cluster.client({"a"});
+  const auto body = client->control("a", "status", "", 20s);
+  REQUIRE(body);
+  const auto status = nlohmann::json::parse(*body);
+  CHECK(status["node"] == "a");
+  CHECK(status["ready"] == true);
+  CHECK(status["models"] == std::vector<std::string>{"tiny"});
+  CHECK_FALSE(client->control("a", "dance", "", 20s));
+}
+
+TEST_CASE("a node stops, with work and agents in it, every time of a hundred") {
+  const auto chatter = [](actors::Context& context, const actors::AgentMail&) {
+    TaskRequest task;
+    task.model = "tiny";
+    task.work = Encode{"one more thing"};
+    const auto id = context.submit(std::move(task));
+    context.after(1ms);
+    if (!id) context.stop();
+  };
+  TestCluster cluster{{"a"}};
+  for (int round = 0; round < 100; ++round) {
+    const auto node = cluster.start("a", {tests::mail_module("chatter", chatter)});
+    const auto client = cluster.client({"a"});
+    for (int i = 0; i < 30; ++i)
+      REQUIRE(client->send("a", {"chatter", std::to_string(i)}, 0, "go", ""));
+    // Half of the rounds stop in the middle of it, half after an answer has come back.
+    if (round % 2 == 0) REQUIRE(client->control("a", "status", "", 20s));
+    node->stop();
+  }
+}

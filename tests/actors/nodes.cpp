@@ -1,0 +1,133 @@
+#include "tests/actors/nodes.hpp"
+
+#include <arpa/inet.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+
+#include "scheduler/placement.hpp"
+#include "tests/catch.hpp"
+
+namespace troupe::tests {
+namespace {
+
+class FunctionModule final : public actors::AgentModule {
+ public:
+  using Make = std::function<std::unique_ptr<actors::Agent>(const AgentId&)>;
+  FunctionModule(std::string type, Make make) : type_(std::move(type)), make_(std::move(make)) {}
+  [[nodiscard]] std::string_view type() const override { return type_; }
+  std::unique_ptr<actors::Agent> create(const AgentId& id) override { return make_(id); }
+
+ private:
+  std::string type_;
+  Make make_;
+};
+
+class MailAgent final : public actors::Agent {
+ public:
+  explicit MailAgent(OnMail on_mail) : on_mail_(std::move(on_mail)) {}
+  void on_message(actors::Context& context, const actors::AgentMail& mail) override {
+    on_mail_(context, mail);
+  }
+
+ private:
+  OnMail on_mail_;
+};
+
+}  // namespace
+
+std::shared_ptr<actors::AgentModule> module(
+    std::string type, std::function<std::unique_ptr<actors::Agent>(const AgentId&)> make) {
+  return std::make_shared<FunctionModule>(std::move(type), std::move(make));
+}
+
+std::shared_ptr<actors::AgentModule> mail_module(std::string type, OnMail on_mail) {
+  return module(std::move(type), [on_mail = std::move(on_mail)](const AgentId&) {
+    return std::make_unique<MailAgent>(on_mail);
+  });
+}
+
+// Both sockets are open at once, so the ports differ; the kernel does not hand the same ones out
+// again soon.
+transport::Endpoint free_endpoint() {
+  std::array<std::uint16_t, 2> ports{};
+  std::array<int, 2> sockets{};
+  for (std::size_t i = 0; i < 2; ++i) {
+    sockets[i] = ::socket(AF_INET, SOCK_STREAM, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof(address);
+    REQUIRE(::bind(sockets[i], reinterpret_cast<sockaddr*>(&address), size) == 0);
+    REQUIRE(::getsockname(sockets[i], reinterpret_cast<sockaddr*>(&address), &size) == 0);
+    ports[i] = ntohs(address.sin_port);
+  }
+  for (const int socket : sockets) ::close(socket);
+  return {"127.0.0.1", ports[0], ports[1]};
+}
+
+std::string tiny_model_folder() {
+  return TROUPE_SOURCE_DIR "/tests/data/models/tiny";
+}
+
+TestCluster::TestCluster(std::vector<std::string> names) : names_(std::move(names)) {
+  for (std::size_t i = 0; i <= names_.size(); ++i) {
+    auto keys = transport::generate_keys();
+    REQUIRE(keys);
+    keys_.push_back(std::move(*keys));
+  }
+  for (std::size_t i = 0; i < names_.size(); ++i)
+    nodes_.push_back({names_[i], free_endpoint(), keys_[i].public_key});
+}
+
+actors::NodeOptions TestCluster::options(const std::string& name, Modules modules) const {
+  actors::NodeOptions options;
+  options.name = name;
+  options.cluster = nodes_;
+  for (std::size_t i = 0; i < names_.size(); ++i) {
+    if (names_[i] == name) options.link.keys = keys_[i];
+    options.link.allowed.push_back({keys_[i].public_key, names_[i], transport::Role::node});
+  }
+  options.link.allowed.push_back({keys_.back().public_key, "client", transport::Role::client});
+  options.link.heartbeat_interval = std::chrono::milliseconds(100);
+  options.devices = {"cpu"};
+  options.models = {{"tiny", tiny_model_folder()}};
+  options.modules = std::move(modules);
+  options.restarts.backoff_min = std::chrono::milliseconds(1);
+  return options;
+}
+
+std::unique_ptr<actors::Node> TestCluster::start(const std::string& name, Modules modules) {
+  return start(options(name, std::move(modules)));
+}
+
+std::unique_ptr<actors::Node> TestCluster::start(actors::NodeOptions options) {
+  auto node = actors::Node::start(std::move(options), log_);
+  if (!node) FAIL(node.error().to_string());
+  return std::move(*node);
+}
+
+std::unique_ptr<transport::Client> TestCluster::client(const std::vector<std::string>& up) const {
+  std::vector<transport::ClientNode> nodes;
+  for (const auto& node : nodes_)
+    if (std::find(up.begin(), up.end(), node.name) != up.end())
+      nodes.push_back({node.name, node.endpoint, node.key});
+  auto client = transport::Client::open("client", keys_.back(), nodes);
+  REQUIRE(client);
+  for (const auto& name : up) {
+    const auto ready = (*client)->wait_up(name, std::chrono::seconds(20));
+    if (!ready) FAIL(ready.error().to_string());
+  }
+  return std::move(*client);
+}
+
+AgentId TestCluster::agent_on(const std::string& node, const std::string& type) const {
+  for (int key = 0;; ++key) {
+    AgentId id{type, std::to_string(key)};
+    if (names_[scheduler::home_of(to_string(id), names_)] == node) return id;
+  }
+}
+
+}  // namespace troupe::tests

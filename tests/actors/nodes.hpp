@@ -1,0 +1,56 @@
+// Nodes in this process, for tests: real devices, a real link on ports of the loopback interface,
+// the tiny model of tests/data, and agents that the test writes.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "actors/node.hpp"
+#include "transport/client.hpp"
+
+namespace troupe::tests {
+
+using Modules = std::vector<std::shared_ptr<actors::AgentModule>>;
+
+// A module from two functions.
+std::shared_ptr<actors::AgentModule> module(
+    std::string type, std::function<std::unique_ptr<actors::Agent>(const AgentId&)> make);
+
+// An agent from one function, called with each of its mails.
+using OnMail = std::function<void(actors::Context&, const actors::AgentMail&)>;
+std::shared_ptr<actors::AgentModule> mail_module(std::string type, OnMail on_mail);
+
+// Keys, ports and addresses of a cluster; its nodes are started one by one.
+class TestCluster {
+ public:
+  explicit TestCluster(std::vector<std::string> names);
+
+  // The options of one node, to be changed by the test before it starts the node.
+  [[nodiscard]] actors::NodeOptions options(const std::string& name, Modules modules) const;
+  [[nodiscard]] std::unique_ptr<actors::Node> start(const std::string& name, Modules modules);
+  [[nodiscard]] std::unique_ptr<actors::Node> start(actors::NodeOptions options);
+
+  // A client that is up with every node named.
+  [[nodiscard]] std::unique_ptr<transport::Client> client(const std::vector<std::string>& up) const;
+
+  // An agent of this type whose home is that node.
+  [[nodiscard]] AgentId agent_on(const std::string& node, const std::string& type) const;
+
+  [[nodiscard]] const std::vector<std::string>& names() const { return names_; }
+
+ private:
+  std::vector<std::string> names_;
+  std::vector<transport::KeyPair> keys_;  // by node, the client's last
+  std::vector<actors::ClusterNode> nodes_;
+  NullLog log_;
+};
+
+// Two ports that nobody listens on at the moment.
+transport::Endpoint free_endpoint();
+
+// Where the tiny model of the tests lies.
+std::string tiny_model_folder();
+
+}  // namespace troupe::tests

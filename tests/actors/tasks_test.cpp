@@ -1,0 +1,238 @@
+// Tasks through a node: exactly one outcome each, refusals that say why, work on other nodes.
+#include <cmath>
+#include <set>
+
+#include <nlohmann/json.hpp>
+
+#include "base/limits.hpp"
+#include "tests/actors/nodes.hpp"
+#include "tests/catch.hpp"
+
+using namespace std::chrono_literals;
+using namespace troupe;
+using actors::AgentMail;
+using actors::Context;
+using tests::TestCluster;
+
+namespace {
+
+constexpr Duration limit = 20s;
+
+TaskRequest encode(std::string text, std::optional<Lane> lane = {}) {
+  TaskRequest task;
+  task.model = "tiny";
+  task.work = Encode{std::move(text)};
+  task.lane = lane;
+  return task;
+}
+
+ErrorCode refusal(transport::Client& client, TaskRequest task) {
+  const auto outcome = client.submit("a", std::move(task), limit);
+  REQUIRE(outcome);
+  REQUIRE_FALSE(outcome->result);
+  CHECK_FALSE(outcome->result.error().what.empty());
+  return outcome->result.error().code;
+}
+
+// Submits `count` tasks at once, to `node`, and answers "done" when each has had its outcome; an
+// outcome too many or an unknown one is an "extra".
+class Burst final : public actors::Agent {
+ public:
+  void on_message(Context& context, const AgentMail& mail) override {
+    const auto order = nlohmann::json::parse(mail.body);
+    asked_ = mail;
+    for (int i = 0; i < order["count"].get<int>(); ++i) {
+      const Lane lane = i % 7 == 0 ? Lane::urgent : Lane::ordinary;
+      auto id = context.submit_on(order["node"].get<std::string>(),
+                                  encode("text number " + std::to_string(i), lane));
+      if (!id) throw std::runtime_error(id.error().what);
+      waiting_.insert(*id);
+    }
+  }
+
+  void on_outcome(Context& context, const TaskOutcome& outcome) override {
+    if (waiting_.erase(outcome.id) == 0) ++extra_;
+    ++(outcome.result ? completed_ : failed_);
+    if (!waiting_.empty()) return;
+    const nlohmann::json body = {{"completed", completed_}, {"failed", failed_}, {"extra", extra_}};
+    const auto sent = context.reply(asked_.from, "done", body.dump());
+    if (!sent) throw std::runtime_error(sent.error().what);
+  }
+
+ private:
+  AgentMail asked_;
+  std::set<TaskId> waiting_;
+  int completed_ = 0;
+  int failed_ = 0;
+  int extra_ = 0;
+};
+
+tests::Modules burst() {
+  return {tests::module("burst", [](const AgentId&) { return std::make_unique<Burst>(); })};
+}
+
+}  // namespace
+
+TEST_CASE("a text becomes a unit vector, the same in both lanes") {
+  TestCluster cluster{{"a"}};
+  const auto node = cluster.start("a", {});
+  const auto client = cluster.client({"a"});
+  const auto urgent = client->submit("a", encode("hello world", Lane::urgent), limit);
+  const auto ordinary = client->submit("a", encode("hello world", Lane::ordinary), limit);
+  REQUIRE(urgent);
+  REQUIRE(urgent->result);
+  REQUIRE(ordinary);
+  REQUIRE(ordinary->result);
+  const auto& vector = std::get<Embedding>(*urgent->result).vector;
+  double length = 0;
+  for (const float x : vector) length += static_cast<double>(x) * static_cast<double>(x);
+  CHECK(std::sqrt(length) == Approx(1.0).margin(1e-5));
+  CHECK(vector == std::get<Embedding>(*ordinary->result).vector);
+  CHECK(urgent->timing.lane == Lane::urgent);
+  CHECK(ordinary->timing.lane == Lane::ordinary);
+  CHECK(urgent->timing.batch_tasks == 1);
+  CHECK(urgent->timing.compute > 0ns);
+}
+
+TEST_CASE("a request that cannot be done is refused with its reason") {
+  TestCluster cluster{{"a"}};
+  const auto node = cluster.start("a", {});
+  const auto client = cluster.client({"a"});
+  auto other_model = encode("x");
+  other_model.model = "huge";
+  CHECK(refusal(*client, other_model) == ErrorCode::model_missing);
+  auto late = encode("x");
+  late.time_limit = 1ns;
+  const auto code = refusal(*client, late);
+  CHECK(code == ErrorCode::expired);
+  TaskRequest recall;
+  recall.work = Recall{"librarian/*", {1.0F, 0.0F}, 0};
+  CHECK(refusal(*client, recall) == ErrorCode::invalid_argument);
+  recall.work = Recall{"not a scope", {1.0F, 0.0F}, 3};
+  CHECK(refusal(*client, recall) == ErrorCode::invalid_argument);
+}
+
+TEST_CASE("an empty text and one over the model's limit have defined results") {
+  TestCluster cluster{{"a"}};
+  const auto node = cluster.start("a", {});
+  const auto client = cluster.client({"a"});
+  const auto empty = client->submit("a", encode(""), limit);
+  REQUIRE(empty);
+  REQUIRE(empty->result);
+  CHECK(std::get<Embedding>(*empty->result).tokens == 2);  // [CLS][SEP]
+  std::string text;
+  for (int i = 0; i < 3000; ++i) text += "word ";
+  const auto cut = client->submit("a", encode(text), limit);
+  REQUIRE(cut);
+  REQUIRE(cut->result);
+  CHECK(std::get<Embedding>(*cut->result).truncated);
+}
+
+TEST_CASE("every task has exactly one outcome, on its node and on another") {
+  TestCluster cluster{{"a", "b"}};
+  const auto a = cluster.start("a", burst());
+  const auto b = cluster.start("b", burst());
+  const auto client = cluster.client({"a", "b"});
+  const AgentId agent = cluster.agent_on("a", "burst");
+  for (const std::string node : {"a", "b"}) {
+    const nlohmann::json order = {{"count", 400}, {"node", node}};
+    REQUIRE(client->send("a", agent, 1, "go", order.dump()));
+    const auto mail = client->receive(limit);
+    REQUIRE(mail);
+    const auto done = nlohmann::json::parse(mail->body);
+    CHECK(done["extra"] == 0);
+    CHECK(done["failed"] == 0);
+    CHECK(done["completed"] == (node == "a" ? 400 : 800));
+  }
+  const auto status = nlohmann::json::parse(b->status());
+  CHECK(status["lanes"]["urgent"]["completed"] == 58);
+  CHECK(status["lanes"]["ordinary"]["completed"] == 342);
+  CHECK(status["lanes"]["ordinary"]["batches"] < 342);  // they coalesced
+}
+
+TEST_CASE("a full lane refuses at the door and loses nothing") {
+  TestCluster cluster{{"a"}};
+  auto options = cluster.options("a", burst());
+  options.ordinary.queue_tasks_max = 50;
+  const auto node = cluster.start(std::move(options));
+  const auto client = cluster.client({"a"});
+  // The burst's submit throws at the first refusal, which the client sees as the agent's error.
+  const nlohmann::json order = {{"count", 5000}, {"node", "a"}};
+  REQUIRE(client->send("a", {"burst", "x"}, 1, "go", order.dump()));
+  const auto mail = client->receive(limit);
+  REQUIRE(mail);
+  CHECK(mail->topic == "error");
+  CHECK(mail->body.find("limit of 50") != std::string::npos);
+  // What was admitted leaves; then there is room again.
+  std::optional<TaskOutcome> again;
+  for (int i = 0; i < 1000 && !(again && again->result); ++i) {
+    auto outcome = client->submit("a", encode("room"), limit);
+    REQUIRE(outcome);
+    again = std::move(*outcome);
+  }
+  CHECK(again->result);
+}
+
+TEST_CASE("what an agent remembers is found, by its own scope and by its type's") {
+  TestCluster cluster{{"a"}};
+  const auto node = cluster.start(
+      "a", {tests::mail_module("keeper", [](Context& context, const AgentMail& mail) {
+        const auto body = nlohmann::json::parse(mail.body);
+        const auto vector = body["vector"].get<std::vector<float>>();
+        const auto kept = context.remember(body["document"].get<std::uint64_t>(), vector);
+        const auto sent = context.reply(mail.from, "kept", kept ? "ok" : kept.error().to_string());
+        if (!sent) throw std::runtime_error(sent.error().what);
+      })});
+  const auto client = cluster.client({"a"});
+  const auto keep = [&](const std::string& key, int document, std::vector<float> vector) {
+    const nlohmann::json body = {{"document", document}, {"vector", vector}};
+    REQUIRE(client->send("a", {"keeper", key}, 1, "keep", body.dump()));
+    const auto mail = client->receive(limit);
+    REQUIRE(mail);
+    return mail->body;
+  };
+  CHECK(keep("x", 1, {1, 0, 0}) == "ok");
+  CHECK(keep("x", 2, {0, 2, 0}) == "ok");
+  CHECK(keep("y", 3, {0, 1, 0.1F}) == "ok");
+  CHECK(keep("y", 4, {0, 1}) != "ok");  // another width
+  const auto recall = [&](const std::string& scope) {
+    TaskRequest task;
+    task.work = Recall{scope, {0, 1, 0}, 2};
+    auto outcome = client->submit("a", std::move(task), limit);
+    REQUIRE(outcome);
+    REQUIRE(outcome->result);
+    std::vector<std::uint64_t> documents;
+    for (const auto& hit : std::get<Hits>(*outcome->result).hits) documents.push_back(hit.document);
+    return documents;
+  };
+  CHECK(recall("keeper/*") == std::vector<std::uint64_t>{2, 3});
+  CHECK(recall("keeper/x") == std::vector<std::uint64_t>{2, 1});
+  CHECK(recall("keeper/nobody").empty());
+}
+
+TEST_CASE("when a node goes away, the tasks it had are answered as unreachable") {
+  TestCluster cluster{{"a", "b"}};
+  const auto a = cluster.start("a", burst());
+  const auto client = cluster.client({"a"});
+  // Node b is not there at all: what is sent to it waits in the link until b is given up, or until
+  // the node is stopped; either way each task has its outcome.
+  const AgentId agent = cluster.agent_on("a", "burst");
+  {
+    auto b = cluster.start("b", burst());
+    const nlohmann::json warm = {{"count", 10}, {"node", "b"}};
+    REQUIRE(client->send("a", agent, 1, "go", warm.dump()));
+    REQUIRE(client->receive(limit));
+    const nlohmann::json order = {{"count", 2000}, {"node", "b"}};
+    REQUIRE(client->send("a", agent, 2, "go", order.dump()));
+    b->stop();
+  }
+  const auto mail = client->receive(limit);
+  REQUIRE(mail);
+  if (mail->topic == "done") {
+    const auto done = nlohmann::json::parse(mail->body);
+    CHECK(done["completed"].get<int>() + done["failed"].get<int>() == 2010);
+    CHECK(done["extra"] == 0);
+  } else {
+    CHECK(mail->body.find("unreachable") != std::string::npos);
+  }
+}

@@ -1,0 +1,75 @@
+#include "base/histogram.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "base/random.hpp"
+#include "tests/catch.hpp"
+
+using namespace troupe;
+using namespace std::chrono_literals;
+
+TEST_CASE("an empty histogram has no samples and no latency") {
+  const DurationHistogram empty;
+  CHECK(empty.count() == 0);
+  CHECK(empty.quantile(0.5) == 0ns);
+  CHECK(empty.quantile(1.0) == 0ns);
+}
+
+TEST_CASE("quantiles are never below the exact ones, nor more than a bucket above") {
+  Random random(21);
+  DurationHistogram histogram;
+  std::vector<Duration> samples;
+  for (int i = 0; i < 20000; ++i) {
+    // From a microsecond to a quarter of an hour, evenly in the logarithm.
+    const Duration sample{static_cast<Duration::rep>(std::exp(6.9 + 20.6 * random.unit()))};
+    samples.push_back(sample);
+    histogram.add(sample);
+  }
+  std::sort(samples.begin(), samples.end());
+  CHECK(histogram.count() == samples.size());
+  for (const double q : {0.0, 0.01, 0.25, 0.5, 0.9, 0.99, 0.999, 1.0}) {
+    const auto exact = samples[static_cast<std::size_t>(q * 19999.0)];
+    INFO(q);
+    CHECK(histogram.quantile(q) >= exact);
+    // A bucket is a microsecond wide, or a thirty-second of its value.
+    CHECK(histogram.quantile(q) <= exact + std::max<Duration>(1us, exact / 32) + 1us);
+  }
+}
+
+TEST_CASE("what lies outside the range is counted at its edges") {
+  DurationHistogram histogram;
+  histogram.add(-5ms);
+  histogram.add(0ns);
+  CHECK(histogram.quantile(1.0) == 1us);
+  histogram.add(Duration::max());
+  histogram.add(std::chrono::hours(1000));
+  CHECK(histogram.count() == 4);
+  CHECK(histogram.quantile(1.0) > std::chrono::hours(1));
+  CHECK(histogram.quantile(0.0) == 1us);
+}
+
+TEST_CASE("merged histograms answer as one that saw everything") {
+  Random random(22);
+  DurationHistogram left;
+  DurationHistogram right;
+  DurationHistogram both;
+  for (int i = 0; i < 5000; ++i) {
+    const Duration sample{random.between(0, 50'000'000)};
+    (i % 3 == 0 ? left : right).add(sample);
+    both.add(sample);
+  }
+  left.merge(right);
+  CHECK(left.count() == 5000);
+  for (int percent = 0; percent <= 100; ++percent)
+    CHECK(left.quantile(percent / 100.0) == both.quantile(percent / 100.0));
+}
+
+TEST_CASE("the median of a few samples is one of them") {
+  DurationHistogram histogram;
+  for (const auto sample : {1ms, 2ms, 100ms}) histogram.add(sample);
+  CHECK(histogram.quantile(0.5) >= 2ms);
+  CHECK(histogram.quantile(0.5) < 2100us);
+  CHECK(histogram.quantile(1.0) >= 100ms);
+}

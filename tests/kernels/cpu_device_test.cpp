@@ -1,0 +1,398 @@
+// The CPU device from the outside: what was submitted comes back once, urgent work goes first, and
+// nothing that is wrong with one item hurts another.
+#include "kernels/cpu/cpu_device.hpp"
+
+#include <atomic>
+#include <chrono>
+#include <cmath>
+#include <future>
+#include <limits>
+#include <mutex>
+#include <set>
+#include <thread>
+
+#include "base/limits.hpp"
+#include "kernels/cpu/select.hpp"
+#include "tests/catch.hpp"
+#include "tests/kernels/tiny_bert.hpp"
+
+using namespace troupe;
+using namespace troupe::kernels;
+using namespace troupe::kernels::test;
+
+namespace {
+
+using Texts = std::vector<std::vector<std::int32_t>>;
+
+std::unique_ptr<Device> open(CpuDeviceOptions options) {
+  auto device = open_cpu_device(std::move(options));
+  if (!device) FAIL(device.error().to_string());
+  return *std::move(device);
+}
+
+std::unique_ptr<Device> open_tiny(std::string instructions = "") {
+  CpuDeviceOptions options;
+  options.models = {random_bert(odd_config(), 1)};
+  options.instructions = std::move(instructions);
+  return open(std::move(options));
+}
+
+// A completion that hands the report to whoever waits for it.
+class Report {
+ public:
+  Completion completion() {
+    return [this](BatchReport&& report) { promise_.set_value(std::move(report)); };
+  }
+  BatchReport wait() {
+    auto future = promise_.get_future();
+    if (future.wait_for(std::chrono::minutes(2)) != std::future_status::ready)
+      FAIL("a batch never completed");
+    return future.get();
+  }
+
+ private:
+  std::promise<BatchReport> promise_;
+};
+
+BatchReport run(Device& device, Batch batch) {
+  Report report;
+  REQUIRE(device.submit(std::move(batch), report.completion()));
+  return report.wait();
+}
+
+std::vector<float> vector_of(const ItemResult& result) {
+  if (!result.output) FAIL(result.output.error().to_string());
+  return std::get<Embedding>(*result.output).vector;
+}
+
+std::vector<std::vector<float>> vectors_of(const BatchReport& report) {
+  std::vector<std::vector<float>> vectors;
+  for (const auto& result : report.results) vectors.push_back(vector_of(result));
+  return vectors;
+}
+
+Texts random_texts(const BertConfig& config, std::size_t count, std::uint64_t seed) {
+  Random random(seed);
+  Texts texts;
+  for (std::size_t i = 0; i < count; ++i)
+    texts.push_back(random_ids(config, 1 + random.below(config.tokens_max), random));
+  return texts;
+}
+
+const Completion nobody_cares = [](BatchReport&&) {};
+
+}  // namespace
+
+TEST_CASE("a batch comes back with one unit vector for each text, in order") {
+  for (const cpu::Tiles* tiles : cpu::supported_tiles()) {
+    const auto device = open_tiny(tiles->name);
+    const auto texts = random_texts(odd_config(), 9, 2);
+    auto batch = encode_batch(42, texts);
+    std::get<Tokens>(batch.items[4].work).truncated = true;
+    const auto report = run(*device, std::move(batch));
+    CHECK(report.id == BatchId{42});
+    CHECK(report.finished >= report.started);
+    CHECK(report.yields == 0);
+    REQUIRE(report.results.size() == texts.size());
+    for (std::size_t i = 0; i < texts.size(); ++i) {
+      CHECK(report.results[i].task == TaskId{42, i + 1});
+      const auto& embedding = std::get<Embedding>(*report.results[i].output);
+      CHECK(embedding.tokens == texts[i].size());
+      CHECK(embedding.truncated == (i == 4));
+      double squares = 0;
+      for (const float x : embedding.vector) squares += std::pow(static_cast<double>(x), 2);
+      CHECK(squares == Approx(1).epsilon(1e-6));
+    }
+  }
+}
+
+TEST_CASE("a batch larger than the workspace gives what its texts give alone") {
+  const auto device = open_tiny();
+  const auto texts = random_texts(odd_config(), 100, 3);  // some 1,900 tokens; the slice holds 512
+  const auto together = vectors_of(run(*device, encode_batch(1, texts)));
+  for (std::size_t i = 0; i < texts.size(); i += 7)
+    CHECK(together[i] == vectors_of(run(*device, encode_batch(2, {texts[i]}))).front());
+}
+
+TEST_CASE("urgent work is let into a running batch and changes no bit of it") {
+  const auto config = small_config(1);
+  CpuDeviceOptions options;
+  options.models = {random_bert(config, 4)};
+  const auto device = open(std::move(options));
+  const auto long_texts = random_texts(config, 24, 5);
+  const Texts short_texts = {{1, 2, 3}, {4}};
+  const auto expected_long = vectors_of(run(*device, encode_batch(1, long_texts)));
+  const auto expected_short = vectors_of(run(*device, encode_batch(2, short_texts)));
+
+  // One batch after the other keeps the device busy until urgent work met one of them running.
+  std::atomic<bool> met = false;
+  std::atomic<int> wrong = 0;  // Catch's macros are for one thread
+  std::thread urgent([&] {
+    while (!met) {
+      Report report;
+      if (!device->submit_urgent(encode_batch(2, short_texts), report.completion())) ++wrong;
+      if (vectors_of(report.wait()) != expected_short) ++wrong;
+    }
+  });
+  for (int batches = 0; batches < 1000 && !met; ++batches) {
+    const auto report = run(*device, encode_batch(1, long_texts));
+    CHECK(vectors_of(report) == expected_long);
+    CHECK((report.yields > 0) == (report.yielded > Duration::zero()));
+    CHECK(report.yielded < report.finished - report.started);
+    if (report.yields > 0) met = true;
+  }
+  CHECK(met);
+  met = true;
+  urgent.join();
+  CHECK(wrong == 0);
+}
+
+TEST_CASE("urgent batches overtake the ordinary ones that wait") {
+  const auto device = open_tiny();
+  const auto texts = random_texts(odd_config(), 1, 7);
+  std::string order;
+  std::promise<void> all_done;
+  const auto note = [&](char who) {
+    return [&order, &all_done, who](BatchReport&&) {
+      order += who;
+      if (order.size() == 5) all_done.set_value();
+    };
+  };
+  // In the completion of the first batch the device is busy, so that what waits is known.
+  REQUIRE(device->submit(encode_batch(1, texts), [&](BatchReport&&) {
+    order += 'a';
+    CHECK(device->submit(encode_batch(2, texts), note('b')));
+    CHECK(device->submit(encode_batch(3, texts), note('c')));
+    CHECK(device->submit_urgent(encode_batch(4, texts), note('u')));
+    CHECK(device->submit_urgent(encode_batch(5, texts), note('v')));
+  }));
+  REQUIRE(all_done.get_future().wait_for(std::chrono::minutes(2)) == std::future_status::ready);
+  CHECK(order == "auvbc");
+}
+
+TEST_CASE("queues are bounded and a refused batch never completes") {
+  const auto device = open_tiny();
+  const auto texts = random_texts(odd_config(), 1, 8);
+  const auto& info = device->info();
+  std::atomic<int> completed = 0;
+  int refused = 0;
+  const Completion count = [&](BatchReport&&) { ++completed; };
+  Report first;
+  auto report_first = first.completion();
+  REQUIRE(device->submit(encode_batch(1, texts), [&](BatchReport&& report) {
+    const auto submit_too_many = [&](auto submit, std::uint32_t limit) {
+      for (std::uint32_t i = 0; i < limit; ++i) CHECK(submit());
+      const Status status = submit();
+      REQUIRE_FALSE(status);
+      CHECK(status.error().code == ErrorCode::queue_full);
+      ++refused;
+    };
+    submit_too_many([&] { return device->submit(encode_batch(2, texts), count); },
+                    info.queue_batches_max);
+    submit_too_many([&] { return device->submit_urgent(encode_batch(3, texts), count); },
+                    info.urgent_batches_max);
+    report_first(std::move(report));
+  }));
+  first.wait();
+  device->stop();
+  CHECK(refused == 2);
+  CHECK(completed == static_cast<int>(info.queue_batches_max + info.urgent_batches_max));
+}
+
+TEST_CASE("a device that stops finishes what it took and takes no more") {
+  const auto texts = random_texts(odd_config(), 3, 9);
+  std::atomic<int> completed = 0;
+  const Completion count = [&](BatchReport&& report) {
+    if (report.results.size() == 3 && report.results[2].output) ++completed;
+  };
+  for (int round = 0; round < 20; ++round) {
+    const auto device = open_tiny();
+    completed = 0;
+    REQUIRE(device->submit(encode_batch(1, texts), count));
+    REQUIRE(device->submit_urgent(encode_batch(2, texts), count));
+    std::thread other([&] { device->stop(); });
+    device->stop();
+    other.join();
+    CHECK(completed == 2);
+    device->stop();
+    for (const auto& status : {device->submit(encode_batch(3, texts), nobody_cares),
+                               device->submit_urgent(encode_batch(4, texts), nobody_cares)}) {
+      REQUIRE_FALSE(status);
+      CHECK(status.error().code == ErrorCode::draining);
+    }
+  }
+}
+
+TEST_CASE("a bad item fails alone") {
+  const auto config = odd_config();
+  const auto device = open_tiny();
+  const auto good = random_texts(config, 2, 10);
+  const auto expected = vectors_of(run(*device, encode_batch(1, good)));
+  const auto vocabulary = static_cast<std::int32_t>(config.vocabulary);
+  const Texts bad = {{},
+                     {1, vocabulary},
+                     {-1},
+                     {std::numeric_limits<std::int32_t>::min()},
+                     {std::numeric_limits<std::int32_t>::max()},
+                     std::vector<std::int32_t>(config.tokens_max + 1, 1)};
+  Texts texts = {good[0]};
+  texts.insert(texts.end(), bad.begin(), bad.end());
+  texts.push_back(good[1]);
+  const auto report = run(*device, encode_batch(2, texts));
+  REQUIRE(report.results.size() == texts.size());
+  CHECK(vector_of(report.results.front()) == expected[0]);
+  CHECK(vector_of(report.results.back()) == expected[1]);
+  for (std::size_t i = 1; i + 1 < texts.size(); ++i) {
+    REQUIRE_FALSE(report.results[i].output);
+    CHECK(report.results[i].task == TaskId{2, i + 1});
+    const auto code = report.results[i].output.error().code;
+    CHECK(code == (i == bad.size() ? ErrorCode::too_large : ErrorCode::invalid_argument));
+  }
+}
+
+TEST_CASE("batches the device can never run are refused at the door") {
+  const auto device = open_tiny();
+  const auto texts = random_texts(odd_config(), 1, 11);
+  const auto refusal = [&](const Batch& batch) {
+    const auto status = device->submit(batch, nobody_cares);
+    REQUIRE_FALSE(status);
+    const auto urgent = device->submit_urgent(batch, nobody_cares);
+    REQUIRE_FALSE(urgent);
+    CHECK(urgent.error().code == status.error().code);
+    return status.error().code;
+  };
+  auto other_model = encode_batch(1, texts);
+  other_model.model = ModelId{1};
+  CHECK(refusal(other_model) == ErrorCode::model_missing);
+  CHECK(refusal(encode_batch(2, Texts(limits::tasks_per_batch_max + 1, texts[0]))) ==
+        ErrorCode::too_large);
+  CHECK(refusal(encode_batch(3, {std::vector<std::int32_t>(limits::tokens_per_batch_max + 1)})) ==
+        ErrorCode::too_large);
+  CHECK(run(*device, {}).results.empty());  // nothing to do is no error
+}
+
+TEST_CASE("a model whose weights are not finite gives errors, not vectors") {
+  auto model = std::make_shared<BertModel>(*random_bert(odd_config(), 12));
+  const std::vector<float> poison(model->config.width, std::nanf(""));
+  model->weights.embedding_norm.gain = poison;
+  CpuDeviceOptions options;
+  options.models = {model};
+  const auto device = open(std::move(options));
+  const auto report = run(*device, encode_batch(1, random_texts(odd_config(), 2, 13)));
+  for (const auto& result : report.results) {
+    REQUIRE_FALSE(result.output);
+    CHECK(result.output.error().code == ErrorCode::model_damaged);
+  }
+}
+
+TEST_CASE("recalls run in both lanes, good ones beside bad ones") {
+  const auto memory = std::make_shared<MemoryStore>(1 << 20);
+  REQUIRE(memory->append({"librarian", "1"}, 5, std::vector<float>{0, 2}));
+  CpuDeviceOptions options;
+  options.memory = memory;
+  const auto device = open(std::move(options));
+  Batch batch;
+  batch.items = {{{1, 1}, Recall{"librarian/1", {0, 1}, 3}},
+                 {{1, 2}, Recall{"nonsense", {0, 1}, 3}},
+                 {{1, 3}, Recall{"librarian/2", {0, 1}, 3}}};
+  Report urgent;
+  REQUIRE(device->submit_urgent(batch, urgent.completion()));
+  for (const auto& report : {run(*device, batch), urgent.wait()}) {
+    REQUIRE(report.results.size() == 3);
+    CHECK(std::get<Hits>(*report.results[0].output).hits ==
+          std::vector<Hit>{{"librarian/1", 5, 1.0F}});
+    CHECK(report.results[1].output.error().code == ErrorCode::invalid_argument);
+    CHECK(std::get<Hits>(*report.results[2].output).hits.empty());
+  }
+
+  const auto without = open_tiny();
+  CHECK(run(*without, batch).results[0].output.error().code == ErrorCode::unsupported);
+}
+
+TEST_CASE("every batch that many threads submit completes exactly once") {
+  const auto memory = std::make_shared<MemoryStore>(1 << 20);
+  CpuDeviceOptions options;
+  options.models = {random_bert(odd_config(), 14)};
+  options.memory = memory;
+  const auto device = open(std::move(options));
+  const auto texts = random_texts(odd_config(), 2, 15);
+
+  std::mutex mutex;
+  std::multiset<std::uint64_t> completed;  // guarded by mutex
+  std::multiset<std::uint64_t> taken;      // guarded by mutex
+  constexpr std::uint64_t each = 200;
+  std::vector<std::thread> threads;
+  for (std::uint64_t t = 0; t < 4; ++t) {
+    threads.emplace_back([&, t] {
+      for (std::uint64_t i = 0; i < each; ++i) {
+        const std::uint64_t id = t * each + i;
+        const Completion note = [&, id](BatchReport&& report) {
+          const std::scoped_lock lock(mutex);
+          if (report.id == BatchId{id}) completed.insert(id);
+        };
+        auto batch = encode_batch(id, texts);
+        const bool urgent = i % 2 == 0;
+        const auto status = urgent ? device->submit_urgent(std::move(batch), note)
+                                   : device->submit(std::move(batch), note);
+        if (status) {
+          const std::scoped_lock lock(mutex);
+          taken.insert(id);
+        } else if (status.error().code != ErrorCode::queue_full) {
+          std::abort();  // Catch's macros are for one thread
+        }
+        (void)memory->append({"librarian", "1"}, i, std::vector<float>{1, 2});
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  device->stop();
+  CHECK(taken.size() >= 2);
+  CHECK(completed == taken);
+}
+
+TEST_CASE("an idle device wakes up for each lane, again and again") {
+  const auto device = open_tiny();
+  const auto texts = random_texts(odd_config(), 1, 16);
+  for (int i = 0; i < 300; ++i) {
+    Report report;
+    auto batch = encode_batch(1, texts);
+    REQUIRE((i % 2 == 0 ? device->submit(std::move(batch), report.completion())
+                        : device->submit_urgent(std::move(batch), report.completion())));
+    report.wait();
+  }
+}
+
+TEST_CASE("the first guess of a cost is above zero and grows with the model") {
+  CpuDeviceOptions options;
+  options.models = {random_bert(odd_config(), 17), random_bert(small_config(2), 18)};
+  const auto device = open(std::move(options));
+  const Cost small = device->cost(ModelId{0});
+  const Cost large = device->cost(ModelId{1});
+  CHECK(small.fixed > Duration::zero());
+  CHECK(small.per_unit > Duration::zero());
+  CHECK(large.of(100) > small.of(100));
+  CHECK(device->cost(ModelId{2}).of(100) == Duration::zero());
+  CHECK(device->recall_cost().of(1) > Duration::zero());
+}
+
+TEST_CASE("options that make no sense are refused") {
+  const auto refusal = [](const auto& change) {
+    CpuDeviceOptions options;
+    options.models = {random_bert(odd_config(), 19)};
+    change(options);
+    const auto device = open_cpu_device(std::move(options));
+    REQUIRE_FALSE(device);
+    return device.error().code;
+  };
+  using Options = CpuDeviceOptions;
+  CHECK(refusal([](Options& o) { o.instructions = "mmx"; }) == ErrorCode::unsupported);
+  CHECK(refusal([](Options& o) { o.nice = 20; }) == ErrorCode::invalid_argument);
+  CHECK(refusal([](Options& o) { o.nice = -1; }) == ErrorCode::invalid_argument);
+  CHECK(refusal([](Options& o) { o.name.clear(); }) == ErrorCode::invalid_argument);
+  CHECK(refusal([](Options& o) { o.models.push_back(nullptr); }) == ErrorCode::invalid_argument);
+  CHECK(refusal([](Options& o) {
+          auto broken = std::make_shared<BertModel>(*o.models[0]);
+          broken->config.heads = 7;
+          o.models[0] = broken;
+        }) == ErrorCode::model_damaged);
+}

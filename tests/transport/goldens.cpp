@@ -1,0 +1,97 @@
+#include "tests/transport/goldens.hpp"
+
+#include <fstream>
+#include <sstream>
+
+namespace troupe::transport::testing {
+namespace {
+
+std::string from_hex(const std::string& hex) {
+  std::string bytes;
+  for (std::size_t i = 0; i + 1 < hex.size(); i += 2)
+    bytes += static_cast<char>(std::stoi(hex.substr(i, 2), nullptr, 16));
+  return bytes;
+}
+
+std::vector<float> ramp(int count) {
+  std::vector<float> values;
+  for (int i = 1; i <= count; ++i) values.push_back(static_cast<float>(i) / 2048);
+  return values;
+}
+
+constexpr TaskId task{0x0123456789abcdef, 42};
+
+Message submit(const std::string& model, const std::string& tenant, Work work,
+               std::optional<Lane> lane, std::optional<Duration> limit) {
+  return SubmitTask{{task, model, tenant, std::move(work), lane, limit}};
+}
+
+Message result(Result<Output> output, Lane lane) {
+  using std::chrono::microseconds;
+  return TaskResult{{task,
+                     std::move(output),
+                     {microseconds(1500), microseconds(8000), microseconds(120), 16, lane}}};
+}
+
+}  // namespace
+
+std::map<std::string, Bytes> read_goldens() {
+  std::map<std::string, Bytes> goldens;
+  std::ifstream file(TROUPE_SOURCE_DIR "/tests/data/wire-goldens.txt");
+  for (std::string line; std::getline(file, line);) {
+    std::istringstream words(line);
+    std::string name;
+    words >> name;
+    for (std::string hex; words >> hex;) goldens[name].push_back(from_hex(hex));
+  }
+  return goldens;
+}
+
+std::map<std::string, Message> golden_messages() {
+  using std::chrono::milliseconds;
+  constexpr std::uint64_t epoch = 0x1122334455667788;
+  const AgentId librarian{"librarian", "017"};
+  return {
+      {"hello", Hello{"node-a", epoch, 0x99aabbccddeeff00}},
+      {"heartbeat", Heartbeat{epoch}},
+      {"agent_message",
+       AgentMessage{librarian, {"reader", "3"}, 7, "ask", "{\"question\":\"caf\xc3\xa9?\"}"}},
+      {"agent_message_of_client", AgentMessage{librarian, {}, 0, "", ""}},
+      {"submit_encode",
+       submit("minilm", "default", Encode{"play music"}, Lane::urgent, milliseconds(50))},
+      {"submit_encode_bare", submit("", "", Encode{""}, std::nullopt, std::nullopt)},
+      {"submit_recall", submit("", "default", Recall{"librarian/*", {0.5F, -1.0F, 0.25F}, 10},
+                               Lane::ordinary, Duration::zero())},
+      {"submit_recall_framed", submit("", "default", Recall{"librarian/017", ramp(1536), 1000},
+                                      std::nullopt, std::nullopt)},
+      {"cancel_task", CancelTask{task}},
+      {"result_error",
+       result(Error{ErrorCode::queue_full, "4096 tasks wait already", "retry in 12ms"},
+              Lane::ordinary)},
+      {"result_embedding",
+       result(Output{Embedding{{0.5F, -0.5F, 0.5F, -0.5F}, 12, true}}, Lane::urgent)},
+      {"result_embedding_inline_max",
+       result(Output{Embedding{ramp(1535), 1, false}}, Lane::urgent)},
+      {"result_embedding_framed", result(Output{Embedding{ramp(2048), 512, false}}, Lane::urgent)},
+      {"result_hits", result(Output{Hits{{{"librarian/017", 3, 0.875F},
+                                          {"librarian/2", std::uint64_t{1} << 63, -0.25F}}}},
+                             Lane::urgent)},
+      {"result_no_hits", result(Output{Hits{}}, Lane::ordinary)},
+      {"control_request", ControlRequest{9, "status", "{}"}},
+      {"control_reply", ControlReply{9, true, "{\"up\":true}"}},
+      {"control_reply_failed", ControlReply{10, false, "{\"error\":{\"code\":\"not_found\"}}"}},
+  };
+}
+
+Bytes bytes_of(const Frames& frames) {
+  Bytes bytes{frames.head};
+  if (!frames.tensor.empty()) bytes.push_back(frames.tensor);
+  return bytes;
+}
+
+Result<Message> decode_bytes(const Bytes& frames) {
+  const std::vector<std::string_view> views(frames.begin(), frames.end());
+  return decode(views);
+}
+
+}  // namespace troupe::transport::testing

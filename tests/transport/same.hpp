@@ -1,0 +1,38 @@
+// Whether two messages say the same. Tasks and outcomes have no equality of their own, because
+// their results may be errors; tests compare them by their parts.
+#pragma once
+
+#include "transport/message.hpp"
+
+namespace troupe::transport::testing {
+
+inline bool same(const TaskRequest& a, const TaskRequest& b) {
+  return a.id == b.id && a.model == b.model && a.tenant == b.tenant && a.work == b.work &&
+         a.lane == b.lane && a.time_limit == b.time_limit;
+}
+
+inline bool same(const TaskOutcome& a, const TaskOutcome& b) {
+  if (a.id != b.id || a.timing != b.timing || a.result.has_value() != b.result.has_value())
+    return false;
+  if (a.result) return *a.result == *b.result;
+  const Error& x = a.result.error();
+  const Error& y = b.result.error();
+  return x.code == y.code && x.what == y.what && x.next_step == y.next_step;
+}
+
+inline bool same(const Message& a, const Message& b) {
+  return a.index() == b.index() && std::visit(
+                                       [&](const auto& one) {
+                                         using One = std::decay_t<decltype(one)>;
+                                         const One& other = std::get<One>(b);
+                                         if constexpr (std::is_same_v<One, SubmitTask>)
+                                           return same(one.request, other.request);
+                                         else if constexpr (std::is_same_v<One, TaskResult>)
+                                           return same(one.outcome, other.outcome);
+                                         else
+                                           return one == other;
+                                       },
+                                       a);
+}
+
+}  // namespace troupe::transport::testing

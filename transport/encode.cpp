@@ -1,0 +1,167 @@
+// The writing half of wire.hpp: one body() per kind of message, in the order of docs/wire.md.
+#include <algorithm>
+#include <bit>
+#include <chrono>
+#include <cstring>
+
+#include "transport/bytes.hpp"
+#include "transport/check.hpp"
+#include "transport/header.hpp"
+#include "transport/layout.hpp"
+#include "transport/wire.hpp"
+
+namespace troupe::transport {
+namespace {
+
+// A message on its way into bytes: the fields of its header, its body and its tensor.
+struct Draft {
+  Header header;
+  std::string& bytes;
+  Writer out;
+  std::span<const float> tensor{};
+
+  explicit Draft(std::string& to) : bytes(to), out(to) {}
+};
+
+std::string agent_text(const AgentId& id) {
+  return id == AgentId{} ? "" : to_string(id);
+}
+
+std::uint64_t nanoseconds(Duration duration) {
+  return static_cast<std::uint64_t>(std::clamp(duration, Duration::zero(), duration_max).count());
+}
+
+// Cut to the limit, and not within a character: half of one would make the whole text invalid.
+std::string_view shorten(std::string_view text) {
+  if (text.size() <= error_text_bytes_max) return text;
+  std::size_t size = error_text_bytes_max;
+  while (size > 0 && (static_cast<unsigned char>(text[size]) & 0xc0U) == 0x80) --size;
+  return text.substr(0, size);
+}
+
+void body(Draft& draft, const Hello& hello) {
+  draft.header.kind = Kind::hello;
+  draft.out.number(hello.epoch);
+  draft.out.number(hello.connection);
+  draft.out.text16(hello.node);
+}
+
+void body(Draft& draft, const Heartbeat& heartbeat) {
+  draft.header.kind = Kind::heartbeat;
+  draft.out.number(heartbeat.epoch);
+}
+
+void body(Draft& draft, const AgentMessage& message) {
+  draft.header.kind = Kind::agent_message;
+  draft.out.number(message.reply);
+  draft.out.text16(agent_text(message.to));
+  draft.out.text16(agent_text(message.from));
+  draft.out.text16(message.topic);
+  draft.out.text32(message.body);
+}
+
+void work(Draft& draft, const Encode& encode) {
+  draft.out.text32(encode.text);
+}
+
+void work(Draft& draft, const Recall& recall) {
+  draft.out.text16(recall.scope);
+  draft.out.number(recall.k);
+  draft.tensor = recall.query;
+}
+
+void body(Draft& draft, const SubmitTask& submit) {
+  const TaskRequest& request = submit.request;
+  draft.header.kind = Kind::submit_task;
+  draft.header.task = request.id;
+  draft.header.lane = request.lane;
+  if (request.time_limit)
+    draft.header.time_to_live_us =
+        std::min(nanoseconds(*request.time_limit) / 1000, time_to_live_us_max);
+  draft.out.number(std::holds_alternative<Encode>(request.work) ? work_encode : work_recall);
+  draft.out.text16(request.model);
+  draft.out.text16(request.tenant);
+  std::visit([&](const auto& one) { work(draft, one); }, request.work);
+}
+
+void body(Draft& draft, const CancelTask& cancel) {
+  draft.header.kind = Kind::cancel_task;
+  draft.header.task = cancel.task;
+}
+
+void output(Draft& draft, const Embedding& embedding) {
+  draft.out.number(embedding.tokens);
+  draft.out.number(static_cast<std::uint8_t>(embedding.truncated ? 1 : 0));
+  draft.tensor = embedding.vector;
+}
+
+void output(Draft& draft, const Hits& hits) {
+  draft.out.number(static_cast<std::uint32_t>(hits.hits.size()));
+  for (const Hit& hit : hits.hits) {
+    draft.out.text16(hit.memory);
+    draft.out.number(hit.document);
+    draft.out.number(hit.score);
+  }
+}
+
+void body(Draft& draft, const TaskResult& result) {
+  const TaskOutcome& outcome = result.outcome;
+  draft.header.kind = Kind::task_result;
+  draft.header.task = outcome.id;
+  draft.header.lane = outcome.timing.lane;
+  const bool embedding = outcome.result && std::holds_alternative<Embedding>(*outcome.result);
+  draft.out.number(!outcome.result ? outcome_error : embedding ? outcome_embedding : outcome_hits);
+  draft.out.number(nanoseconds(outcome.timing.queue));
+  draft.out.number(nanoseconds(outcome.timing.compute));
+  draft.out.number(nanoseconds(outcome.timing.network));
+  draft.out.number(outcome.timing.batch_tasks);
+  if (outcome.result) {
+    std::visit([&](const auto& one) { output(draft, one); }, *outcome.result);
+    return;
+  }
+  const Error& error = outcome.result.error();
+  draft.out.number(static_cast<std::uint16_t>(error.code));
+  draft.out.text16(shorten(error.what));
+  draft.out.text16(shorten(error.next_step));
+}
+
+void body(Draft& draft, const ControlRequest& request) {
+  draft.header.kind = Kind::control_request;
+  draft.out.number(request.id);
+  draft.out.text16(request.verb);
+  draft.out.text32(request.body);
+}
+
+void body(Draft& draft, const ControlReply& reply) {
+  draft.header.kind = Kind::control_reply;
+  draft.out.number(reply.id);
+  draft.out.number(static_cast<std::uint8_t>(reply.ok ? 1 : 0));
+  draft.out.text32(reply.body);
+}
+
+void append_floats(std::string& bytes, std::span<const float> values) {
+  static_assert(std::endian::native == std::endian::little, "floats are copied as they lie");
+  const std::size_t begin = bytes.size();
+  bytes.resize(begin + values.size_bytes());
+  std::memcpy(bytes.data() + begin, values.data(), values.size_bytes());
+}
+
+}  // namespace
+
+Result<Frames> encode(const Message& message) {
+  if (auto valid = check(message); !valid) return valid.error();
+  Frames frames;
+  frames.head.reserve(header_bytes + 512);
+  frames.head.resize(header_bytes);
+  Draft draft(frames.head);
+  std::visit([&](const auto& one) { body(draft, one); }, message);
+
+  draft.header.body_bytes = static_cast<std::uint32_t>(frames.head.size() - header_bytes);
+  draft.header.tensor_floats = static_cast<std::uint32_t>(draft.tensor.size());
+  draft.header.tensor_framed = draft.tensor.size_bytes() >= tensor_frame_bytes_min;
+  append_floats(draft.header.tensor_framed ? frames.tensor : frames.head, draft.tensor);
+  store(draft.header, frames.head);
+  return frames;
+}
+
+}  // namespace troupe::transport

@@ -1,0 +1,21 @@
+// The numbers that both halves of the codec (encode.cpp, decode.cpp) share. Append only.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+
+#include "base/time.hpp"
+
+namespace troupe::transport {
+
+inline constexpr std::uint8_t work_encode = 1;
+inline constexpr std::uint8_t work_recall = 2;
+
+inline constexpr std::uint8_t outcome_error = 1;
+inline constexpr std::uint8_t outcome_embedding = 2;
+inline constexpr std::uint8_t outcome_hits = 3;
+
+// The longest timing that is believed: sums of a few of them stay far from overflow.
+inline constexpr Duration duration_max = std::chrono::hours(365 * 24);
+
+}  // namespace troupe::transport

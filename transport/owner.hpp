@@ -1,0 +1,147 @@
+// The thread that owns the link's sockets: it waits for all of them and for the mailbox, and in
+// each turn takes what senders left, answers handshakes, receives, keeps the timers and sends.
+//
+// Urgent goes first everywhere. On the way out every urgent message leaves before the next ordinary
+// one; on the way in urgent sockets are looked at again after every few ordinary messages. Nothing
+// blocks: a peer that does not take its messages keeps them in its own queue and holds up nobody.
+// Each turn has a budget, so that no socket can keep the loop from the others.
+//
+// Made on the caller's thread (so that errors of opening can be told), then run() on its own.
+#pragma once
+
+#include <array>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "transport/guests.hpp"
+#include "transport/liveness.hpp"
+#include "transport/shared.hpp"
+#include "transport/zap.hpp"
+
+namespace troupe::transport {
+
+class Owner {
+ public:
+  // Binds what is to be bound. Errors: those of Link::open().
+  static Result<std::unique_ptr<Owner>> make(LinkOptions options, LinkEvents events,
+                                             std::shared_ptr<Shared> shared);
+  ~Owner();
+
+  // Until a StopCommand has been carried out. Sockets are closed when it returns; the destructor
+  // then waits for what lingers.
+  void run();
+
+ private:
+  // A connection that we opened; its sockets are replaced whenever the conversation breaks.
+  struct Dial {
+    std::array<std::string, lane_count> addresses;
+    PublicKey server_key;
+    std::array<Socket, lane_count> sockets;
+    std::uint64_t connection = 0;
+    Instant reopen_at;
+    std::uint32_t malformed = 0;
+  };
+
+  struct Peer {
+    Peer(PeerId peer, const Liveness& liveness) : id(peer), life(liveness) {}
+
+    PeerId id;
+    PeerInfo info;
+    Liveness life;
+    std::unique_ptr<Dial> dial;                  // we opened it, or:
+    std::array<std::string, lane_count> routes;  // it opened it, and this is the way back
+    std::array<std::deque<OutMessage>, lane_count> waiting;
+    std::array<bool, lane_count> ready{};    // stands in ready_
+    std::array<bool, lane_count> blocked{};  // its socket took no more
+    bool writable = true;                    // up, or connecting for the first time
+  };
+
+  // A socket with something to read: that of a dialed peer, or (0) a door.
+  struct Source {
+    std::uint64_t peer = 0;
+    Lane lane = Lane::urgent;
+  };
+
+  Owner(LinkOptions options, LinkEvents events, std::shared_ptr<Shared> shared, AllowList allowed);
+
+  // owner.cpp: the loop, the clockwork, coming and going.
+  void turn();
+  void wait();
+  void watch(Socket& socket, Source source, bool writable);
+  [[nodiscard]] long wait_ms() const;
+  [[nodiscard]] bool finished() const;
+  void finish();
+  void take_commands();
+  void accept(SendCommand&& command);
+  void accept(ConnectCommand&& command);
+  void accept(const StopCommand& command);
+  void keep_time();
+  void keep_time(Peer& peer);
+  void dial(Peer& peer);
+  void hang_up(Peer& peer, const Error& why, Duration reopen_after, bool tell);
+  void drop(Peer& peer, const Error& why);
+  void discard(Peer& peer);
+  void set_writable(Peer& peer, bool writable);
+  Peer& add_peer(PeerId id);
+  [[nodiscard]] Liveness fresh_liveness() const;
+
+  // receive.cpp: what comes in.
+  void receive();
+  bool receive_one(const Source& source);
+  void receive_urgent(const std::vector<Source>& sources);
+  Socket* socket_of(const Source& source);
+  void from_guest(Lane lane, bool oversized);
+  void from_dialed(Peer& peer, Lane lane, bool oversized);
+  void deliver(Peer& peer, Message&& message);
+  void admit(const Guests::Caller& caller, const Hello& hello, const Guests::Answer& answer);
+  void obey(const Guests::Caller& caller, const Guests::Answer& answer);
+  void dialed_hello(Peer& peer, const Hello& hello);
+  void dialed_malformed(Peer& peer, const Error& why);
+
+  // send.cpp: what goes out.
+  void flush();
+  void flush_urgent();
+  bool flush_one_ordinary();
+  bool flush_peer(Peer& peer, Lane lane, std::size_t messages_max);
+  Socket::Sent transmit(Peer& peer, Lane lane, OutMessage& message);
+  void mark_ready(Peer& peer, Lane lane);
+  void say_hello(Peer& peer);
+  void answer_hello(Lane lane, const std::string& route, std::uint64_t connection);
+  void beat(Peer& peer);
+  void drop_gone();
+
+  LinkOptions options_;
+  LinkEvents events_;
+  std::shared_ptr<Shared> shared_;
+  AllowList allowed_;
+  std::uint64_t epoch_;
+
+  Context context_;
+  std::optional<Zap> zap_;
+  std::array<Socket, lane_count> doors_;
+  Guests guests_;
+  std::unordered_map<std::uint64_t, Peer> peers_;
+
+  Instant now_{};
+  Instant next_due_ = never;
+  Instant next_sweep_ = never;
+  std::optional<Instant> stop_at_;
+
+  std::array<std::deque<std::uint64_t>, lane_count> ready_;  // peers with messages to send
+  std::size_t waiting_ = 0;                                  // messages in all queues
+  bool more_to_send_ = false;                                // the budget ended, not the messages
+  std::vector<std::uint64_t> gone_;                          // found out while sending
+
+  std::vector<zmq_pollitem_t> items_;
+  std::vector<Source> sources_;  // of items_, from the second or third on
+  std::array<std::vector<Source>, lane_count> readable_;
+  std::vector<Source> urgent_sources_;  // all of them
+  std::vector<Frame> frames_;
+  std::size_t bytes_taken_ = 0;
+};
+
+}  // namespace troupe::transport
