@@ -46,7 +46,10 @@ class Bridge::Inbox final : public Actor {
 };
 
 Bridge::Bridge(caf::actor_system& system, World& world, Control control)
-    : world_(world), control_(std::move(control)), inbox_(system.spawn<Inbox>(std::ref(*this))) {}
+    : system_(system),
+      world_(world),
+      control_(std::move(control)),
+      inbox_(system.spawn<Inbox>(std::ref(*this))) {}
 
 Bridge::~Bridge() {
   close(Duration::zero());
@@ -83,9 +86,13 @@ void Bridge::close(Duration linger) {
   }
   for (auto& [id, pending] : left)
     pending.reply({id, Error{ErrorCode::draining, "the node is shutting down", ""}, {}});
-  post_exit(inbox_);
-  inbox_ = nullptr;
+  // The link first, because its thread posts to the inbox; then the inbox, which calls back here.
   if (link_) link_->stop(linger);
+  post_exit(inbox_);
+  caf::scoped_actor {
+    system_
+    } -> wait_for(inbox_);
+  inbox_ = nullptr;
 }
 
 Status Bridge::send(const AgentId& to, AgentMail mail) {

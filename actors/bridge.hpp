@@ -78,6 +78,7 @@ class Bridge {
   void transmit(transport::PeerId peer, Lane lane, const transport::Message& message);
   std::optional<transport::PeerInfo> info_of(transport::PeerId peer) const;
 
+  caf::actor_system& system_;
   World& world_;
   Control control_;
   caf::actor inbox_;

@@ -1,20 +1,10 @@
 #include "actors/devices.hpp"
 
-#include <dlfcn.h>
-
+#include "actors/cuda_probe.hpp"
 #include "kernels/cpu/cpu_device.hpp"
 
 namespace troupe::actors {
 namespace {
-
-// Why "auto" means the CPU here. Looking for the driver's library costs nothing where there is
-// none.
-std::string why_no_gpu() {
-  void* driver = ::dlopen("libcuda.so.1", RTLD_LAZY | RTLD_LOCAL);
-  if (driver == nullptr) return "there is no CUDA driver on this machine (libcuda.so.1)";
-  ::dlclose(driver);
-  return "there is a CUDA driver, but this release has no CUDA backend yet";
-}
 
 bool is_cuda(const std::string& name) {
   return name.rfind("cuda:", 0) == 0;
@@ -32,12 +22,12 @@ Result<std::vector<std::shared_ptr<kernels::Device>>> open_devices(
   for (const auto& name : names) {
     if (is_cuda(name))
       return Error{ErrorCode::unsupported,
-                   "device '" + name + "' cannot be opened: " + why_no_gpu(),
+                   "device '" + name + "' cannot be opened: " + why_no_cuda(),
                    "use \"cpu\" or \"auto\""};
     if (name != "cpu" && name != "auto")
       return Error{ErrorCode::config, "'" + name + "' is not a device",
                    "use \"cpu\", \"auto\" or \"cuda:0\""};
-    if (name == "auto") log.info("using the CPU: " + why_no_gpu());
+    if (name == "auto") log.info("using the CPU: " + why_no_cuda());
 
     kernels::CpuDeviceOptions options;
     options.name = "cpu:" + std::to_string(devices.size());

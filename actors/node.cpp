@@ -246,12 +246,13 @@ void Node::State::stop() {
 // Waits for each, because the lanes' threads read the handles that are let go here; the actor
 // system's destructor then finds nobody alive.
 void Node::State::end_actors() {
-  std::vector<caf::actor> all = std::exchange(workers, {});
+  std::vector<caf::actor> all = workers;
   for (auto* actor : {&fast_lane, &batcher, &world.timers})
     if (*actor) all.push_back(*actor);
   for (const auto& actor : all) post_exit(actor);
   caf::scoped_actor self{system};
   for (const auto& actor : all) self->wait_for(actor);
+  workers.clear();
   fast_lane = batcher = world.timers = nullptr;
 }
 

@@ -36,9 +36,9 @@ void LaneCore::expire(Instant now, Actions& out) {
 void LaneCore::on(Instant now, const TaskSubmitted& event, Actions& out) {
   const TaskRecord& task = event.task;
   if (task.deadline <= now) {
-    out.push_back(Refuse{task.id, ErrorCode::expired, {}});
+    out.emplace_back(Refuse{task.id, ErrorCode::expired, {}});
   } else if (tasks_.waiting() >= limits_.queue_tasks_max) {
-    out.push_back(Refuse{task.id, ErrorCode::queue_full, retry_after(now)});
+    out.emplace_back(Refuse{task.id, ErrorCode::queue_full, retry_after(now)});
   } else {
     tasks_.add(now, task);
   }
@@ -82,7 +82,7 @@ void LaneCore::on(Instant now, const BatchFinished& event, Actions&) {
 }
 
 void LaneCore::refuse(Slot slot, ErrorCode reason, Actions& out) {
-  out.push_back(Refuse{tasks_[slot].task.id, reason, {}});
+  out.emplace_back(Refuse{tasks_[slot].task.id, reason, {}});
   tasks_.forget(slot);
 }
 
@@ -104,7 +104,7 @@ void LaneCore::launch(Instant now, Batch batch, Worker& worker, Actions& out) {
     decision.tasks.push_back(tasks_[slot].task.id);
   }
   workers_.launch(now, worker, id, std::move(batch.tasks), batch.units);
-  out.push_back(std::move(decision));
+  out.emplace_back(std::move(decision));
 }
 
 Instant LaneCore::first_deadline() const noexcept {

@@ -65,6 +65,7 @@ Result<Parts> cut(std::span<const std::string_view> frames) {
 
 std::vector<float> floats(std::string_view bytes) {
   static_assert(std::endian::native == std::endian::little, "floats are copied as they lie");
+  if (bytes.empty()) return {};
   std::vector<float> values(bytes.size() / sizeof(float));
   // A frame need not be aligned for floats.
   std::memcpy(values.data(), bytes.data(), values.size() * sizeof(float));

@@ -141,6 +141,7 @@ void body(Draft& draft, const ControlReply& reply) {
 
 void append_floats(std::string& bytes, std::span<const float> values) {
   static_assert(std::endian::native == std::endian::little, "floats are copied as they lie");
+  if (values.empty()) return;  // and there is no pointer to copy from
   const std::size_t begin = bytes.size();
   bytes.resize(begin + values.size_bytes());
   std::memcpy(bytes.data() + begin, values.data(), values.size_bytes());

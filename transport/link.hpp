@@ -60,7 +60,7 @@ struct LinkOptions {
   std::optional<Endpoint> listen;   // unset: connects only
   Duration heartbeat_interval = std::chrono::seconds(1);
   std::uint32_t heartbeats_missed_max = 3;
-  std::uint64_t outbox_bytes_max = 64 * 1024 * 1024;  // waiting to be sent, per peer
+  std::uint64_t outbox_bytes_max = std::uint64_t{64} << 20;  // waiting to be sent, per peer
 };
 
 struct LinkEvents {

@@ -11,12 +11,12 @@ namespace troupe::transport {
 // What one turn takes in or sends before the loop looks around again.
 inline constexpr std::size_t urgent_messages_per_turn_max = 1024;
 inline constexpr std::size_t ordinary_messages_per_turn_max = 128;
-inline constexpr std::size_t ordinary_bytes_per_turn_max = 512 * 1024;
+inline constexpr std::size_t ordinary_bytes_per_turn_max = std::size_t{512} * 1024;
 
 // After so much of ordinary input the urgent sockets are looked at again. Messages this few or
 // this small take some ten microseconds.
 inline constexpr std::size_t messages_between_urgent_checks = 8;
-inline constexpr std::size_t bytes_between_urgent_checks = 16 * 1024;
+inline constexpr std::size_t bytes_between_urgent_checks = std::size_t{16} * 1024;
 
 // A guest whose pipe is full is tried again so soon: a ROUTER cannot wait for one of its peers.
 inline constexpr Duration guest_retry_interval = std::chrono::milliseconds(1);

@@ -17,9 +17,9 @@
 namespace troupe::transport {
 
 // Below this a tensor travels inside the first frame: a second frame costs more than the copy.
-inline constexpr std::size_t tensor_frame_bytes_min = 6 * 1024;
+inline constexpr std::size_t tensor_frame_bytes_min = std::size_t{6} * 1024;
 // An error's texts are cut here, so that an outcome can always be sent.
-inline constexpr std::size_t error_text_bytes_max = 4 * 1024;
+inline constexpr std::size_t error_text_bytes_max = std::size_t{4} * 1024;
 
 struct Frames {
   std::string head;

@@ -75,7 +75,7 @@ class FileLayer {
     for (const auto& member : root) {
       const auto* tables = std::get_if<TomlTable>(&member.value.value);
       if (tables == nullptr || !holds_named_tables(member.key)) continue;
-      draft_.tables[member.key] = member.place;
+      if (!tables->empty()) draft_.tables[member.key] = member.place;
       for (const auto& table : *tables) declare_one(member.key, table);
     }
     const auto by_name = [](const auto& a, const auto& b) { return a.name < b.name; };

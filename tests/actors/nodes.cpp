@@ -69,7 +69,7 @@ transport::Endpoint free_endpoint() {
 }
 
 std::string tiny_model_folder() {
-  return TROUPE_SOURCE_DIR "/tests/data/models/tiny";
+  return TROUPE_SOURCE_DIR "/tests/data/models/bert-plain";
 }
 
 TestCluster::TestCluster(std::vector<std::string> names) : names_(std::move(names)) {

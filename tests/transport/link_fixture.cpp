@@ -65,7 +65,7 @@ LinkEvents Recorder::events() {
 }
 
 Member::Member(std::string member_name) : name(std::move(member_name)) {
-  options.heartbeat_interval = std::chrono::milliseconds(100);
+  options.heartbeat_interval = std::chrono::milliseconds(500);
 }
 
 void Member::allow(const Member& other, Role role) {

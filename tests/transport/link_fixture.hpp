@@ -65,7 +65,7 @@ struct Member {
   std::unique_ptr<Recorder> recorder = std::make_unique<Recorder>();
   std::unique_ptr<Link> link;
 
-  // Short heartbeats; `allowed` may be extended before start().
+  // `options` may be changed before start().
   explicit Member(std::string member_name);
   void listens() { endpoint = free_endpoint(); }
   void allow(const Member& other, Role role);

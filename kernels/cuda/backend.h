@@ -1,0 +1,19 @@
+/* The C interface of the CUDA plug-in, backend_cuda.so. The program itself never links CUDA: cuBLAS
+ * alone costs every process that does 80 ms and more at its start. It loads the plug-in after it
+ * found the driver's library, so that a machine without a GPU pays nothing. */
+#pragma once
+
+#include <stddef.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Writes one line per device ("0: NVIDIA H200, 139 GiB, compute capability 9.0") to `text`, or, when
+ * there is none, why; always ended by a zero, cut at `size`. Returns the number of devices, or -1.
+ * Any thread. Starts no CUDA context. */
+int troupe_cuda_describe(char* text, size_t size);
+
+#ifdef __cplusplus
+}
+#endif

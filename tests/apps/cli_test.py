@@ -1,0 +1,201 @@
+#!/usr/bin/env python3
+"""Runs the built program as a user does and checks what it says and how it ends.
+
+    cli_test.py PROGRAM SOURCE_FOLDER
+"""
+
+import json
+import os
+import pathlib
+import re
+import stat
+import subprocess
+import sys
+import tempfile
+import unittest
+
+PROGRAM = sys.argv[1]
+SOURCE = pathlib.Path(sys.argv[2])
+QUICKSTART = str(SOURCE / "configs" / "quickstart.toml")
+VERBS = ["check", "keys", "node", "up", "status", "submit", "run", "version"]
+SUBVERBS = [["keys", "new"], ["keys", "show"]]
+
+
+def troupe(*words, environment=None, stdout=subprocess.PIPE):
+    """Runs the program in an environment without settings of this machine's user."""
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("TROUPE_")}
+    clean.update(environment or {})
+    return subprocess.run([PROGRAM, *words], stdin=subprocess.DEVNULL, stdout=stdout,
+                          stderr=subprocess.PIPE, env=clean, cwd=SOURCE, timeout=60, text=True,
+                          errors="surrogateescape")
+
+
+class Help(unittest.TestCase):
+    def test_the_program_lists_its_verbs(self):
+        told = troupe("--help")
+        self.assertEqual(told.returncode, 0)
+        for verb in VERBS:
+            self.assertRegex(told.stdout, rf"(?m)^  {verb} ")
+
+    def test_every_verb_has_help_with_an_example_and_json(self):
+        for words in [[verb] for verb in VERBS] + SUBVERBS:
+            with self.subTest(words):
+                told = troupe(*words, "--help")
+                self.assertEqual(told.returncode, 0, told.stderr)
+                self.assertIn("Example:\n  troupe " + words[0], told.stdout)
+                if words != ["keys"]:
+                    self.assertIn("--json", told.stdout)
+
+
+class Usage(unittest.TestCase):
+    def refused(self, words, what):
+        told = troupe(*words)
+        self.assertEqual(told.returncode, 2)
+        self.assertEqual(told.stdout, "")
+        self.assertIn(what, told.stderr)
+        self.assertRegex(told.stderr, r"(?m)^  next: .")
+
+    def test_mistakes_of_usage_end_with_2_and_a_next_step(self):
+        self.refused([], "troupe: a verb is missing")
+        self.refused(["chekc"], "troupe has no verb 'chekc'; did you mean 'check'?")
+        self.refused(["\x1b[2J"], "troupe has no verb '\\x1b[2J'")
+        self.refused(["keys", "mew"], "troupe keys has no verb 'mew'; did you mean 'new'?")
+        self.refused(["keys"], "troupe: ")
+        self.refused(["keys", "new"], "troupe: ")
+        self.refused(["check", "--nonsense"], "--nonsense")
+        self.refused(["check", QUICKSTART, "another"], "another")
+        self.refused(["node", QUICKSTART], "--name")
+        self.refused(["submit", "text", "--lane", "fast"], "fast")
+        self.refused(["run", "nothing"], "nothing")
+
+    def test_with_json_they_are_objects(self):
+        for words in (["chekc"], ["check", "--nonsense"], ["keys", "new"]):
+            told = troupe(*words, "--json")
+            self.assertEqual(told.returncode, 2)
+            error = json.loads(told.stdout)["error"]
+            self.assertEqual(error["code"], "invalid_argument")
+            self.assertTrue(error["what"] and error["next_step"])
+            self.assertEqual(told.stderr, "")
+
+    def test_a_full_disk_is_a_failure(self):
+        with open("/dev/full", "w", encoding="ascii") as full:
+            told = troupe("version", stdout=full)
+        self.assertEqual(told.returncode, 1)
+        self.assertIn("could not be written", told.stderr)
+
+
+class Check(unittest.TestCase):
+    def test_it_shows_every_setting_with_its_source(self):
+        told = troupe("check", QUICKSTART, "--set", "agents.threads=3",
+                      environment={"TROUPE_LANES__ORDINARY__DELAY_MAX": "8ms"})
+        self.assertEqual(told.returncode, 0, told.stderr)
+        self.assertIn("[lanes.ordinary]\n", told.stdout)
+        self.assertRegex(told.stdout,
+                         r'(?m)^  delay_max = "8ms" +TROUPE_LANES__ORDINARY__DELAY_MAX$')
+        self.assertRegex(told.stdout, r"(?m)^  threads = 3 +--set$")
+        self.assertRegex(told.stdout, r"(?m)^  urgent_port = 7101 +.*quickstart\.toml:\d+:\d+$")
+        self.assertNotIn("\x1b", told.stdout)
+
+    def test_json_has_the_same_settings_as_values(self):
+        told = troupe("check", "--json")
+        settings = {s["key"]: s for s in json.loads(told.stdout)["settings"]}
+        self.assertEqual(settings["node.a.urgent_port"]["value"], 7101)
+        self.assertEqual(settings["node.b.devices"]["value"], ["auto"])
+        self.assertIs(settings["lanes.enabled"]["value"], True)
+        self.assertEqual(settings["memory.bytes_max"]["value"], "1GiB")
+
+    def test_the_config_may_be_named_in_four_ways(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".toml") as file:
+            file.write("[node.only]\nurgent_port = 1\nordinary_port = 2\n")
+            file.flush()
+            for words, environment in ((["check", file.name], {}),
+                                       (["check", "--config", file.name], {}),
+                                       (["check"], {"TROUPE_CONFIG": file.name})):
+                told = troupe(*words, environment=environment)
+                self.assertIn("[node.only]", told.stdout)
+            told = troupe("check", QUICKSTART, environment={"TROUPE_CONFIG": file.name})
+            self.assertNotIn("[node.only]", told.stdout)
+
+    def test_all_mistakes_are_told_and_end_with_2(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".toml") as file:
+            file.write("[lanes.ordinary]\ndelay_mx = '8ms'\ndelay_max = 8\n")
+            file.flush()
+            told = troupe("check", file.name, "--set", "lanes.enabeld=1")
+            self.assertEqual(told.returncode, 2)
+            self.assertEqual(told.stdout, "")
+            lines = told.stderr.splitlines()
+            self.assertEqual(lines[0], f"{file.name}:1:1: there is no node: write at least one "
+                             "[node.NAME] with its two ports")
+            self.assertEqual(lines[1], f"{file.name}:2:1: unknown key 'delay_mx' in "
+                             "[lanes.ordinary]; did you mean 'delay_max'?")
+            self.assertEqual(lines[2], f"{file.name}:3:13: 'delay_max' must be a duration with "
+                             'its unit, as in "8ms", not 8')
+            self.assertTrue(lines[3].startswith("--set lanes.enabeld: "))
+            told = troupe("check", file.name, "--json")
+            self.assertEqual(told.returncode, 2)
+            error = json.loads(told.stdout)["error"]
+            self.assertEqual(error["code"], "config")
+            self.assertEqual(len(error["what"].splitlines()), 3)
+
+    def test_a_file_that_cannot_be_read_is_a_failure(self):
+        for path in ("/nonexistent.toml", "/"):
+            told = troupe("check", path)
+            self.assertEqual(told.returncode, 1)
+            self.assertIn(f"troupe: cannot read the config {path}: ", told.stderr)
+
+    def test_the_verbs_of_the_cluster_refuse_a_bad_config_too(self):
+        for words in (["node", "--name", "a"], ["up"], ["status"], ["submit", "text"], ["run"]):
+            with self.subTest(words):
+                told = troupe(*words, "--set", "lanes.enabeld=1")
+                self.assertEqual(told.returncode, 2)
+                self.assertIn("did you mean 'lanes.enabled'?", told.stderr)
+
+
+class Keys(unittest.TestCase):
+    def test_a_pair_is_made_shown_and_never_overwritten(self):
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = scratch + "/keys"
+            made = troupe("keys", "new", "node-a", "--folder", folder, "--json")
+            self.assertEqual(made.returncode, 0, made.stdout)
+            told = json.loads(made.stdout)
+            self.assertEqual(len(told["public_key"]), 40)
+            self.assertEqual(stat.S_IMODE(os.stat(folder).st_mode), 0o700)
+            self.assertEqual(stat.S_IMODE(os.stat(told["private_file"]).st_mode), 0o600)
+            secret = pathlib.Path(told["private_file"]).read_text(encoding="ascii")
+            for path in (told["private_file"], told["public_file"]):
+                shown = troupe("keys", "show", path)
+                self.assertEqual(shown.stdout, told["public_key"] + "\n")
+                for key in re.findall(r'"(.{40})"', secret):
+                    self.assertTrue(key == told["public_key"] or key not in shown.stdout)
+            again = troupe("keys", "new", "node-a", "--folder", folder)
+            self.assertEqual(again.returncode, 1)
+            self.assertEqual(pathlib.Path(told["private_file"]).read_text(encoding="ascii"), secret)
+
+    def test_a_name_that_would_leave_the_folder_is_refused(self):
+        with tempfile.TemporaryDirectory() as scratch:
+            for name in ("../x", "a/b", "", ".hidden"):
+                told = troupe("keys", "new", name, "--folder", scratch)
+                self.assertEqual(told.returncode, 2, name)
+            self.assertEqual(os.listdir(scratch), [])
+
+    def test_what_is_no_key_is_refused(self):
+        for path in (QUICKSTART, "/nonexistent.pub", "/nonexistent.key", "/"):
+            told = troupe("keys", "show", path)
+            self.assertNotEqual(told.returncode, 0)
+            self.assertTrue(told.stderr.startswith("troupe: "))
+
+
+class Version(unittest.TestCase):
+    def test_it_names_what_the_program_is_built_from(self):
+        told = json.loads(troupe("version", "--json").stdout)
+        self.assertRegex(told["version"], r"^\d+\.\d+\.\d+$")
+        self.assertTrue(told["compiler"] and told["build_type"] and told["cpu_path"])
+        self.assertEqual(set(told["libraries"]),
+                         {"caf", "cli11", "nlohmann_json", "spdlog", "tomlplusplus", "zmq"})
+        for name, version in told["libraries"].items():
+            self.assertRegex(version, r"^\d+\.\d+\.\d+$", name)
+        self.assertTrue(troupe("version").stdout.startswith("troupe " + told["version"] + "\n"))
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1])

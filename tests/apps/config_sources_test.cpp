@@ -1,0 +1,158 @@
+// Where values come from: flag over environment over file over default.
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <string>
+
+#include "apps/config/schema.hpp"
+#include "tests/apps/config_text.hpp"
+#include "tests/catch.hpp"
+
+using namespace troupe;
+using namespace troupe::apps;
+using namespace troupe::apps::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+Setting setting(const LoadedConfig& loaded, const std::string& key) {
+  for (const auto& candidate : loaded.settings)
+    if (candidate.key == key) return candidate;
+  return {};
+}
+
+const std::string file = one_node + "[lanes.ordinary]\ndelay_max = '4ms'\n";
+
+}  // namespace
+
+TEST_CASE("a flag wins over the environment, that over the file, that over the default") {
+  const std::string key = "lanes.ordinary.delay_max";
+  Overrides overrides;
+
+  auto loaded = load(one_node);
+  REQUIRE(loaded);
+  CHECK(loaded->config.ordinary.delay_max == 2ms);
+  CHECK(setting(*loaded, key).source == "default");
+  CHECK(setting(*loaded, key).value == "\"2ms\"");
+
+  loaded = load(file);
+  REQUIRE(loaded);
+  CHECK(loaded->config.ordinary.delay_max == 4ms);
+  CHECK(setting(*loaded, key).source == "c.toml:9:13");
+
+  overrides.environment = {{"TROUPE_LANES__ORDINARY__DELAY_MAX", "8ms"}};
+  loaded = load(file, overrides);
+  REQUIRE(loaded);
+  CHECK(loaded->config.ordinary.delay_max == 8ms);
+  CHECK(setting(*loaded, key).source == "TROUPE_LANES__ORDINARY__DELAY_MAX");
+
+  overrides.flags = {"lanes.ordinary.delay_max=16ms"};
+  loaded = load(file, overrides);
+  REQUIRE(loaded);
+  CHECK(loaded->config.ordinary.delay_max == 16ms);
+  CHECK(setting(*loaded, key).source == "--set");
+
+  overrides.flags.emplace_back("lanes.ordinary.delay_max=32ms");
+  loaded = load(file, overrides);
+  REQUIRE(loaded);
+  CHECK(loaded->config.ordinary.delay_max == 32ms);
+}
+
+TEST_CASE("an override may set every type, quoted or not") {
+  Overrides overrides;
+  overrides.environment = {{"TROUPE_LANES__ENABLED", "false"},
+                           {"TROUPE_NODE__A__DEVICES", R"(["cpu", "cuda:1"])"},
+                           {"TROUPE_NODE__A__HOST", "10.0.0.1"},
+                           {"TROUPE_MEMORY__BYTES_MAX", "'64MiB'"}};
+  overrides.flags = {"agents.threads=7", "log.level=\"warn\"", "cluster.name=true",
+                     "model.m.folder=/with=sign"};
+  const auto loaded = load(one_node, overrides);
+  REQUIRE(loaded);
+  CHECK_FALSE(loaded->config.lanes.enabled);
+  CHECK(loaded->config.nodes[0].devices == std::vector<std::string>{"cpu", "cuda:1"});
+  CHECK(loaded->config.nodes[0].host == "10.0.0.1");
+  CHECK(loaded->config.memory.bytes_max == 64U << 20U);
+  CHECK(loaded->config.agents.threads == 7);
+  CHECK(loaded->config.log.level == "warn");
+  CHECK(loaded->config.cluster.name == "true");
+  CHECK(loaded->config.models[0].folder == "/with=sign");
+}
+
+TEST_CASE("a wrong override is told by the name of its source, after the file's mistakes") {
+  Overrides overrides;
+  overrides.environment = {{"TROUPE_LANES__ENABELD", "1"},
+                           {"TROUPE_AGENTS__THREADS", "many"},
+                           {"TROUPE_NODE__A__DEVICES", "[\"cpu\"]\nx = 1"}};
+  overrides.flags = {"lanes.enabled", "lane.enabled=1", "agents.threads=0", "node.c.host=x",
+                     "cluster.keys=\xff"};
+  CHECK(mistakes(one_node + "[lnk]", overrides) ==
+        "c.toml:8:2: unknown table 'lnk'; did you mean 'link'?\n"
+        "TROUPE_LANES__ENABELD: no setting has this name; did you mean "
+        "'TROUPE_LANES__ENABLED'?\n"
+        "TROUPE_AGENTS__THREADS: 'threads' must be a whole number, not \"many\"\n"
+        "TROUPE_NODE__A__DEVICES: 'devices' must be a list of texts, as in [\"auto\"], not "
+        "\"[\"cpu\"]\\x0ax = 1\"\n"
+        "--set lanes.enabled: write it as KEY=VALUE\n"
+        "--set lane.enabled: no setting has this name; did you mean 'lanes.enabled'?\n"
+        "--set agents.threads: 'threads' must be from 1 to 1024, not 0\n"
+        "--set node.c.host: no setting has this name; did you mean 'node.a.host'?\n"
+        "--set cluster.keys: 'keys' must be UTF-8, not \"\\xff\"");
+}
+
+TEST_CASE("an override can give what the file lacks, but not a node") {
+  const std::string text = "[node.a]\nurgent_port = 1\n";
+  CHECK(mistakes(text) == "c.toml:1:7: [node.a] needs 'ordinary_port'");
+  Overrides overrides;
+  overrides.flags = {"node.a.ordinary_port=2"};
+  CHECK(mistakes(text, overrides) == "fine");
+  overrides.flags = {"node.a.ordinary_port=1"};
+  CHECK(mistakes(text, overrides) ==
+        "--set node.a.ordinary_port: 'ordinary_port' of [node.a] is the same endpoint as "
+        "'urgent_port' of [node.a]: 127.0.0.1, port 1");
+}
+
+TEST_CASE("variables' names stand for what they may not contain") {
+  CHECK(environment_name("lanes.ordinary", "delay_max") == "TROUPE_LANES__ORDINARY__DELAY_MAX");
+  CHECK(environment_name("node.gpu-1.rack2", "host") == "TROUPE_NODE__GPU_1_RACK2__HOST");
+
+  const std::string two =
+      "[node.x-1]\nurgent_port = 1\nordinary_port = 2\n"
+      "[node.x_1]\nurgent_port = 3\nordinary_port = 4\n";
+  Overrides overrides;
+  overrides.environment = {{"TROUPE_NODE__X_1__HOST", "10.0.0.1"}};
+  CHECK(mistakes(two, overrides) ==
+        "TROUPE_NODE__X_1__HOST: both node.x-1.host and node.x_1.host have this name; use --set");
+  overrides = {};
+  overrides.flags = {"node.x-1.host=10.0.0.1"};
+  CHECK(load(two, overrides)->config.nodes[0].host == "10.0.0.1");
+}
+
+TEST_CASE("only variables with a double underscore are settings") {
+  ::setenv("TROUPE_LANES__ENABLED", "false", 1);
+  ::setenv("TROUPE_MODEL_DIR", "/models", 1);
+  ::setenv("TROUPE__X", "1", 1);
+  const auto found = config_environment();
+  ::unsetenv("TROUPE_LANES__ENABLED");
+  ::unsetenv("TROUPE_MODEL_DIR");
+  ::unsetenv("TROUPE__X");
+  const auto has = [&](const std::string& name) {
+    return std::any_of(found.begin(), found.end(), [&](const auto& v) { return v.first == name; });
+  };
+  CHECK(has("TROUPE_LANES__ENABLED"));
+  CHECK_FALSE(has("TROUPE_MODEL_DIR"));
+  CHECK_FALSE(has("TROUPE__X"));
+}
+
+TEST_CASE("nodes and models are sorted by name, and settings follow the reference") {
+  const auto loaded = load("[node.b]\nurgent_port = 3\nordinary_port = 4\n" + one_node +
+                           "[model.'bge-small-v1.5']\nfolder = '/b'");
+  REQUIRE(loaded);
+  CHECK(loaded->config.nodes[0].name == "a");
+  CHECK(loaded->config.nodes[1].name == "b");
+  CHECK(loaded->config.nodes[1].urgent_port == 3);
+  CHECK(loaded->config.models[0].name == "bge-small-v1.5");
+  CHECK(loaded->config.models[0].folder == "/b");
+  CHECK(loaded->settings.front().key == "cluster.name");
+  CHECK(loaded->settings.back().key == "up.restarts_max");
+  CHECK(setting(*loaded, "model.bge-small-v1.5.folder").value == "\"/b\"");
+}

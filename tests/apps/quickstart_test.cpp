@@ -1,0 +1,141 @@
+// What is shipped about the config agrees with the config: the quick start and the reference.
+#include <algorithm>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "apps/config/reference.hpp"
+#include "apps/config/schema.hpp"
+#include "apps/config/value.hpp"
+#include "tests/apps/config_text.hpp"
+#include "tests/catch.hpp"
+
+using namespace troupe;
+using namespace troupe::apps;
+
+namespace {
+
+std::string text_of(const std::string& path) {
+  std::ifstream file(std::string(TROUPE_SOURCE_DIR "/") + path);
+  REQUIRE(file);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines(1);
+  for (const char c : text)
+    if (c == '\n')
+      lines.emplace_back();
+    else
+      lines.back() += c;
+  return lines;
+}
+
+LoadedConfig quickstart() {
+  auto loaded = test::load(
+      text_of("configs/quickstart.toml"),
+      {.environment = {}, .flags = {}, .variables = test::variables({{"HOME", "/home/x"}})});
+  if (!loaded) FAIL(loaded.error().what);
+  return *std::move(loaded);
+}
+
+}  // namespace
+
+TEST_CASE("the quick start is two nodes of this machine and the model that tools bring") {
+  const auto config = quickstart().config;
+  REQUIRE(config.nodes.size() == 2);
+  for (const auto& node : config.nodes) {
+    CHECK(node.host == "127.0.0.1");
+    CHECK(node.devices == std::vector<std::string>{"auto"});
+  }
+  CHECK(config.nodes[0].name == "a");
+  CHECK(config.nodes[0].urgent_port == 7101);
+  CHECK(config.nodes[0].ordinary_port == 7102);
+  CHECK(config.nodes[1].name == "b");
+  CHECK(config.nodes[1].urgent_port == 7111);
+  CHECK(config.nodes[1].ordinary_port == 7112);
+  REQUIRE(config.models.size() == 1);
+  CHECK(config.models[0].name == "minilm");
+  CHECK(config.models[0].folder == "/home/x/.cache/troupe/models/all-MiniLM-L6-v2");
+}
+
+TEST_CASE("the quick start names every key and shows its true default") {
+  Config defaults;
+  defaults.nodes.emplace_back();
+  defaults.models.emplace_back();
+  const auto loaded = quickstart();
+  std::map<std::string, Setting> settings;
+  for (const auto& setting : loaded.settings) settings[setting.key] = setting;
+  std::size_t keys = 0;
+  for (const auto& section : schema())
+    for (const auto& key : section.keys) {
+      const std::string table = section.table == "node.*"    ? "node.a"
+                                : section.table == "model.*" ? "model.minilm"
+                                                             : std::string(section.table);
+      const auto& setting = settings[table + "." + std::string(key.name)];
+      INFO(table << "." << key.name);
+      CHECK(setting.source.rfind("c.toml:", 0) == 0);
+      if (!key.required) CHECK(setting.value == format_slot(key.slot(defaults, 0)));
+      ++keys;
+    }
+  CHECK(keys > 30);
+}
+
+TEST_CASE("every key of the quick start is explained where it first stands") {
+  const auto lines = lines_of(text_of("configs/quickstart.toml"));
+  std::map<std::string, int> seen;
+  bool explained = false;  // by a comment since the last empty line, which may cover a few keys
+  for (const auto& line : lines) {
+    if (line.empty()) explained = false;
+    if (line.rfind("# ", 0) == 0) explained = true;
+    const auto equals = line.find(" = ");
+    if (line.rfind('#', 0) == 0 || equals == std::string::npos) continue;
+    INFO(line);
+    const auto key = line.substr(0, equals);
+    CHECK((explained || seen[key] > 0));
+    ++seen[key];
+  }
+}
+
+TEST_CASE("the reference in the documentation is the schema's") {
+  const auto text = text_of("docs/configuration.md");
+  const auto begin = text.find("### [cluster]");
+  REQUIRE(begin != std::string::npos);
+  INFO("troupe check --reference prints what should stand there");
+  const auto written = lines_of(text.substr(begin));
+  const auto wanted = lines_of(config_reference() + "\n");
+  for (std::size_t i = 0; i < std::min(written.size(), wanted.size()); ++i)
+    CHECK(written[i] == wanted[i]);
+  CHECK(written.size() == wanted.size());
+}
+
+TEST_CASE("every default and both ends of every range may be written in a file") {
+  Config config;
+  config.nodes.emplace_back();
+  config.models.emplace_back();
+  for (const auto& section : schema())
+    for (const auto& key : section.keys) {
+      const Slot slot = key.slot(config, 0);
+      const auto reads = [&](const std::string& text) {
+        INFO(section.table << "." << key.name << " = " << text);
+        const auto value = read_toml_value(text);
+        REQUIRE(value.has_value());
+        const auto refusal = store(key, *value, slot, test::variables({{"HOME", "/h"}}));
+        CHECK((refusal ? refusal->what : "taken") == "taken");
+        return format_slot(slot);
+      };
+      if (!key.required) {
+        const auto standard = format_slot(slot);
+        CHECK(reads(standard) == standard);
+      }
+      if (std::holds_alternative<bool*>(slot) || std::holds_alternative<std::string*>(slot) ||
+          std::holds_alternative<std::vector<std::string>*>(slot))
+        continue;
+      for (const auto limit : {key.min, key.max}) {
+        const auto text = format_limit(slot, limit);
+        CHECK(reads(text) == text);
+      }
+    }
+}

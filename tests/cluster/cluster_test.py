@@ -1,0 +1,171 @@
+"""A two-node cluster of real processes: launched, used, hurt, stopped."""
+
+import os
+import shutil
+import signal
+import socket
+import unittest
+
+from cluster import LIMIT_S, TINY_MODEL, ClusterTest, is_alive, wait_until
+
+
+class Life(ClusterTest):
+    def test_up_serves_and_stops(self):
+        up = self.start_up()
+        status = self.json_of("status", self.config)
+        self.assertEqual([node["node"] for node in status["nodes"]], ["a", "b"])
+        for node in status["nodes"]:
+            self.assertTrue(node["ready"])
+            self.assertEqual(list(node["peers_up"].values()), [True])
+        for node in ("a", "b"):
+            outcome = self.json_of(
+                "submit", "hello world", "--config", self.config, "--node", node,
+                "--time-limit", "5s",
+            )
+            self.assertAlmostEqual(sum(x * x for x in outcome["vector"]), 1.0, places=4)
+        nodes = self.children(up)
+        self.assertEqual(len(nodes), 2)
+        self.assertEqual(self.stop(up), 0, self.read_log())
+        self.assertFalse(any(is_alive(pid) for pid in nodes))
+
+    def test_it_starts_and_stops_again_and_again(self):
+        for _ in range(10):
+            up = self.start_up()
+            self.assertEqual(self.stop(up, signal.SIGTERM), 0, self.read_log())
+            os.remove(os.path.join(self.folder.name, "ready"))
+
+    def test_a_killed_node_is_restarted_and_serves_again(self):
+        up = self.start_up()
+        before = self.json_of("status", self.config, "--node", "b")["nodes"][0]["epoch"]
+        victim = self.children(up)[1]
+        os.kill(victim, signal.SIGKILL)
+        wait_until(lambda: victim not in self.children(up), "the dead node to be noticed")
+
+        def is_back():
+            done = self.troupe("status", self.config, "--node", "b", "--json")
+            return done.returncode == 0
+
+        wait_until(is_back, "the node's return")
+        after = self.json_of("status", self.config, "--node", "b")["nodes"][0]["epoch"]
+        self.assertNotEqual(before, after)
+        self.json_of("submit", "again", "--config", self.config, "--node", "b")
+        self.assertEqual(self.stop(up), 0)
+
+    def test_nodes_die_with_their_parent(self):
+        up = self.start_up()
+        nodes = self.children(up)
+        up.kill()
+        up.wait(LIMIT_S)
+        wait_until(lambda: not any(is_alive(pid) for pid in nodes), "the orphans' end")
+
+    def test_a_running_cluster_can_be_searched(self):
+        up = self.start_up()
+        found = self.json_of("submit", "anything", "--config", self.config, "--scope", "librarian/*")
+        self.assertEqual(found["hits"], [])
+        self.assertEqual(self.stop(up), 0)
+
+
+class Trouble(ClusterTest):
+    def up_fails(self, *said):
+        done = self.troupe("up", self.config)
+        self.assertNotEqual(done.returncode, 0)
+        everything = done.stdout + done.stderr
+        for words in said:
+            self.assertIn(words, everything)
+
+    def test_a_port_in_use(self):
+        with socket.socket() as squatter:
+            squatter.bind(("127.0.0.1", self.ports[2]))
+            squatter.listen()
+            self.up_fails(str(self.ports[2]), "'b'")
+
+    def test_a_missing_model(self):
+        self.write_config(model=os.path.join(self.folder.name, "nowhere"))
+        self.up_fails("nowhere")
+
+    def test_a_damaged_model(self):
+        damaged = os.path.join(self.folder.name, "damaged")
+        shutil.copytree(TINY_MODEL, damaged)
+        weights = os.path.join(damaged, "model.safetensors")
+        os.chmod(weights, 0o644)
+        os.truncate(weights, os.path.getsize(weights) // 2)
+        self.write_config(model=damaged)
+        self.up_fails("model_damaged", "model.safetensors")
+
+    def test_a_bad_config(self):
+        self.write_config(extra="heartbeat_intervall = \"1s\"\n")
+        done = self.troupe("up", self.config)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("heartbeat_interval", done.stderr)
+
+    def test_nobody_there(self):
+        done = self.troupe("status", self.config)
+        self.assertEqual(done.returncode, 3, done.stdout + done.stderr)
+
+    def test_a_client_whose_key_nobody_knows(self):
+        up = self.start_up()
+        mine = os.path.join(self.folder.name, "troupe", "test", "keys")
+        stranger = os.path.join(self.folder.name, "stranger")
+        shutil.copytree(mine, stranger)
+        for name in ("client.key", "client.pub"):
+            os.remove(os.path.join(stranger, name))
+        self.json_of("keys", "new", "client", "--folder", stranger)
+        done = self.troupe("status", self.config, "--set", f'cluster.keys="{stranger}"')
+        self.assertEqual(done.returncode, 3, done.stdout + done.stderr)
+        # and those who may still can
+        nodes = self.json_of("status", self.config)["nodes"]
+        self.assertGreater(sum(node["link"]["unauthorized"] for node in nodes), 0)
+        self.assertEqual(self.stop(up), 0)
+
+    def test_a_private_key_that_others_can_read(self):
+        self.json_of("check", self.config)
+        up = self.start_up()
+        self.assertEqual(self.stop(up), 0)
+        key = os.path.join(self.folder.name, "troupe", "test", "keys", "a.key")
+        os.chmod(key, 0o644)
+        self.up_fails("a.key", "chmod 600")
+
+
+class Librarians(ClusterTest):
+    def test_a_small_library_end_to_end(self):
+        library = os.path.join(self.folder.name, "library")
+        os.mkdir(library)
+        for number in range(40):
+            with open(os.path.join(library, f"{number:02}.txt"), "w", encoding="utf-8") as file:
+                file.write(f"Text number {number} tells of this and that")
+        for name, content in (("empty.txt", b""), ("latin1.txt", b"caf\xe9"), ("long.md", b"word " * 40000)):
+            with open(os.path.join(library, name), "wb") as file:
+                file.write(content)
+        questions = os.path.join(self.folder.name, "questions.tsv")
+        with open(questions, "w", encoding="utf-8") as file:
+            file.write("What does text number seven tell of?\t07.txt\nIs there anything else?\n")
+        report = self.json_of(
+            "run", "librarians", "--config", self.config, "--library", library,
+            "--questions", questions, "--librarians", "7", "--readers", "3",
+        )
+        self.assertEqual(report["library"]["documents"], 41)
+        self.assertEqual(report["library"]["left_out"], 2)
+        names = [load["name"] for load in report["loads"]]
+        self.assertEqual(names, ["lanes and batching", "lanes off", "batching off"])
+        for load in report["loads"]:
+            self.assertEqual(load["failed"], 0)
+            self.assertEqual(load["ordinary"]["count"], 41)
+            self.assertEqual(load["truncated"], 1)
+            self.assertGreaterEqual(load["questions"], 200)
+        self.assertEqual(report["loads"][2]["batch_tasks_mean"], 1)
+        self.assertEqual(len(report["answers"]), 2)
+        for answer in report["answers"]:
+            self.assertEqual(len(answer["hits"]), 10)
+        self.assertEqual(report["score"]["known"], 1)
+
+    def test_questions_that_cannot_be_read(self):
+        done = self.troupe(
+            "run", "librarians", "--config", self.config, "--library", self.folder.name,
+            "--questions", "/nonexistent", "--json",
+        )
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("/nonexistent", done.stdout)
+
+
+if __name__ == "__main__":
+    unittest.main()

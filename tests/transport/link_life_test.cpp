@@ -1,0 +1,311 @@
+// Peers that come, go, fall silent and come back, and links that stop.
+#include <atomic>
+#include <thread>
+
+#include "base/limits.hpp"
+#include "tests/catch.hpp"
+#include "tests/transport/goldens.hpp"
+#include "tests/transport/link_fixture.hpp"
+#include "tests/transport/raw_peer.hpp"
+
+using namespace troupe;
+using namespace troupe::transport;
+using namespace troupe::transport::testing;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+namespace {
+
+bool wait_for_downs(Member& member, std::size_t count) {
+  return member.recorder->wait(
+      [&](const Recorder::Seen& seen) { return seen.downs.size() >= count; });
+}
+
+// Up, messages, down, and again, for each peer.
+void require_in_order(const Recorder::Seen& seen) {
+  std::map<std::string, bool> up;
+  for (const std::string& step : seen.order) {
+    const auto space = step.find(' ');
+    const std::string what = step.substr(0, space);
+    bool& is_up = up[step.substr(space + 1)];
+    INFO(step);
+    CHECK(is_up == (what != "up"));
+    if (what != "message") is_up = what == "up";
+  }
+}
+
+}  // namespace
+
+TEST_CASE("a server that stops is down for its client, and up again when it is back") {
+  Member server("a");
+  Member client("client");
+  server.listens();
+  server.allow(client, Role::client);
+  client.options.heartbeat_interval = milliseconds(100);
+  server.start();
+  client.start();
+  const PeerId to_server = client.connect_to(server);
+  client.up();
+
+  server.link.reset();
+  REQUIRE(wait_for_downs(client, 1));
+  CHECK(client.recorder->seen().downs[0].first == to_server);
+  CHECK(client.recorder->seen().downs[0].second.code == ErrorCode::unreachable);
+  CHECK(client.link->send(to_server, Lane::urgent, message("x")).error().code ==
+        ErrorCode::unreachable);
+
+  server.start();
+  CHECK(client.up(2) == to_server);
+  const auto ups = client.recorder->seen().ups;
+  CHECK(ups[0].second.epoch != ups[1].second.epoch);
+  require_works(client, to_server, server, "again");
+  require_in_order(client.recorder->seen());
+}
+
+TEST_CASE("a server that restarts faster than heartbeats can tell is noticed all the same") {
+  Member server("a");
+  Member client("client");
+  server.listens();
+  server.allow(client, Role::client);
+  client.options.heartbeats_missed_max = 1'000'000;  // silence alone would never do
+  client.options.heartbeat_interval = milliseconds(20);
+  server.start();
+  client.start();
+  const PeerId to_server = client.connect_to(server);
+  for (std::size_t life = 1; life <= 5; ++life) {
+    CHECK(client.up(life) == to_server);
+    require_works(client, to_server, server, "life " + std::to_string(life));
+    server.restart();
+    REQUIRE(wait_for_downs(client, life));
+    CHECK(client.recorder->seen().downs.back().second.what.find("restarted") != std::string::npos);
+  }
+  require_in_order(client.recorder->seen());
+}
+
+TEST_CASE("a node that restarts is first down, then up anew, with another epoch") {
+  Member server("a");
+  Member node("b");
+  server.listens();
+  server.allow(node, Role::node);
+  server.start();
+  node.start();
+  node.connect_to(server);
+  const PeerId first = server.up(1);
+  node.restart();
+  const PeerId to_server = node.connect_to(server);
+  const PeerId second = server.up(2);
+  REQUIRE(wait_for_downs(server, 1));
+  CHECK(first != second);
+  const auto seen = server.recorder->seen();
+  CHECK(seen.downs[0].first == first);
+  CHECK(seen.ups[0].second.epoch != seen.ups[1].second.epoch);
+  require_works(node, to_server, server, "second life");
+  CHECK(server.link->send(first, Lane::urgent, message("x")).error().code ==
+        ErrorCode::unreachable);
+  require_in_order(server.recorder->seen());
+}
+
+TEST_CASE("a node's new connection replaces the old one before it is up") {
+  Member server("a");
+  Member node("b");
+  server.listens();
+  server.allow(node, Role::node);
+  server.options.heartbeat_interval = seconds(3600);
+  server.start();
+  RawPeer old_life(server, node.keys);
+  old_life.enter("b", 1, 1);
+  RawPeer new_life(server, node.keys);
+  new_life.enter("b", 2, 2);
+  server.up(2);
+  const auto seen = server.recorder->seen();
+  REQUIRE(seen.downs.size() == 1);
+  CHECK(seen.downs[0].first == seen.ups[0].first);
+  CHECK(seen.downs[0].second.what.find("restarted") != std::string::npos);
+  CHECK(seen.order == std::vector<std::string>{"up " + std::to_string(seen.ups[0].first.value),
+                                               "down " + std::to_string(seen.ups[0].first.value),
+                                               "up " + std::to_string(seen.ups[1].first.value)});
+  // The old life is a stranger now, and is told so.
+  old_life.send(Lane::urgent, Heartbeat{1});
+  auto asked = old_life.receive(Lane::urgent);
+  REQUIRE(asked);
+  CHECK(std::get<Hello>(*asked).connection == 0);
+}
+
+TEST_CASE("a peer that falls silent without closing anything is down after its heartbeats") {
+  Member server("a");
+  Member client("client");
+  server.listens();
+  server.allow(client, Role::client);
+  server.options.heartbeat_interval = milliseconds(50);
+  server.start();
+  RawPeer silent(server, client.keys);
+  silent.enter("client", 1, 1);
+  REQUIRE(wait_for_downs(server, 1));
+  const auto seen = server.recorder->seen();
+  CHECK(seen.downs[0].second.code == ErrorCode::unreachable);
+  CHECK(seen.downs[0].second.what.find("3 heartbeats") != std::string::npos);
+}
+
+TEST_CASE("a client that closes is noticed at the next heartbeat, not after all of them") {
+  Pair pair;
+  pair.client.link.reset();
+  REQUIRE(wait_for_downs(pair.server, 1));
+  CHECK(pair.server.recorder->seen().downs[0].second.what.find("closed") != std::string::npos);
+}
+
+TEST_CASE("idle peers stay up on heartbeats alone") {
+  Member server("a");
+  Member client("client");
+  server.listens();
+  server.allow(client, Role::client);
+  for (Member* member : {&server, &client}) member->options.heartbeat_interval = milliseconds(100);
+  server.options.heartbeats_missed_max = client.options.heartbeats_missed_max = 10;
+  server.start();
+  client.start();
+  const PeerId to_server = client.connect_to(server);
+  client.up();
+  // A raw peer that never beats dies meanwhile: time enough has passed for the others to die too.
+  RawPeer silent(server, client.keys);
+  silent.enter("client", 1, 1);
+  REQUIRE(wait_for_downs(server, 1));
+  CHECK(server.recorder->seen().downs.size() == 1);
+  CHECK(server.recorder->seen().downs[0].first == server.recorder->seen().ups[1].first);
+  CHECK(client.recorder->seen().downs.empty());
+  require_works(client, to_server, server, "still");
+}
+
+TEST_CASE("a server of another protocol version is told apart from one that is down") {
+  Member server("a");
+  Member client("client");
+  server.listens();
+  client.start();
+
+  // A server by hand: encrypted, without an allow-list, and from the future.
+  Context context;
+  std::array<Socket, lane_count> doors;
+  for (const Lane lane : {Lane::urgent, Lane::ordinary}) {
+    auto socket = Socket::make(context, ZMQ_ROUTER);
+    REQUIRE(socket);
+    socket->set(ZMQ_LINGER, 0);
+    socket->set(ZMQ_CURVE_SERVER, 1);
+    socket->set(ZMQ_CURVE_SECRETKEY, server.keys.secret_z85);
+    const auto port =
+        lane == Lane::urgent ? server.endpoint->urgent_port : server.endpoint->ordinary_port;
+    REQUIRE(socket->bind("tcp://127.0.0.1:" + std::to_string(port)) == 0);
+    doors[static_cast<std::size_t>(lane)] = std::move(*socket);
+  }
+  client.connect_to(server);
+  std::vector<Frame> frames;
+  REQUIRE(eventually([&] { return doors[0].receive(frames, 8) == Socket::Received::message; }));
+  REQUIRE(doors[0].send(frames[0], true) == Socket::Sent::yes);
+  Frame answer = Frame::copy(read_goldens().at("~other_version")[0]);
+  REQUIRE(doors[0].send(answer, false) == Socket::Sent::yes);
+
+  REQUIRE(wait_for_downs(client, 1));
+  const Error why = client.recorder->seen().downs[0].second;
+  CHECK(why.code == ErrorCode::unsupported);
+  CHECK(why.what.find("version 2") != std::string::npos);
+  CHECK(client.recorder->seen().ups.empty());
+}
+
+TEST_CASE("stop sends what is queued") {
+  Pair pair;
+  constexpr std::size_t count = 60;
+  const std::string body(limits::message_bytes_max, 'x');
+  for (std::size_t i = 0; i < count; ++i)
+    REQUIRE(pair.client.link->send(pair.to_server, Lane::ordinary, message("o", body)));
+  pair.client.link->stop(patience);
+  CHECK(pair.server.recorder->wait(
+      [](const Recorder::Seen& seen) { return seen.messages.size() == count; }));
+}
+
+TEST_CASE("stop gives up on a peer that never was there when its time is over") {
+  Member client("client");
+  client.start();
+  const PeerId peer = client.link->connect(free_endpoint(), new_keys().public_key);
+  REQUIRE(client.link->send(peer, Lane::urgent, message("anybody?")));
+  const auto begin = std::chrono::steady_clock::now();
+  client.link->stop(milliseconds(100));
+  CHECK(std::chrono::steady_clock::now() - begin < seconds(20));
+  CHECK(client.link->counters().undeliverable == 1);
+}
+
+TEST_CASE("stop may be called again, from anywhere, and nothing works after it") {
+  Pair pair;
+  std::thread other([&] { pair.client.link->stop(Duration::zero()); });
+  pair.client.link->stop(Duration::zero());
+  other.join();
+  pair.client.link->stop(seconds(1));
+  CHECK(pair.client.link->send(pair.to_server, Lane::urgent, message("x")).error().code ==
+        ErrorCode::unreachable);
+  CHECK(pair.client.connect_to(pair.server).value == 0);
+  const auto seen = pair.client.recorder->seen().order.size();
+  CHECK(wait_for_downs(pair.server, 1));
+  CHECK(pair.client.recorder->seen().order.size() == seen);
+}
+
+TEST_CASE("a hundred links start and stop under traffic from several threads and never hang") {
+  Member server("a");
+  Member client("client");
+  server.listens();
+  server.allow(client, Role::client);
+  server.start();
+  for (std::size_t round = 1; round <= 100; ++round) {
+    client.recorder = std::make_unique<Recorder>();
+    client.start();
+    const PeerId to_server = client.connect_to(server);
+    // Stopped at every stage: before the handshake, during it, and in full flow.
+    if (round % 3 != 0) client.up();
+    std::atomic<bool> done{false};
+    std::vector<std::thread> senders;
+    for (const Lane lane : {Lane::urgent, Lane::ordinary})
+      senders.emplace_back([&, lane] {
+        const Message one =
+            message("traffic", std::string(lane == Lane::urgent ? 100 : 20'000, 'x'));
+        while (!done.load()) {
+          if (!client.link->send(to_server, lane, one)) std::this_thread::yield();
+        }
+      });
+    if (round % 3 == 1)
+      REQUIRE(eventually([&] { return client.link->counters().messages_sent > 100; }));
+    client.link->stop(round % 2 == 0 ? Duration::zero() : Duration(milliseconds(5)));
+    done = true;
+    for (auto& sender : senders) sender.join();
+    client.link.reset();
+  }
+  // The server has survived them all.
+  client.recorder = std::make_unique<Recorder>();
+  client.start();
+  const PeerId to_server = client.connect_to(server);
+  client.up();
+  require_works(client, to_server, server, "after all");
+  CHECK(server.link->counters().malformed == 0);
+  require_in_order(server.recorder->seen());
+}
+
+TEST_CASE("a server under traffic stops and never hangs either") {
+  Member client("client");
+  Member server("a");
+  server.listens();
+  server.allow(client, Role::client);
+  client.options.heartbeat_interval = milliseconds(20);
+  client.options.heartbeats_missed_max = 50;
+  server.start();
+  client.start();
+  const PeerId to_server = client.connect_to(server);
+  std::atomic<bool> done{false};
+  std::thread sender([&] {
+    const Message one = message("traffic", std::string(5'000, 'x'));
+    while (!done.load())
+      if (!client.link->send(to_server, Lane::ordinary, one)) std::this_thread::yield();
+  });
+  for (std::size_t round = 1; round <= 10; ++round) {
+    client.up(round);
+    server.recorder->wait(
+        [&](const Recorder::Seen& seen) { return seen.messages.size() >= 100 * round; });
+    server.restart();
+  }
+  done = true;
+  sender.join();
+  require_in_order(client.recorder->seen());
+}
