@@ -1,4 +1,4 @@
-// A node's state as JSON, for `troupe status` and the scenarios' reports. docs/status.md says what
+// A node's state as JSON, for `troupe status` and the scenarios' reports. docs/operations.md says what
 // each field means.
 #pragma once
 
