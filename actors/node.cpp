@@ -241,19 +241,18 @@ void Node::State::stop() {
   end_actors();
   for (const auto& device : devices) device->stop();
   if (bridge) bridge->close(link_linger);
+  // Only now is nobody left who reads these; the actor system's destructor wants them gone.
+  workers.clear();
+  fast_lane = batcher = world.timers = nullptr;
 }
 
-// Waits for each, because the lanes' threads read the handles that are let go here; the actor
-// system's destructor then finds nobody alive.
 void Node::State::end_actors() {
   std::vector<caf::actor> all = workers;
-  for (auto* actor : {&fast_lane, &batcher, &world.timers})
+  for (const auto* actor : {&fast_lane, &batcher, &world.timers})
     if (*actor) all.push_back(*actor);
   for (const auto& actor : all) post_exit(actor);
   caf::scoped_actor self{system};
   for (const auto& actor : all) self->wait_for(actor);
-  workers.clear();
-  fast_lane = batcher = world.timers = nullptr;
 }
 
 }  // namespace troupe::actors

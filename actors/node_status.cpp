@@ -58,7 +58,7 @@ std::string to_json(const NodeFacts& facts) {
         {"malformed", facts.link.malformed},
         {"unauthorized", facts.link.unauthorized},
         {"undeliverable", facts.link.undeliverable}}}};
-  return status.dump();
+  return status.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
 }  // namespace troupe::actors

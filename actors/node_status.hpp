@@ -1,5 +1,5 @@
-// A node's state as JSON, for `troupe status` and the scenarios' reports. docs/operations.md says what
-// each field means.
+// A node's state as JSON, for `troupe status` and the scenarios' reports. docs/operations.md says
+// what each field means.
 #pragma once
 
 #include <array>

@@ -34,7 +34,7 @@ int run_version(const VersionOptions&, Output& output) {
   const std::string instructions = cpu ? (*cpu)->name : "none";
   std::string text = "troupe " TROUPE_VERSION "\n";
   text += "  built with  " + std::string(compiler) + ", " TROUPE_BUILD_TYPE;
-  if (std::string_view(TROUPE_SANITIZERS).size() > 0) text += ", sanitizers " TROUPE_SANITIZERS;
+  if (!std::string_view(TROUPE_SANITIZERS).empty()) text += ", sanitizers " TROUPE_SANITIZERS;
   text += "\n  CPU path    " + instructions + "\n  libraries  ";
   auto built_with = nlohmann::json::object();
   for (const auto& [name, version] : libraries) {

@@ -1,7 +1,7 @@
-// Durations counted in buckets of at most 3 % width: percentiles of millions of samples in a few
-// kilobytes. One owner; merge() joins the counts of several.
+// Durations counted in buckets of 1 us or 3 % width, whichever is more: percentiles of millions of
+// samples in a few kilobytes. One owner; merge() joins the counts of several.
 //
-// Source: the log-linear buckets of HdrHistogram (Tene). Range: 1 us to about 70 minutes; what lies
+// Source: the log-linear buckets of HdrHistogram (Tene). Range: 1 us to about 19 hours; what lies
 // outside is counted at the edge.
 #pragma once
 

@@ -7,9 +7,10 @@
 
 namespace troupe::limits {
 
-inline constexpr std::size_t text_bytes_max = 64 * 1024;      // one text to encode
-inline constexpr std::size_t message_bytes_max = 256 * 1024;  // one agent message's body
-inline constexpr std::size_t frame_bytes_max = 1024 * 1024;   // one frame on the wire
+inline constexpr std::size_t text_bytes_max = std::size_t{64} * 1024;  // one text to encode
+inline constexpr std::size_t message_bytes_max =
+    std::size_t{256} * 1024;  // one agent message's body
+inline constexpr std::size_t frame_bytes_max = std::size_t{1024} * 1024;  // one frame on the wire
 inline constexpr std::size_t frames_per_message_max = 8;
 inline constexpr std::size_t name_bytes_max = 128;  // node, model, tenant, agent type or key
 inline constexpr std::size_t tensor_rank_max = 4;

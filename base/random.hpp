@@ -26,7 +26,7 @@ class Random {
   // Uniform in [0, bound); bound > 0. The modulo's bias is below 2^-32 for the bounds in use here.
   std::uint64_t below(std::uint64_t bound) noexcept { return next() % bound; }
 
-  // Uniform in [low, high], both included.
+  // Uniform in [low, high], both included; not the full range of 64 bits.
   std::int64_t between(std::int64_t low, std::int64_t high) noexcept {
     return low + static_cast<std::int64_t>(below(static_cast<std::uint64_t>(high - low) + 1));
   }
@@ -36,7 +36,8 @@ class Random {
 
   bool chance(double probability) noexcept { return unit() < probability; }
 
-  // Exponential with the given mean: gaps of a Poisson process.
+  // Exponential with the given mean: gaps of a Poisson process. The one that leans on libm, whose
+  // last bit may differ between machines.
   double exponential(double mean) noexcept { return -mean * std::log1p(-unit()); }
 
  private:

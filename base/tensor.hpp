@@ -25,7 +25,7 @@ std::string_view name(DType type) noexcept;
 class Shape {
  public:
   Shape() = default;
-  // Refuses a rank over the limit and an element count that does not fit into 63 bits.
+  // Refuses a rank over the limit and an element count of 2^60 and more.
   static Result<Shape> make(std::span<const std::uint64_t> dimensions);
 
   [[nodiscard]] std::size_t rank() const noexcept { return rank_; }
@@ -40,7 +40,7 @@ class Shape {
 };
 
 // Bytes that somebody else owns, with what they mean. The bytes may be unaligned (a file's mapping,
-// a frame): read them through to_floats() or memcpy, never through a cast pointer.
+// a frame): read them with memcpy, never through a cast pointer.
 struct TensorView {
   DType dtype = DType::f32;
   Shape shape;

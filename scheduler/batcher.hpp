@@ -2,8 +2,8 @@
 //
 // Tasks wait in one queue per kind, earliest deadline first, ties in order of arrival. A batch is
 // the front of a queue, as many tasks as fit into tasks_max and units_max. It goes to the worker
-// that holds the fewest batches among those with a free slot (of equals to the one that should be
-// free first), as soon as one of these is true:
+// that holds the fewest batches among those with a free slot (of equals the one that should be free
+// first, then the one that is cheapest for one unit), as soon as one of these is true:
 //   - full: the queue holds tasks_max tasks or units_max units;
 //   - overdue: its oldest task has waited delay_max;
 //   - pressing: with one more task of the queue's mean size the batch would, by the worker's cost,

@@ -18,6 +18,8 @@ OutMessage own(const Message& message) {
 
 void Owner::flush() {
   more_to_send_ = false;
+  // Callbacks of this turn have often left answers.
+  if (!shared_->mailbox.empty()) take_commands();
   flush_urgent();
   std::size_t sent = 0;
   while (flush_one_ordinary()) {

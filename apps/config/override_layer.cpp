@@ -27,6 +27,7 @@ void apply_environment(Draft& draft, const Overrides& overrides) {
     const auto found = by_name.find(name);
     if (found == by_name.end()) {
       std::vector<std::string_view> names;
+      names.reserve(by_name.size());
       for (const auto& [known, bound] : by_name) names.emplace_back(known);
       draft.mistakes.add(origin,
                          "no setting has this name" + did_you_mean(name, names).value_or(""));

@@ -25,7 +25,9 @@ inline constexpr std::size_t config_nesting_max = 8;        // arrays and inline
 struct Place {
   std::uint32_t line = 1;
   std::uint32_t column = 1;
-  auto operator<=>(const Place&) const = default;
+  friend bool operator<(const Place& a, const Place& b) noexcept {
+    return a.line != b.line ? a.line < b.line : a.column < b.column;
+  }
 };
 
 struct TomlValue;

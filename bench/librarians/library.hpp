@@ -27,17 +27,21 @@ struct Library {
   std::size_t left_out = 0;   // empty, or not UTF-8
 };
 
-// `count` packages out of all that apt knows, or all when it is 0: those named in `always`, the
-// rest spread evenly (by a hash of the name, so the same on every machine with the same lists) over
-// what a person would search for: programs rather than libraries, debug symbols, translations.
-// Errors: io when apt-cache cannot be run or knows nothing.
+// `count` packages out of all that apt knows, or all when it is 0. Those named in `always` come
+// first (so that questions whose answer is known can be asked of a small library), then programs
+// that a person would search for, evenly spread by a hash of their names: the same on every machine
+// with the same lists. A package's text is its name, its summary, the tags that tell its purpose,
+// and the first paragraph of its long description where the lists carry one. Errors: io when
+// apt-cache cannot be run or knows nothing.
 Result<Library> packages_library(std::size_t count, const std::set<std::string>& always);
 
 // Every regular file below `folder` that ends in .txt, .md, .rst or .text, in order of their paths;
 // what is longer than limits::text_bytes_max is cut at a character boundary.
 Result<Library> folder_library(const std::string& folder);
 
-// The paragraphs of apt-cache's output, for tests: what packages_library reads.
-std::vector<Document> parse_packages(const std::string& text, std::size_t& left_out);
+// What packages_library() makes of apt's package lists and of its translations (which carry the
+// long descriptions and may be empty): every package once, by name.
+std::vector<Document> parse_packages(const std::string& lists, const std::string& translations,
+                                     std::size_t& left_out);
 
 }  // namespace troupe::bench

@@ -68,7 +68,7 @@ class CpuDevice final : public Device {
   [[nodiscard]] Error draining() const;
   void name_thread() const;
   void run();
-  void run_ordinary(Job job);
+  void run_ordinary(const Job& job);
   void run_urgent_waiting();
 
   const Setup setup_;
@@ -203,11 +203,11 @@ void CpuDevice::run() {
       run_urgent_waiting();
       lock.lock();
     } else if (!ordinary_.empty()) {
-      Job job = std::move(ordinary_.front());
+      const Job job = std::move(ordinary_.front());
       ordinary_.pop_front();
       ordinary_running_ = true;
       lock.unlock();
-      run_ordinary(std::move(job));
+      run_ordinary(job);
       lock.lock();
     } else {
       return;
@@ -215,7 +215,7 @@ void CpuDevice::run() {
   }
 }
 
-void CpuDevice::run_ordinary(Job job) {
+void CpuDevice::run_ordinary(const Job& job) {
   BatchReport report;
   report.id = job.batch.id;
   report.started = now();

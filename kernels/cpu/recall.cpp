@@ -12,7 +12,7 @@ namespace troupe::kernels::cpu {
 namespace {
 
 // One block is some 100 us of reading from main memory at 10 GB/s.
-constexpr std::size_t block_floats = 256 * 1024;
+constexpr std::size_t block_floats = 1 << 18;
 constexpr std::size_t block_rows_max = 4096;
 
 }  // namespace

@@ -33,8 +33,8 @@ int troupe_cuda_describe(char* text, size_t size) {
       append(text, size, used, "%d: %s\n", device, cudaGetErrorString(status));
       continue;
     }
-    append(text, size, used, "%d: %s, %.0f GiB, compute capability %d.%d\n", device, properties.name,
-           static_cast<double>(properties.totalGlobalMem) / gib, properties.major,
+    append(text, size, used, "%d: %s, %.0f GiB, compute capability %d.%d\n", device,
+           properties.name, static_cast<double>(properties.totalGlobalMem) / gib, properties.major,
            properties.minor);
   }
   return count;

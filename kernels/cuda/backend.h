@@ -9,9 +9,9 @@
 extern "C" {
 #endif
 
-/* Writes one line per device ("0: NVIDIA H200, 139 GiB, compute capability 9.0") to `text`, or, when
- * there is none, why; always ended by a zero, cut at `size`. Returns the number of devices, or -1.
- * Any thread. Starts no CUDA context. */
+/* Writes one line per device ("0: NVIDIA H200, 139 GiB, compute capability 9.0") to `text`, or,
+ * when there is none, why; always ended by a zero, cut at `size`. Returns the number of devices, or
+ * -1. Any thread. Starts no CUDA context. */
 int troupe_cuda_describe(char* text, size_t size);
 
 #ifdef __cplusplus

@@ -28,13 +28,13 @@ inline Variables variables(std::map<std::string, std::string> known) {
   };
 }
 
-inline Result<LoadedConfig> load(const std::string& text, Overrides overrides = {}) {
+inline Result<LoadedConfig> load(const std::string& text, const Overrides& overrides = {}) {
   return parse_config(text, "c.toml", overrides);
 }
 
 // What was wrong, or "fine".
-inline std::string mistakes(const std::string& text, Overrides overrides = {}) {
-  const auto loaded = load(text, std::move(overrides));
+inline std::string mistakes(const std::string& text, const Overrides& overrides = {}) {
+  const auto loaded = load(text, overrides);
   return loaded ? "fine" : loaded.error().what;
 }
 

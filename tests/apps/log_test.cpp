@@ -79,7 +79,7 @@ TEST_CASE("a JSON line carries time, level, node, message and the fields as they
 
 TEST_CASE("whatever is logged, an event is one line and valid JSON") {
   ScratchLog scratch("info", LogFormat::json, "n\"\n");
-  const std::string hostile("a\"b\\c\nd\x1b[2J\0e\xff", 16);
+  const std::string hostile("a\"b\\c\nd\x1b[2J\0e\xff", 14);
   scratch.log().info(
       hostile,
       {{hostile, hostile}, {"nan", std::numeric_limits<double>::quiet_NaN()}, {"inf", HUGE_VAL}});
@@ -128,13 +128,14 @@ TEST_CASE("an error is logged with its code and its next step") {
 
 TEST_CASE("threads never mix their lines") {
   ScratchLog scratch("info", LogFormat::json);
-  constexpr int threads = 4;
-  constexpr int each = 500;
+  constexpr std::size_t threads = 4;
+  constexpr std::size_t each = 500;
   std::vector<std::thread> writers;
-  for (int thread = 0; thread < threads; ++thread)
+  writers.reserve(threads);
+  for (std::size_t thread = 0; thread < threads; ++thread)
     writers.emplace_back([&scratch, thread] {
-      for (int i = 0; i < each; ++i)
-        scratch.log().info(std::string(200, static_cast<char>('a' + thread)), {{"i", i}});
+      for (std::size_t i = 0; i < each; ++i)
+        scratch.log().info(std::string(200, "abcd"[thread]), {{"i", i}});
     });
   for (auto& writer : writers) writer.join();
   const auto lines = scratch.lines();

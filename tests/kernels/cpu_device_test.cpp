@@ -2,6 +2,11 @@
 // nothing that is wrong with one item hurts another.
 #include "kernels/cpu/cpu_device.hpp"
 
+#include <pthread.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cmath>
@@ -56,7 +61,8 @@ class Report {
 
 BatchReport run(Device& device, Batch batch) {
   Report report;
-  REQUIRE(device.submit(std::move(batch), report.completion()));
+  const auto status = device.submit(std::move(batch), report.completion());
+  REQUIRE(status);
   return report.wait();
 }
 
@@ -352,11 +358,34 @@ TEST_CASE("an idle device wakes up for each lane, again and again") {
   const auto texts = random_texts(odd_config(), 1, 16);
   for (int i = 0; i < 300; ++i) {
     Report report;
-    auto batch = encode_batch(1, texts);
-    REQUIRE((i % 2 == 0 ? device->submit(std::move(batch), report.completion())
-                        : device->submit_urgent(std::move(batch), report.completion())));
+    const auto batch = encode_batch(1, texts);
+    const auto status = i % 2 == 0 ? device->submit(batch, report.completion())
+                                   : device->submit_urgent(batch, report.completion());
+    REQUIRE(status);
     report.wait();
   }
+}
+
+TEST_CASE("the device's thread bears its name and gives way to others") {
+  CpuDeviceOptions options;
+  options.name = "cpu:7";
+  options.nice = 3;
+  const auto device = open(std::move(options));
+  std::string name;
+  int nice = 0;
+  Report report;
+  const auto completion = report.completion();
+  REQUIRE(device->submit({}, [&](BatchReport&& done) {
+    char text[16] = {};
+    pthread_getname_np(pthread_self(), text, sizeof text);
+    name = text;
+    nice = getpriority(PRIO_PROCESS, static_cast<id_t>(gettid()));
+    completion(std::move(done));
+  }));
+  report.wait();
+  CHECK(device->info().name == "cpu:7");
+  CHECK(name == "tr-cpu:7");
+  CHECK(nice == std::min(19, getpriority(PRIO_PROCESS, static_cast<id_t>(gettid())) + 3));
 }
 
 TEST_CASE("the first guess of a cost is above zero and grows with the model") {

@@ -39,9 +39,9 @@ TEST_CASE("an idle worker takes a lone task at once when the batcher is eager") 
 TEST_CASE("without eagerness a lone task waits for company, but not longer than delay_max") {
   Probe probe(patient());
   probe.join(0);
-  CHECK(probe.submit(1) == "");
+  CHECK(probe.submit(1) == nothing);
   CHECK(probe.lane.next_wakeup() == at_us(1000));
-  CHECK(probe.pass_to(999) == "");
+  CHECK(probe.pass_to(999) == nothing);
   CHECK(probe.pass_to(1000) == "1@0");
 }
 
@@ -58,11 +58,12 @@ TEST_CASE("a queue that fills a batch goes at once") {
   Probe probe(patient());
   probe.join(0);
   SECTION("by tasks") {
-    for (const int task : {1, 2, 3}) CHECK(probe.submit(static_cast<std::uint64_t>(task)) == "");
+    for (const int task : {1, 2, 3})
+      CHECK(probe.submit(static_cast<std::uint64_t>(task)) == nothing);
     CHECK(probe.submit(4) == "1,2,3,4@0");
   }
   SECTION("by units") {
-    CHECK(probe.submit(1, {.units = 60}) == "");
+    CHECK(probe.submit(1, {.units = 60}) == nothing);
     CHECK(probe.submit(2, {.units = 40}) == "1,2@0");
   }
   SECTION("by units that do not all fit") {
@@ -85,7 +86,7 @@ TEST_CASE("a deadline presses when one more task of the mean size would miss it"
   probe.submit(1, {.units = 2, .deadline_us = 500});
   probe.submit(2, {.units = 4});
   CHECK(probe.lane.next_wakeup() == at_us(310));
-  CHECK(probe.pass_to(309) == "");
+  CHECK(probe.pass_to(309) == nothing);
   CHECK(probe.pass_to(310) == "1,2@0");
 }
 
@@ -145,9 +146,9 @@ TEST_CASE("a spare slot of a busy worker is for full batches") {
   Probe probe(eager());
   probe.join(0, 2, 5000);
   probe.submit(1);
-  CHECK(probe.submit(2) == "");
-  CHECK(probe.submit(3) == "");
-  CHECK(probe.submit(4) == "");
+  CHECK(probe.submit(2) == nothing);
+  CHECK(probe.submit(3) == nothing);
+  CHECK(probe.submit(4) == nothing);
   CHECK(probe.submit(5) == "2,3,4,5@0");
   CHECK(probe.lane.launched() == 5);
 }
@@ -160,7 +161,7 @@ TEST_CASE("an overdue batch goes to a busy worker only when that is about to be 
   probe.submit(2);
   // Overdue at 1500, but the worker should be free at 5000: until 4000 the batch may still grow.
   CHECK(probe.lane.next_wakeup() == at_us(4000));
-  CHECK(probe.pass_to(3000) == "");
+  CHECK(probe.pass_to(3000) == nothing);
   probe.submit(3);
   CHECK(probe.pass_to(4000) == "2,3@0");
 }
@@ -169,9 +170,9 @@ TEST_CASE("a pressing batch, too, waits here and not on the worker, where it can
   Probe probe(eager());
   probe.join(0, 2, 5000, 0);
   probe.submit(1);
-  CHECK(probe.submit(2, {.deadline_us = 9000}) == "");
-  CHECK(probe.pass_to(3999) == "");
-  CHECK(probe.submit(3, {.deadline_us = 8900}) == "");
+  CHECK(probe.submit(2, {.deadline_us = 9000}) == nothing);
+  CHECK(probe.pass_to(3999) == nothing);
+  CHECK(probe.submit(3, {.deadline_us = 8900}) == nothing);
   CHECK(probe.pass_to(4000) == "3,2@0");
 }
 
@@ -182,7 +183,7 @@ TEST_CASE("with batching off every task is a batch, into every slot") {
   probe.join(0, 2);
   CHECK(probe.submit(1) == "1@0");
   CHECK(probe.submit(2) == "2@0");
-  CHECK(probe.submit(3) == "");
+  CHECK(probe.submit(3) == nothing);
   CHECK(probe.finish(0) == "3@0");
 }
 
@@ -190,7 +191,7 @@ TEST_CASE("one finished batch lets several wait no longer") {
   Probe probe(eager());
   for (std::uint64_t task = 1; task <= 9; ++task) probe.submit(task);
   CHECK(probe.join(0, 2) == "1,2,3,4@0 5,6,7,8@0");
-  CHECK(probe.finish(0) == "");
+  CHECK(probe.finish(0) == nothing);
   CHECK(probe.finish(1) == "9@0");
 }
 

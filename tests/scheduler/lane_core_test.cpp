@@ -45,7 +45,7 @@ TEMPLATE_TEST_CASE("a task beyond queue_tasks_max is refused with a time to retr
   // The running batch should end at 5000 us, and a place is free then.
   CHECK(std::get<Refuse>(probe.actions[0]).retry_after == milliseconds(3));
   CHECK(probe.finish(0) == "2@0");
-  CHECK(probe.submit(4) == "");
+  CHECK(probe.submit(4) == nothing);
 }
 
 TEMPLATE_TEST_CASE("the time to retry has a floor, and a guess where nothing is known", "",
@@ -69,7 +69,7 @@ TEMPLATE_TEST_CASE("a waiting task is refused at its deadline, not a tick later"
   probe.submit(1, {.deadline_us = 700});
   probe.submit(2, {.deadline_us = 600});
   CHECK(probe.lane.next_wakeup() == at_us(600));
-  CHECK(probe.pass_to(599) == "");
+  CHECK(probe.pass_to(599) == nothing);
   CHECK(probe.pass_to(600) == "2!expired");
   CHECK(probe.pass_to(700) == "1!expired");
   CHECK_FALSE(probe.lane.next_wakeup());
@@ -103,8 +103,8 @@ TEMPLATE_TEST_CASE("a canceled task that waits is refused at once, once", "", Ur
   probe.submit(1);
   probe.submit(2);
   CHECK(probe.cancel(1) == "1!canceled");
-  CHECK(probe.cancel(1) == "");
-  CHECK(probe.cancel(77) == "");
+  CHECK(probe.cancel(1) == nothing);
+  CHECK(probe.cancel(77) == nothing);
   CHECK(probe.join(0) == "2@0");
 }
 
@@ -114,9 +114,9 @@ TEMPLATE_TEST_CASE("a canceled task on a worker finishes in silence, and does no
   probe.join(0, 2);
   probe.submit(1);
   probe.submit(2);
-  CHECK(probe.cancel(1) == "");
-  CHECK(probe.cancel(2) == "");
-  CHECK(probe.finish(0) == "");
+  CHECK(probe.cancel(1) == nothing);
+  CHECK(probe.cancel(2) == nothing);
+  CHECK(probe.finish(0) == nothing);
   CHECK(probe.leave(0) == "2!canceled");
   CHECK(probe.lane.launched() == 0);
 }
@@ -125,11 +125,11 @@ TEMPLATE_TEST_CASE("a duplicate is ignored while the first one waits, runs or en
                    OrdinaryLane) {
   LaneProbe<typename TestType::Type> probe(TestType{}.options);
   probe.submit(1, {.deadline_us = 500});
-  CHECK(probe.submit(1, {.deadline_us = 300}) == "");
+  CHECK(probe.submit(1, {.deadline_us = 300}) == nothing);
   CHECK(probe.lane.queued() == 1);
   SECTION("on a worker") {
     CHECK(probe.join(0, 2) == "1@0");
-    CHECK(probe.submit(1) == "");
+    CHECK(probe.submit(1) == nothing);
   }
   SECTION("at the very instant at which the first one expires") {
     probe.now = at_us(500);
@@ -151,7 +151,7 @@ TEMPLATE_TEST_CASE("tasks of a lost worker go elsewhere, in their old order", ""
   LaneProbe<typename TestType::Type> probe(TestType{}.options);
   probe.join(0, 2);
   for (std::uint64_t task = 1; task <= 4; ++task) probe.submit(task);
-  CHECK(probe.leave(0) == "");
+  CHECK(probe.leave(0) == nothing);
   CHECK(probe.lane.queued() == 4);
   CHECK(probe.join(1, 3) == "1@1 2@1 3@1");
 }
@@ -163,7 +163,7 @@ TEMPLATE_TEST_CASE("tasks of a lost worker may stand above the bound, new ones m
   LaneProbe<typename TestType::Type> probe(lane.options);
   probe.join(0, 2);
   for (std::uint64_t task = 1; task <= 3; ++task) probe.submit(task);
-  CHECK(probe.leave(0) == "");
+  CHECK(probe.leave(0) == nothing);
   CHECK(probe.lane.queued() == 3);
   CHECK(probe.submit(4) == "4!queue_full");
 }
@@ -175,7 +175,7 @@ TEMPLATE_TEST_CASE("a task that lost attempts_max workers is unreachable", "", U
   LaneProbe<typename TestType::Type> probe(lane.options);
   probe.submit(1);
   CHECK(probe.join(0) == "1@0");
-  CHECK(probe.leave(0) == "");
+  CHECK(probe.leave(0) == nothing);
   CHECK(probe.join(0) == "1@0");
   CHECK(probe.leave(0) == "1!unreachable");
 }
@@ -197,21 +197,21 @@ TEMPLATE_TEST_CASE("reports of unknown, finished or lost batches do no harm", ""
   probe.submit(1);
   probe.submit(2);
   probe.submit(3);
-  CHECK(probe.finish(0, 1) == "");   // not that worker's
-  CHECK(probe.finish(0, 99) == "");  // nobody
+  CHECK(probe.finish(0, 1) == nothing);   // not that worker's
+  CHECK(probe.finish(0, 99) == nothing);  // nobody
   CHECK(probe.finish(0) == "3@0");
-  CHECK(probe.finish(0) == "");  // again
+  CHECK(probe.finish(0) == nothing);  // again
   probe.leave(1);
   probe.join(1);
   CHECK(probe.launches.size() == 4);  // task 2, again, on worker 1
-  CHECK(probe.finish(1) == "");       // from worker 1's earlier life
+  CHECK(probe.finish(1) == nothing);  // from worker 1's earlier life
   CHECK(probe.lane.launched() == 2);
 }
 
 TEMPLATE_TEST_CASE("a worker that leaves without having been here does no harm", "", UrgentLane,
                    OrdinaryLane) {
   LaneProbe<typename TestType::Type> probe(TestType{}.options);
-  CHECK(probe.leave(3) == "");
+  CHECK(probe.leave(3) == nothing);
 }
 
 TEMPLATE_TEST_CASE("a second WorkerJoined changes slots and keeps what runs", "", UrgentLane,
@@ -221,9 +221,9 @@ TEMPLATE_TEST_CASE("a second WorkerJoined changes slots and keeps what runs", ""
   probe.submit(1);
   probe.submit(2);
   CHECK(probe.join(0, 2) == "2@0");
-  CHECK(probe.join(0, 0) == "");
+  CHECK(probe.join(0, 0) == nothing);
   probe.finish(0);
-  CHECK(probe.submit(3) == "");
+  CHECK(probe.submit(3) == nothing);
   CHECK(probe.lane.launched() == 1);
   CHECK(probe.join(0, 2) == "3@0");
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/error.hpp"
@@ -13,6 +14,9 @@ namespace troupe::scheduler {
 inline Instant at_us(std::int64_t microseconds) {
   return Instant{} + std::chrono::microseconds(microseconds);
 }
+
+// What a lane says when it decides nothing.
+inline constexpr std::string_view nothing;
 
 // A task's wishes, with names at the call: {.units = 8, .deadline_us = 500}.
 struct Wish {

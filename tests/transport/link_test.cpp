@@ -87,7 +87,7 @@ TEST_CASE("an urgent message overtakes megabytes of ordinary ones that were sent
   LinkEvents recorded = server.recorder->events();
   server.start_with({.on_up = recorded.on_up,
                      .on_down = recorded.on_down,
-                     .on_message = [&](PeerId peer, Message&& one) {
+                     .on_message = [gate, recorded](PeerId peer, Message&& one) {
                        gate.wait();
                        recorded.on_message(peer, std::move(one));
                      }});
@@ -208,7 +208,7 @@ TEST_CASE("a peer that does not take its messages holds up nobody else") {
   LinkEvents recorded = slow.recorder->events();
   slow.start_with({.on_up = recorded.on_up,
                    .on_down = recorded.on_down,
-                   .on_message = [&](PeerId, Message&&) { gate.wait(); }});
+                   .on_message = [gate](PeerId, Message&&) { gate.wait(); }});
   quick.start();
   client.options.outbox_bytes_max = 300 * 1024 * 1024;
   client.options.heartbeats_missed_max = 10'000;  // slow is silent, not dead
