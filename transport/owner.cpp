@@ -99,9 +99,10 @@ void Owner::wait() {
     Socket& door = doors_[static_cast<std::size_t>(lane)];
     // A door is always writable for somebody: retries to a slow guest are timed instead.
     if (door.is_open()) watch(door, {0, lane}, false);
-    for (auto& [id, peer] : peers_) {
+    for (const std::uint64_t id : dialed_) {
       const auto index = static_cast<std::size_t>(lane);
-      if (peer.dial != nullptr && peer.dial->sockets[index].is_open())
+      Peer& peer = peers_.at(id);
+      if (peer.dial->sockets[index].is_open())
         watch(peer.dial->sockets[index], {id, lane}, peer.blocked[index]);
     }
   }
@@ -163,6 +164,7 @@ void Owner::finish() {
     }
   }
   peers_.clear();
+  dialed_.clear();
   zap_.reset();
 }
 
@@ -195,6 +197,7 @@ void Owner::accept(ConnectCommand&& command) {
     return;
   }
   Peer& peer = add_peer(command.peer);
+  dialed_.push_back(command.peer.value);
   peer.dial = std::make_unique<Dial>();
   peer.dial->addresses = std::move(command.addresses);
   peer.dial->server_key = std::move(command.server_key);

@@ -125,6 +125,7 @@ class Owner {
   std::array<Socket, lane_count> doors_;
   Guests guests_;
   std::unordered_map<std::uint64_t, Peer> peers_;
+  std::vector<std::uint64_t> dialed_;  // those of peers_ that we opened; they stay for good
 
   Instant now_{};
   Instant next_due_ = never;

@@ -53,6 +53,9 @@ struct Section {
   }
 };
 
+// As people write it: "lanes.ordinary", "node.NAME".
+std::string title(const Section& section);
+
 // In the order of the reference.
 std::span<const Section> schema() noexcept;
 

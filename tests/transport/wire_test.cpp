@@ -116,6 +116,25 @@ TEST_CASE("a message cut short or with bytes left over is refused, whichever it 
   CHECK(is_malformed(decode_bytes({})));
 }
 
+TEST_CASE("bytes that no length accounts for are refused, even in the shape of an extension") {
+  const std::string extension("\x01\0\0\0\0\0", 6);
+  for (const auto& [name, message] : golden_messages()) {
+    INFO(name);
+    // Behind everything, without being announced.
+    auto behind = read_goldens().at(name);
+    behind[0] += extension;
+    CHECK(is_malformed(decode_bytes(behind)));
+    behind[0][at_extension_bytes] = static_cast<char>(extension.size());
+    CHECK(decode_bytes(behind));
+    // At the end of the body, announced as part of it.
+    auto within = read_goldens().at(name);
+    const auto body = static_cast<unsigned char>(within[0][at_body_bytes]);
+    within[0].insert(88U + body, extension);
+    within[0][at_body_bytes] = static_cast<char>(body + extension.size());
+    CHECK(is_malformed(decode_bytes(within)));
+  }
+}
+
 TEST_CASE("a header that contradicts itself is refused") {
   CHECK(is_malformed(with_byte("heartbeat", 0, 'X')));
   CHECK(is_malformed(with_byte("heartbeat", at_kind, 0)));
@@ -145,6 +164,16 @@ TEST_CASE("a header that contradicts itself is refused") {
   CHECK(is_malformed(with_byte("submit_encode", at_ttl + 7, 1)));
   CHECK(is_malformed(with_byte("submit_recall_framed", at_flags, 0)));
   CHECK((!with_byte("heartbeat", at_version, 0)));
+}
+
+TEST_CASE("a tensor on a message that has no use for one is refused") {
+  for (const char* name : {"heartbeat", "submit_encode", "result_hits", "result_error"}) {
+    INFO(name);
+    auto bytes = read_goldens().at(name);
+    bytes[0][at_dtype] = bytes[0][at_rank] = bytes[0][at_shape] = 1;
+    bytes[0].append(4, '\0');
+    CHECK(is_malformed(decode_bytes(bytes)));
+  }
 }
 
 TEST_CASE("values outside their range are refused by the decoder") {
