@@ -54,6 +54,9 @@ class Output {
   // Silent under --json.
   void progress(std::string_view line);
 
+  // Whether lines of progress replace each other; where they do not, say less.
+  [[nodiscard]] bool progress_is_live() const noexcept { return options_.rewrite_progress; }
+
   // "troupe: what" and "  next: next_step" on stderr, or {"error": {...}} on stdout. The mistakes
   // of a config stand as they are, one per line with their places, so that editors can jump to
   // them. Returns the exit code.

@@ -21,6 +21,8 @@ namespace troupe::apps {
 namespace {
 
 constexpr std::size_t questions_shown = 5;
+constexpr Duration live_pace = std::chrono::milliseconds(250);
+constexpr Duration log_pace = std::chrono::seconds(5);
 
 struct Variant {
   const char* name;
@@ -89,7 +91,8 @@ struct Runner {
     if (!client) return client.error();
     if (auto ready = (*processes)->wait_ready(**client); !ready) return ready;
 
-    auto load = scenario.run_load(**client, [&](const bench::Progress& progress) {
+    const Duration pace = output.progress_is_live() ? live_pace : log_pace;
+    auto load = scenario.run_load(**client, pace, [&](const bench::Progress& progress) {
       output.progress(progress_line(variant.name, progress));
     });
     if (!load) return load.error();

@@ -57,7 +57,7 @@ std::string unknown_name(std::string_view table, const TomlMember& member) {
   for (const auto& section : schema())
     for (const auto& key : section.keys)
       if (!is_table && key.name == member.key && otherwise.empty())
-        otherwise = "; it belongs in [" + std::string(section.table) + "]";
+        otherwise = "; it belongs in [" + title(section) + "]";
   if (otherwise.empty()) {
     for (const auto name : names)
       otherwise += (otherwise.empty() ? "; known: " : ", ") + std::string(name);

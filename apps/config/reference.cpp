@@ -18,10 +18,6 @@ std::string type_of(const Key& key, const Slot& slot) {
   return "whole number, " + range;
 }
 
-std::string title(const Section& section) {
-  return section.named() ? std::string(section.parent()) + ".NAME" : std::string(section.table);
-}
-
 }  // namespace
 
 std::string config_reference() {

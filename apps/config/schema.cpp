@@ -260,6 +260,10 @@ constexpr Section sections[] = {
 
 }  // namespace
 
+std::string title(const Section& section) {
+  return section.named() ? std::string(section.parent()) + ".NAME" : std::string(section.table);
+}
+
 std::span<const Section> schema() noexcept {
   return sections;
 }

@@ -12,7 +12,6 @@ namespace troupe::bench {
 namespace {
 
 constexpr Duration poll = std::chrono::milliseconds(100);
-constexpr Duration progress_interval = std::chrono::milliseconds(250);
 constexpr Duration settle = std::chrono::milliseconds(300);  // for the last answers of a pass
 constexpr Duration answer_period = std::chrono::milliseconds(25);
 constexpr Duration answer_limit = std::chrono::seconds(5);
@@ -48,7 +47,7 @@ Scenario::Scenario(const ScenarioOptions& options, const Library& library,
                    const std::vector<Question>& questions, const std::atomic<bool>& interrupted)
     : options_(options), library_(library), questions_(questions), interrupted_(interrupted) {}
 
-Result<LoadReport> Scenario::run_load(transport::Client& client,
+Result<LoadReport> Scenario::run_load(transport::Client& client, Duration pace,
                                       const std::function<void(const Progress&)>& on_progress) {
   Pass pass;
   pass.report.documents = library_.documents.size();
@@ -85,7 +84,7 @@ Result<LoadReport> Scenario::run_load(transport::Client& client,
       shelving = false;
       pass.report.took = at - begin;
     }
-    if (at - last_progress >= progress_interval) {
+    if (at - last_progress >= pace) {
       last_progress = at;
       const double seconds =
           std::chrono::duration<double>(shelving ? at - begin : pass.report.took).count();

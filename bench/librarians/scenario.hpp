@@ -72,9 +72,9 @@ class Scenario {
   Scenario(const ScenarioOptions& options, const Library& library,
            const std::vector<Question>& questions, const std::atomic<bool>& interrupted);
 
-  // Errors: unreachable after silence_max, canceled when interrupted, what the agents report when
-  // their protocol breaks.
-  Result<LoadReport> run_load(transport::Client& client,
+  // Tells its progress every `pace`. Errors: unreachable after silence_max, canceled when
+  // interrupted, what the agents report when their protocol breaks.
+  Result<LoadReport> run_load(transport::Client& client, Duration pace,
                               const std::function<void(const Progress&)>& on_progress);
 
   // Asks every question once on the shelves that run_load left.

@@ -34,6 +34,8 @@ TEST_CASE("an unknown name is refused with its place and what was probably meant
       {"[lanes.urgnet]", "c.toml:8:8: unknown table 'urgnet' in [lanes]; did you mean 'urgent'?"},
       {"[lanes]\ndelay_max = '8ms'",
        "c.toml:9:1: unknown key 'delay_max' in [lanes]; it belongs in [lanes.ordinary]"},
+      {"[cluster]\nurgent_port = 1",
+       "c.toml:9:1: unknown key 'urgent_port' in [cluster]; it belongs in [node.NAME]"},
       {"[memory]\nsomething = 1",
        "c.toml:9:1: unknown key 'something' in [memory]; known: bytes_max"},
       {"[node.b]\nurgent_port = 1\nordinary_port = 2\ndevice = ['cpu']",

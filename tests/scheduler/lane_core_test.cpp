@@ -7,9 +7,6 @@
 #include "scheduler/fast_lane.hpp"
 #include "tests/catch.hpp"
 #include "tests/scheduler/lane_probe.hpp"
-#if __has_include(<catch2/catch_template_test_macros.hpp>)
-#include <catch2/catch_template_test_macros.hpp>  // Catch2 3.x keeps TEMPLATE_TEST_CASE apart
-#endif
 
 using namespace troupe;
 using namespace troupe::scheduler;
