@@ -43,7 +43,8 @@ class FoldingWriter {
   void write(char32_t c, CharKind kind) {
     if (kind == CharKind::mark) return;
     if (kind == CharKind::mark_starter) return settle();
-    for (const char32_t part : fold(c).span()) {
+    const Folded folded = fold(c);
+    for (const char32_t part : folded.span()) {
       if (const std::uint8_t order = order_of(part); order != 0) {
         marks_.push_back({part, order});
       } else {

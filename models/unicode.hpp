@@ -20,9 +20,10 @@ CharKind kind_of(char32_t c) noexcept;
 struct Folded {
   std::array<char32_t, 3> characters{};
   std::uint8_t count = 0;
-  [[nodiscard]] std::span<const char32_t> span() const noexcept {
+  [[nodiscard]] std::span<const char32_t> span() const& noexcept {
     return {characters.data(), count};
   }
+  std::span<const char32_t> span() && = delete;  // it would dangle in a range-for
 };
 Folded fold(char32_t c) noexcept;
 

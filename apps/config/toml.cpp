@@ -23,7 +23,7 @@ constexpr void toml_assert(bool condition) {
 // below. This is the only source that includes toml++, so no other sees a different definition.
 #undef NDEBUG
 #define TOML_EXCEPTIONS 1
-#define TOML_MAX_NESTED_VALUES 8
+#define TOML_MAX_NESTED_VALUES 4
 #define TOML_ASSERT(condition) toml_assert(static_cast<bool>(condition))
 #include <toml++/toml.h>
 
@@ -39,32 +39,33 @@ Place place_of(const toml::source_region& region) {
           std::max<std::uint32_t>(region.begin.column, 1)};
 }
 
-TomlValue convert(const toml::node& node);
+TomlValue convert(const toml::node& node, std::size_t depth);
 
-TomlTable convert_table(const toml::table& table) {
+TomlTable convert_table(const toml::table& table, std::size_t depth) {
   TomlTable members;
+  if (depth > config_depth_max) return members;
   members.reserve(table.size());
   for (const auto& [key, node] : table)
-    members.push_back({std::string(key.str()), place_of(key.source()), convert(node)});
+    members.push_back({std::string(key.str()), place_of(key.source()), convert(node, depth + 1)});
   std::stable_sort(members.begin(), members.end(),
                    [](const auto& a, const auto& b) { return a.place < b.place; });
   return members;
 }
 
-TomlArray convert_array(const toml::array& array) {
+TomlArray convert_array(const toml::array& array, std::size_t depth) {
   TomlArray elements;
+  if (depth > config_depth_max) return elements;
   elements.reserve(array.size());
-  for (const auto& node : array) elements.push_back(convert(node));
+  for (const auto& node : array) elements.push_back(convert(node, depth + 1));
   return elements;
 }
 
-// The depth of this recursion is the parser's, which stops at TOML_MAX_NESTED_VALUES.
-TomlValue convert(const toml::node& node) {
+TomlValue convert(const toml::node& node, std::size_t depth) {
   TomlValue result{false, place_of(node.source())};
   if (const auto* table = node.as_table())
-    result.value = convert_table(*table);
+    result.value = convert_table(*table, depth);
   else if (const auto* array = node.as_array())
-    result.value = convert_array(*array);
+    result.value = convert_array(*array, depth);
   else if (const auto* text = node.as_string())
     result.value = text->get();
   else if (const auto* integer = node.as_integer())
@@ -121,7 +122,7 @@ std::uint32_t line_of_broken_assert(std::string_view text) {
 std::variant<TomlTable, TomlMistake> read_toml(const std::string& text) {
   if (auto mistake = over_a_limit(text)) return *std::move(mistake);
   try {
-    return convert_table(toml::parse(std::string_view(text)));
+    return convert_table(toml::parse(std::string_view(text)), 0);
   } catch (const toml::parse_error& error) {
     return TomlMistake{place_of(error.source()), std::string(error.description())};
   } catch (const BrokenAssert& error) {

@@ -1,8 +1,9 @@
 // A TOML text as a plain tree, each node with its place, so that nothing else in the house sees the
 // library that parses it (toml++) or its exceptions.
 //
-// Limits: those of the constants below, checked before or while parsing. They bound the depth of
-// the tree, and so the stack of everything that walks it, whatever the text says.
+// Limits: those of the constants below, checked before or while parsing. They bound the stack of
+// everything that walks the tree, whatever the text says. A table or an array deeper than
+// config_depth_max is shown empty.
 #pragma once
 
 #include <cstddef>
@@ -18,8 +19,9 @@
 namespace troupe::apps {
 
 inline constexpr std::size_t config_bytes_max = std::size_t{1} << 20;
-inline constexpr std::size_t config_line_bytes_max = 1024;  // dotted keys nest once per dot
-inline constexpr std::size_t config_nesting_max = 8;        // arrays and inline tables
+inline constexpr std::size_t config_line_bytes_max = 512;  // dotted keys nest once per dot
+inline constexpr std::size_t config_nesting_max = 4;       // arrays and inline tables
+inline constexpr std::size_t config_depth_max = 8;         // of the tree: no setting lies deeper
 
 // Both count from 1; columns count characters, not bytes.
 struct Place {

@@ -64,19 +64,19 @@ TEST_CASE("bytes that are no text are refused with their place") {
 }
 
 TEST_CASE("nothing nests deeper than the limits, whichever way it is written") {
-  const std::string deep_value = "x = " + repeated("[", 500) + repeated("]", 500);
+  const std::string deep_value = "x = " + repeated("[", 250) + repeated("]", 250);
   CHECK(contains(mistakes(deep_value), "maximum nested value depth"));
-  const std::string deep_inline = "x = " + repeated("{a=", 250) + "1" + repeated("}", 250);
+  const std::string deep_inline = "x = " + repeated("{a=", 100) + "1" + repeated("}", 100);
   CHECK(contains(mistakes(deep_inline), "maximum nested value depth"));
   CHECK(mistakes("[" + repeated("a.", 100'000) + "b]") ==
-        "c.toml:1:1: the line is longer than 1024 bytes");
+        "c.toml:1:1: the line is longer than 512 bytes");
   CHECK(mistakes("\n\n" + repeated("a.", 100'000) + "b = 1") ==
-        "c.toml:3:1: the line is longer than 1024 bytes");
-  CHECK(contains(mistakes("[" + repeated("a.", 500) + "b]"), "c.toml:1:2: unknown table 'a'"));
+        "c.toml:3:1: the line is longer than 512 bytes");
+  CHECK(contains(mistakes("[" + repeated("a.", 250) + "b]"), "c.toml:1:2: unknown table 'a'"));
 }
 
 TEST_CASE("the deepest tree within the limits is no danger to the stack") {
-  const std::string dots = repeated("a.", 500);
+  const std::string dots = repeated("a.", 250);
   std::string deepest = "[" + dots + "a]\n";
   for (std::size_t i = 0; i < config_nesting_max / 2 - 1; ++i) deepest += dots + "b = [\n{";
   deepest += dots + "b = 1";

@@ -1,5 +1,7 @@
 #include "models/safetensors.hpp"
 
+#include <sys/stat.h>
+
 #include <cstring>
 #include <string>
 
@@ -201,4 +203,9 @@ TEST_CASE("what is no file is no checkpoint") {
   const auto directory = Safetensors::open(folder.path());
   REQUIRE_FALSE(directory);
   CHECK(directory.error().code == ErrorCode::io);
+  const std::string pipe = folder.path() + "/pipe";
+  REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+  const auto waiting = Safetensors::open(pipe);
+  REQUIRE_FALSE(waiting);
+  CHECK(waiting.error().what == pipe + " is not a regular file");
 }

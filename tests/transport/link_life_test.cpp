@@ -1,5 +1,8 @@
 // Peers that come, go, fall silent and come back, and links that stop.
+#include <algorithm>
+#include <array>
 #include <atomic>
+#include <future>
 #include <thread>
 
 #include "base/limits.hpp"
@@ -208,15 +211,47 @@ TEST_CASE("a server of another protocol version is told apart from one that is d
   CHECK(client.recorder->seen().ups.empty());
 }
 
-TEST_CASE("stop sends what is queued") {
-  Pair pair;
-  constexpr std::size_t count = 60;
-  const std::string body(limits::message_bytes_max, 'x');
-  for (std::size_t i = 0; i < count; ++i)
-    REQUIRE(pair.client.link->send(pair.to_server, Lane::ordinary, message("o", body)));
-  pair.client.link->stop(patience);
-  CHECK(pair.server.recorder->wait(
-      [](const Recorder::Seen& seen) { return seen.messages.size() == count; }));
+TEST_CASE("stop sends what is queued, whichever side opened the connection") {
+  for (const bool client_stops : {true, false}) {
+    Member server("a");
+    Member client("client");
+    server.listens();
+    server.allow(client, Role::client);
+    // The receiver takes nothing until the sender is about to stop, so that more is queued than
+    // ZeroMQ and the kernel hold between them.
+    std::promise<void> stopping;
+    const auto gate = stopping.get_future().share();
+    for (Member* member : {&server, &client}) {
+      member->options.heartbeats_missed_max = 10'000;
+      const LinkEvents recorded = member->recorder->events();
+      member->start_with({.on_up = recorded.on_up,
+                          .on_down = recorded.on_down,
+                          .on_message = [gate, recorded](PeerId peer, Message&& one) {
+                            gate.wait();
+                            recorded.on_message(peer, std::move(one));
+                          }});
+    }
+    const PeerId to_server = client.connect_to(server);
+    const PeerId to_client = server.up();
+    client.up();
+    Member& sender = client_stops ? client : server;
+    Member& receiver = client_stops ? server : client;
+    constexpr std::size_t count = 900;
+    const std::string body(60 * 1024, 'x');
+    for (std::size_t i = 0; i < count; ++i)
+      REQUIRE(sender.link->send(client_stops ? to_server : to_client, Lane::ordinary,
+                                message("o", body)));
+    std::thread stopper([&] { sender.link->stop(patience); });
+    REQUIRE(eventually([&] {
+      return !sender.link->send(client_stops ? to_server : to_client, Lane::urgent, message("x"));
+    }));
+    stopping.set_value();
+    stopper.join();
+    CHECK(receiver.recorder->wait([](const Recorder::Seen& seen) {
+      const auto topics = seen.topics();
+      return std::count(topics.begin(), topics.end(), "o") == count;
+    }));
+  }
 }
 
 TEST_CASE("stop gives up on a peer that never was there when its time is over") {
