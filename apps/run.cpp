@@ -48,11 +48,13 @@ Result<bench::Library> load_library(const RunOptions& options,
 std::string progress_line(const std::string& name, const bench::Progress& progress) {
   std::array<char, 200> line{};
   std::snprintf(line.data(), line.size(),
-                "%s: %zu of %zu texts shelved, %.0f per second; %llu questions, p99 %s, %llu late",
+                "%s: %zu of %zu texts shelved, %.0f per second; %llu questions, %llu late, p99 %s",
                 name.c_str(), progress.shelved, progress.documents, progress.documents_per_second,
                 static_cast<unsigned long long>(progress.questions),
-                human_duration(progress.urgent_p99).c_str(),
-                static_cast<unsigned long long>(progress.missed));
+                static_cast<unsigned long long>(progress.missed),
+                progress.urgent_p99 == Duration::zero()
+                    ? "-"  // nothing was answered yet
+                    : human_duration(progress.urgent_p99).c_str());
   return line.data();
 }
 

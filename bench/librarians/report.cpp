@@ -109,7 +109,7 @@ std::string loads_screen(const ScenarioReport& report) {
   };
   table.row("urgent    p50", report.loads, [&](const auto& l) { return time(l.urgent, 0.5); });
   table.row("          p99", report.loads, [&](const auto& l) { return time(l.urgent, 0.99); });
-  const std::string missed = "          over " + format_duration(report.options->time_limit);
+  const std::string missed = "          later than " + format_duration(report.options->time_limit);
   table.row(missed, report.loads, [](const auto& l) {
     return format("%s of %s (%.1f %%)", thousands(l.missed).c_str(), thousands(l.questions).c_str(),
                   missed_percent(l));
@@ -133,7 +133,7 @@ std::string histogram_screen(const LoadReport& load) {
   std::string text;
   for (const auto& [octave, count] : octaves) {
     const unsigned low = 1U << (octave - 1);
-    const unsigned high = 2 * low - 1;
+    const unsigned high = std::min(2 * low - 1, load.batch_tasks.rbegin()->first);
     const std::string range =
         low == high ? std::to_string(low) : std::to_string(low) + "-" + std::to_string(high);
     const auto bar = static_cast<std::size_t>((count * bar_columns + most - 1) / most);
