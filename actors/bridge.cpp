@@ -178,7 +178,8 @@ void Bridge::peer_down(transport::PeerId peer, const Error& why) {
         ++entry;
       }
     }
-    std::erase_if(foreign_, [&](const auto& entry) { return entry.second.peer == peer; });
+    std::erase_if(foreign_, [&](const auto& entry) { return entry.second.theirs.first == peer; });
+    std::erase_if(ours_, [&](const auto& entry) { return entry.first.first == peer; });
   }
   world_.log->info("a peer is down", {{"peer", name}, {"why", why.what}});
   for (auto& [id, reply] : lost)
@@ -234,15 +235,16 @@ void Bridge::refuse_mail(transport::PeerId peer, const transport::AgentMessage& 
 }
 
 void Bridge::handle_task(transport::PeerId peer, transport::SubmitTask& message) {
-  // A peer's id is unique among that peer's tasks, not among ours.
   TaskRequest request = std::move(message.request);
-  const TaskId theirs = request.id;
+  const TheirId theirs{peer, request.id};
   const TaskId ours = world_.next_task_id();
   const Lane lane = request.lane.value_or(Lane::ordinary);
   request.id = ours;
   {
     const std::lock_guard lock(mutex_);
-    foreign_.emplace(ours, Foreign{peer, theirs, lane});
+    // Sent twice: the one outcome answers both.
+    if (!ours_.emplace(theirs, ours).second) return;
+    foreign_.emplace(ours, Foreign{theirs, lane});
   }
   const auto accepted = world_.door->submit(
       std::move(request),
@@ -258,9 +260,10 @@ void Bridge::foreign_done(TaskId ours, TaskOutcome&& outcome) {
     if (found == foreign_.end()) return;  // the peer went away
     task = found->second;
     foreign_.erase(found);
+    ours_.erase(task.theirs);
   }
-  outcome.id = task.theirs;
-  transmit(task.peer, task.lane, transport::TaskResult{std::move(outcome)});
+  outcome.id = task.theirs.second;
+  transmit(task.theirs.first, task.lane, transport::TaskResult{std::move(outcome)});
 }
 
 void Bridge::handle_result(transport::PeerId peer, transport::TaskResult& message) {
@@ -283,11 +286,9 @@ void Bridge::handle_cancel(transport::PeerId peer, const transport::CancelTask& 
   TaskId ours;
   {
     const std::lock_guard lock(mutex_);
-    const auto found = std::find_if(foreign_.begin(), foreign_.end(), [&](const auto& entry) {
-      return entry.second.peer == peer && entry.second.theirs == message.task;
-    });
-    if (found == foreign_.end()) return;
-    ours = found->first;
+    const auto found = ours_.find({peer, message.task});
+    if (found == ours_.end()) return;
+    ours = found->second;
   }
   world_.door->cancel(ours);
 }

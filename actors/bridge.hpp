@@ -12,6 +12,7 @@
 #include <memory>
 #include <mutex>
 #include <unordered_map>
+#include <utility>
 
 #include "actors/messages.hpp"
 #include "actors/world.hpp"
@@ -56,9 +57,10 @@ class Bridge {
     Instant sent;
     Instant give_up = never;
   };
-  struct Foreign {  // a task that a peer sent us, by our own id
-    transport::PeerId peer;
-    TaskId theirs;
+  // A task that a peer sent us. Its id is unique among that peer's tasks, not among ours.
+  using TheirId = std::pair<transport::PeerId, TaskId>;
+  struct Foreign {
+    TheirId theirs;
     Lane lane = Lane::ordinary;
   };
 
@@ -88,7 +90,8 @@ class Bridge {
   mutable std::mutex mutex_;
   std::unordered_map<std::uint64_t, transport::PeerInfo> up_;  // guarded by mutex_
   std::unordered_map<TaskId, Pending> pending_;                // guarded by mutex_
-  std::unordered_map<TaskId, Foreign> foreign_;                // guarded by mutex_
+  std::unordered_map<TaskId, Foreign> foreign_;                // by our id; guarded by mutex_
+  std::map<TheirId, TaskId> ours_;                             // guarded by mutex_
   bool closed_ = false;                                        // guarded by mutex_
 };
 

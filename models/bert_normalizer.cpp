@@ -4,8 +4,8 @@
 #include <array>
 #include <vector>
 
+#include "base/utf8.hpp"
 #include "models/unicode.hpp"
-#include "models/utf8.hpp"
 
 namespace troupe::models {
 namespace {

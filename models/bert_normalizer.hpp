@@ -11,7 +11,7 @@
 
 namespace troupe::models {
 
-// `text` must be UTF-8 (models/utf8.hpp); so is the result, of at most three times the bytes (a
+// `text` must be UTF-8 (base/utf8.hpp); so is the result, of at most three times the bytes (a
 // Hangul syllable folds to three characters of its own size). Thread-safe.
 std::string normalize_for_bert(std::string_view text, bool folding);
 

@@ -3,9 +3,9 @@
 #include <algorithm>
 
 #include "base/assert.hpp"
+#include "base/utf8.hpp"
 #include "models/bert_normalizer.hpp"
 #include "models/unicode.hpp"
-#include "models/utf8.hpp"
 
 namespace troupe::models {
 namespace {

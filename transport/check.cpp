@@ -5,6 +5,7 @@
 #include <span>
 
 #include "base/limits.hpp"
+#include "base/utf8.hpp"
 
 namespace troupe::transport {
 namespace {
@@ -144,28 +145,6 @@ Status check_one(const ControlReply& reply) {
 }
 
 }  // namespace
-
-bool is_utf8(std::string_view text) noexcept {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  for (std::size_t i = 0; i < text.size();) {
-    const unsigned lead = byte(i);
-    const std::size_t length = lead < 0x80   ? 1
-                               : lead < 0xc2 ? 0
-                               : lead < 0xe0 ? 2
-                               : lead < 0xf0 ? 3
-                               : lead < 0xf5 ? 4
-                                             : 0;
-    if (length == 0 || length > text.size() - i) return false;
-    for (std::size_t k = 1; k < length; ++k)
-      if ((byte(i + k) & 0xc0U) != 0x80) return false;
-    // The second byte rules out overlong forms, surrogates and what lies beyond U+10FFFF.
-    if ((lead == 0xe0 && byte(i + 1) < 0xa0) || (lead == 0xed && byte(i + 1) > 0x9f) ||
-        (lead == 0xf0 && byte(i + 1) < 0x90) || (lead == 0xf4 && byte(i + 1) > 0x8f))
-      return false;
-    i += length;
-  }
-  return true;
-}
 
 Status check(const Message& message) {
   return std::visit([](const auto& one) { return check_one(one); }, message);

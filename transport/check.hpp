@@ -13,9 +13,6 @@
 
 namespace troupe::transport {
 
-// Well-formed UTF-8 as Unicode defines it (no overlong forms, no surrogates).
-bool is_utf8(std::string_view text) noexcept;
-
 // Errors: too_large over a limit, else invalid_argument.
 Status check(const Message& message);
 

@@ -8,6 +8,7 @@
 
 #include "apps/config/words.hpp"
 #include "base/units.hpp"
+#include "base/utf8.hpp"
 
 namespace troupe::apps {
 namespace {

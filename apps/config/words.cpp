@@ -6,6 +6,8 @@
 #include <cstdio>
 #include <vector>
 
+#include "base/utf8.hpp"
+
 namespace troupe::apps {
 namespace {
 
@@ -32,21 +34,6 @@ std::size_t distance(std::string_view a, std::string_view b) {
     std::swap(last, row);
   }
   return last[b.size()];
-}
-
-// The length of the UTF-8 sequence that starts `text`, or 0 where it is broken.
-std::size_t sequence(std::string_view text) noexcept {
-  const auto lead = static_cast<unsigned char>(text.front());
-  const std::size_t length = lead < 0x80   ? 1
-                             : lead < 0xc2 ? 0
-                             : lead < 0xe0 ? 2
-                             : lead < 0xf0 ? 3
-                             : lead < 0xf5 ? 4
-                                           : 0;
-  if (length > text.size()) return 0;
-  for (std::size_t i = 1; i < length; ++i)
-    if ((static_cast<unsigned char>(text[i]) & 0xc0) != 0x80) return 0;
-  return length;
 }
 
 }  // namespace
@@ -80,7 +67,7 @@ std::string shown(std::string_view text, std::size_t bytes_max) {
   while (!text.empty()) {
     if (safe.size() >= bytes_max) return safe + "...";
     const auto first = static_cast<unsigned char>(text.front());
-    const auto length = sequence(text);
+    const auto length = character_bytes(text);
     // U+0080 to U+009F are control characters too.
     const bool control =
         first < 0x20 || first == 0x7f ||
@@ -96,15 +83,6 @@ std::string shown(std::string_view text, std::size_t bytes_max) {
     }
   }
   return safe;
-}
-
-bool is_utf8(std::string_view text) noexcept {
-  while (!text.empty()) {
-    const auto length = sequence(text);
-    if (length == 0) return false;
-    text.remove_prefix(length);
-  }
-  return true;
 }
 
 }  // namespace troupe::apps

@@ -27,6 +27,4 @@ std::optional<std::string> did_you_mean(std::string_view word,
 // says must not move the reader's cursor.
 std::string shown(std::string_view text, std::size_t bytes_max = 60);
 
-bool is_utf8(std::string_view text) noexcept;
-
 }  // namespace troupe::apps

@@ -15,7 +15,7 @@
 
 #include "base/limits.hpp"
 #include "base/random.hpp"
-#include "models/utf8.hpp"
+#include "base/utf8.hpp"
 
 namespace troupe::bench {
 namespace {
@@ -24,10 +24,6 @@ namespace fs = std::filesystem;
 
 constexpr std::uintmax_t file_bytes_max = 16 * 1024 * 1024;
 constexpr std::size_t files_max = 1'000'000;
-
-bool is_text(const std::string& text) {
-  return !models::first_invalid_utf8(text).has_value();
-}
 
 // Cuts at a limit in bytes, never inside a character.
 void shorten(std::string& text, std::size_t bytes_max) {
@@ -235,7 +231,7 @@ std::vector<Entry> read_packages(std::string_view lists, std::string_view transl
     if (const auto slash = package.section.rfind('/'); slash != std::string::npos)
       package.section.erase(0, slash + 1);
     Document document = to_document(package);
-    if (package.summary.empty() || !is_text(document.text)) {
+    if (package.summary.empty() || !is_utf8(document.text)) {
       ++left_out;
       continue;
     }
@@ -326,7 +322,7 @@ Result<Library> folder_library(const std::string& folder) {
       text.assign(std::istreambuf_iterator<char>(file), {});
     shorten(text, limits::text_bytes_max);
     const auto first = text.find_first_not_of(" \t\r\n");
-    if (first == std::string::npos || !is_text(text)) {
+    if (first == std::string::npos || !is_utf8(text)) {
       ++library.left_out;
       continue;
     }

@@ -38,9 +38,3 @@ TEST_CASE("text is shown without anything that could steer a terminal") {
   CHECK(shown("\xc2\x9b") == "\\xc2\\x9b");  // the one-byte form of escape-bracket
   CHECK(shown(std::string(100, 'x')) == std::string(60, 'x') + "...");
 }
-
-TEST_CASE("broken UTF-8 is told from whole") {
-  CHECK(is_utf8("ascii \xc3\xa9 \xe4\xb8\xad \xf0\x9f\x98\x80"));
-  for (const std::string_view broken : {"\xff", "\xc3", "\xc3x", "\xe4\xb8", "\xc0\x80", "\x80"})
-    CHECK_FALSE(is_utf8(broken));
-}

@@ -3,8 +3,8 @@
 #include <string>
 #include <vector>
 
+#include "base/utf8.hpp"
 #include "models/bert_normalizer.hpp"
-#include "models/utf8.hpp"
 #include "tests/catch.hpp"
 #include "tests/models/files.hpp"
 

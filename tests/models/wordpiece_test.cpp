@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "models/utf8.hpp"
+#include "base/utf8.hpp"
 #include "tests/catch.hpp"
 #include "tests/models/files.hpp"
 

@@ -7,7 +7,12 @@
 #include <string>
 #include <string_view>
 
-namespace troupe::models {
+namespace troupe {
+
+bool is_utf8(std::string_view text) noexcept;
+
+// How many bytes the character takes that starts `text`, which is not empty; 0 where it is broken.
+std::size_t character_bytes(std::string_view text) noexcept;
 
 // The offset of the first byte that starts no well-formed sequence; nothing if there is none.
 std::optional<std::size_t> first_invalid_utf8(std::string_view text) noexcept;
@@ -17,4 +22,4 @@ char32_t next_character(std::string_view text, std::size_t& position) noexcept;
 
 void append_utf8(std::string& text, char32_t character);
 
-}  // namespace troupe::models
+}  // namespace troupe

@@ -1,9 +1,9 @@
-#include "models/utf8.hpp"
+#include "base/utf8.hpp"
 
 #include <cstdint>
 #include <cstring>
 
-namespace troupe::models {
+namespace troupe {
 namespace {
 
 unsigned byte_at(std::string_view text, std::size_t position) noexcept {
@@ -29,10 +29,10 @@ std::optional<Lead> lead_of(unsigned byte) noexcept {
   return std::nullopt;
 }
 
-bool well_formed(std::string_view text, std::size_t position, const Lead& lead) noexcept {
-  if (lead.following >= text.size() - position) return false;
+bool well_formed(std::string_view text, const Lead& lead) noexcept {
+  if (lead.following >= text.size()) return false;
   for (unsigned i = 1; i <= lead.following; ++i) {
-    const unsigned byte = byte_at(text, position + i);
+    const unsigned byte = byte_at(text, i);
     const bool good =
         i == 1 ? byte >= lead.second_min && byte <= lead.second_max : byte >= 0x80 && byte <= 0xbf;
     if (!good) return false;
@@ -41,6 +41,15 @@ bool well_formed(std::string_view text, std::size_t position, const Lead& lead) 
 }
 
 }  // namespace
+
+bool is_utf8(std::string_view text) noexcept {
+  return !first_invalid_utf8(text).has_value();
+}
+
+std::size_t character_bytes(std::string_view text) noexcept {
+  const auto lead = lead_of(byte_at(text, 0));
+  return lead && well_formed(text, *lead) ? 1 + lead->following : 0;
+}
 
 std::optional<std::size_t> first_invalid_utf8(std::string_view text) noexcept {
   std::size_t position = 0;
@@ -53,9 +62,9 @@ std::optional<std::size_t> first_invalid_utf8(std::string_view text) noexcept {
       position += sizeof(eight);
     }
     if (position == text.size()) break;
-    const auto lead = lead_of(byte_at(text, position));
-    if (!lead || !well_formed(text, position, *lead)) return position;
-    position += 1 + lead->following;
+    const std::size_t length = character_bytes(text.substr(position));
+    if (length == 0) return position;
+    position += length;
   }
   return std::nullopt;
 }
@@ -90,4 +99,4 @@ void append_utf8(std::string& text, char32_t character) {
   }
 }
 
-}  // namespace troupe::models
+}  // namespace troupe

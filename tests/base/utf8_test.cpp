@@ -1,12 +1,12 @@
-#include "models/utf8.hpp"
+#include "base/utf8.hpp"
 
 #include <string>
 
 #include "tests/catch.hpp"
 
-using troupe::models::append_utf8;
-using troupe::models::first_invalid_utf8;
-using troupe::models::next_character;
+using troupe::append_utf8;
+using troupe::first_invalid_utf8;
+using troupe::next_character;
 
 TEST_CASE("every character survives the way through UTF-8") {
   for (char32_t c = 0; c < 0x110000; ++c) {
