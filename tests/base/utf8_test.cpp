@@ -60,3 +60,15 @@ TEST_CASE("text that is UTF-8 has no invalid byte, NUL and the last character in
   CHECK_FALSE(first_invalid_utf8(std::string("\0\x7f", 2)));
   CHECK_FALSE(first_invalid_utf8("\xed\x9f\xbf\xee\x80\x80\xf4\x8f\xbf\xbf"));
 }
+
+TEST_CASE("the length of a character is told from its first bytes alone") {
+  using troupe::character_bytes;
+  CHECK(character_bytes("ab") == 1);
+  CHECK(character_bytes("\xc3\xa9\xff") == 2);
+  CHECK(character_bytes("\xe4\xb8\xad") == 3);
+  CHECK(character_bytes("\xf0\x9f\x98\x80") == 4);
+  CHECK(character_bytes("\xc3") == 0);
+  CHECK(character_bytes("\xa9") == 0);
+  CHECK(troupe::is_utf8("caf\xc3\xa9"));
+  CHECK_FALSE(troupe::is_utf8("caf\xe9"));
+}

@@ -8,6 +8,8 @@
 #include "tests/catch.hpp"
 #include "tests/models/files.hpp"
 
+using troupe::append_utf8;
+using troupe::next_character;
 using namespace troupe::models;
 using namespace troupe::models::test;
 

@@ -9,6 +9,7 @@
 #include "tests/catch.hpp"
 #include "tests/models/files.hpp"
 
+using troupe::append_utf8;
 using namespace troupe::models;
 using namespace troupe::models::test;
 using troupe::ErrorCode;
