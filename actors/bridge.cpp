@@ -132,10 +132,10 @@ Status Bridge::submit_on(std::string_view node, TaskRequest request, Reply reply
     pending_.emplace(id, Pending{std::move(reply), found->second, at, give_up});
   }
   const auto sent = link_->send(found->second, lane, transport::SubmitTask{std::move(request)});
-  if (!sent) {
-    const std::lock_guard lock(mutex_);
-    pending_.erase(id);
-  }
+  if (sent) return {};
+  // A peer that went down just now may have taken the task along, and then it has its outcome.
+  const std::lock_guard lock(mutex_);
+  if (pending_.erase(id) == 0) return {};
   return sent;
 }
 

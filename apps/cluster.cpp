@@ -18,7 +18,8 @@ Result<std::unique_ptr<transport::Client>> open_client(const Cluster& cluster) {
   auto own = load_private_keys(cluster.keys, "client");
   if (!own) return own.error();
   return transport::Client::open("client", std::move(*own),
-                                 client_nodes(cluster.config, cluster.keys));
+                                 client_nodes(cluster.config, cluster.keys),
+                                 cluster.config.link.heartbeat_interval);
 }
 
 Result<std::string> choose_node(const Config& config, const std::string& given) {

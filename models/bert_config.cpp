@@ -129,8 +129,8 @@ Status check_modules(const std::string& folder, std::uint32_t width) {
         fields.fail("", "the module path " + quoted(place) + " is not the name of a folder");
         break;
       }
-      if (auto status = check_pooling(folder + "/" + place + "/config.json", width); !status)
-        return status;
+      const auto inner = std::string(folder).append("/").append(place);
+      if (auto status = check_pooling(inner + "/config.json", width); !status) return status;
     } else if (kind == "Transformer") {
       if (!place.empty()) fields.unsupported("its Transformer lies in the folder " + quoted(place));
     } else if (kind != "Normalize") {

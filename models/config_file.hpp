@@ -15,7 +15,7 @@ namespace troupe::models {
 
 class ConfigFile {
  public:
-  static constexpr std::uint64_t bytes_max = 1024 * 1024;
+  static constexpr std::uint64_t bytes_max = 1024ULL * 1024;
 
   // Errors: those of read_file and parse_json.
   static Result<ConfigFile> open(const std::string& path);

@@ -159,12 +159,13 @@ Result<Safetensors> Safetensors::parse(std::span<const std::byte> bytes,
   if (!parsed->is_object()) return damaged(name, "its header is not a JSON object");
 
   Tensors tensors;
-  for (const auto& [tensor, entry] : parsed->items()) {
+  for (const auto& item : parsed->items()) {
+    const std::string& tensor = item.key();
     if (tensor == "__metadata__") {
-      if (!is_text_map(entry)) return damaged(name, "its metadata is not a map of strings");
+      if (!is_text_map(item.value())) return damaged(name, "its metadata is not a map of strings");
       continue;
     }
-    auto stored = read_tensor(entry, data,
+    auto stored = read_tensor(item.value(), data,
                               [&](const std::string& why) { return damaged(name, tensor, why); });
     if (!stored) return stored.error();
     tensors.emplace(tensor, std::move(*stored));

@@ -33,7 +33,7 @@ struct StoredTensor {
 // Immutable, cheap to copy, safe from any thread. The views live as long as storage() or any copy.
 class Safetensors {
  public:
-  static constexpr std::uint64_t header_bytes_max = 16 * 1024 * 1024;
+  static constexpr std::uint64_t header_bytes_max = 16ULL * 1024 * 1024;
 
   // Errors: model_missing, io, and model_damaged with the file, the tensor and what is wrong.
   static Result<Safetensors> open(const std::string& path);

@@ -9,7 +9,7 @@
 namespace troupe::models {
 namespace {
 
-constexpr std::uint64_t vocabulary_bytes_max = 64 * 1024 * 1024;
+constexpr std::uint64_t vocabulary_bytes_max = 64ULL * 1024 * 1024;
 
 Result<WordPiece> load_tokenizer(const std::string& path, const EncoderConfig& config) {
   const auto vocabulary = read_file(path, vocabulary_bytes_max);

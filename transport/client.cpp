@@ -16,7 +16,8 @@ Error no_answer(const std::string& node) {
 }  // namespace
 
 Result<std::unique_ptr<Client>> Client::open(std::string name, KeyPair keys,
-                                             const std::vector<ClientNode>& nodes) {
+                                             const std::vector<ClientNode>& nodes,
+                                             Duration heartbeat_interval) {
   std::unique_ptr<Client> client(new Client());
   std::random_device entropy;
   client->epoch_ = static_cast<std::uint64_t>(entropy()) << 32 | entropy() | 1U;
@@ -24,6 +25,7 @@ Result<std::unique_ptr<Client>> Client::open(std::string name, KeyPair keys,
   LinkOptions options;
   options.name = std::move(name);
   options.keys = std::move(keys);
+  options.heartbeat_interval = heartbeat_interval;
   LinkEvents events;
   events.on_up = [self = client.get()](PeerId peer, const PeerInfo&) {
     const std::lock_guard lock(self->mutex_);

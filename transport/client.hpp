@@ -34,9 +34,11 @@ struct ClientMail {
 class Client {
  public:
   // Starts to connect to every node; returns at once. `name` is the one that the nodes' allow-lists
-  // give this key.
-  static Result<std::unique_ptr<Client>> open(std::string name, KeyPair keys,
-                                              const std::vector<ClientNode>& nodes);
+  // give this key. `heartbeat_interval` is the cluster's: a node that expects more heartbeats than
+  // it gets takes the client for dead.
+  static Result<std::unique_ptr<Client>> open(
+      std::string name, KeyPair keys, const std::vector<ClientNode>& nodes,
+      Duration heartbeat_interval = std::chrono::seconds(1));
   ~Client();
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;

@@ -43,7 +43,7 @@ TomlValue convert(const toml::node& node, std::size_t depth);
 
 TomlTable convert_table(const toml::table& table, std::size_t depth) {
   TomlTable members;
-  if (depth > config_depth_max) return members;
+  if (depth >= config_depth_max) return members;
   members.reserve(table.size());
   for (const auto& [key, node] : table)
     members.push_back({std::string(key.str()), place_of(key.source()), convert(node, depth + 1)});
@@ -54,7 +54,7 @@ TomlTable convert_table(const toml::table& table, std::size_t depth) {
 
 TomlArray convert_array(const toml::array& array, std::size_t depth) {
   TomlArray elements;
-  if (depth > config_depth_max) return elements;
+  if (depth >= config_depth_max) return elements;
   elements.reserve(array.size());
   for (const auto& node : array) elements.push_back(convert(node, depth + 1));
   return elements;

@@ -13,6 +13,9 @@
 namespace troupe::tests {
 namespace {
 
+// Short, so that the loss of a peer is noticed soon; nodes and clients must agree.
+constexpr Duration heartbeat_interval = std::chrono::milliseconds(200);
+
 class FunctionModule final : public actors::AgentModule {
  public:
   using Make = std::function<std::unique_ptr<actors::Agent>(const AgentId&)>;
@@ -36,6 +39,17 @@ class MailAgent final : public actors::Agent {
   OnMail on_mail_;
 };
 
+bool is_free(std::uint16_t port) {
+  const int socket = ::socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(port);
+  const bool bound = ::bind(socket, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0;
+  ::close(socket);
+  return bound;
+}
+
 }  // namespace
 
 std::shared_ptr<actors::AgentModule> module(
@@ -49,22 +63,14 @@ std::shared_ptr<actors::AgentModule> mail_module(std::string type, OnMail on_mai
   });
 }
 
-// Both sockets are open at once, so the ports differ; the kernel does not hand the same ones out
-// again soon.
+// Below the range from which the kernel takes ports for outgoing connections, of which the link
+// opens many; every call goes on where the last one stopped.
 transport::Endpoint free_endpoint() {
+  static std::uint16_t next = static_cast<std::uint16_t>(10'000 + ::getpid() % 10'000);
   std::array<std::uint16_t, 2> ports{};
-  std::array<int, 2> sockets{};
-  for (std::size_t i = 0; i < 2; ++i) {
-    sockets[i] = ::socket(AF_INET, SOCK_STREAM, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof(address);
-    REQUIRE(::bind(sockets[i], reinterpret_cast<sockaddr*>(&address), size) == 0);
-    REQUIRE(::getsockname(sockets[i], reinterpret_cast<sockaddr*>(&address), &size) == 0);
-    ports[i] = ntohs(address.sin_port);
-  }
-  for (const int socket : sockets) ::close(socket);
+  for (auto& port : ports) do
+      port = next++;
+    while (!is_free(port));
   return {"127.0.0.1", ports[0], ports[1]};
 }
 
@@ -91,7 +97,7 @@ actors::NodeOptions TestCluster::options(const std::string& name, Modules module
     options.link.allowed.push_back({keys_[i].public_key, names_[i], transport::Role::node});
   }
   options.link.allowed.push_back({keys_.back().public_key, "client", transport::Role::client});
-  options.link.heartbeat_interval = std::chrono::milliseconds(100);
+  options.link.heartbeat_interval = heartbeat_interval;
   options.devices = {"cpu"};
   options.models = {{"tiny", tiny_model_folder()}};
   options.modules = std::move(modules);
@@ -114,7 +120,7 @@ std::unique_ptr<transport::Client> TestCluster::client(const std::vector<std::st
   for (const auto& node : nodes_)
     if (std::find(up.begin(), up.end(), node.name) != up.end())
       nodes.push_back({node.name, node.endpoint, node.key});
-  auto client = transport::Client::open("client", keys_.back(), nodes);
+  auto client = transport::Client::open("client", keys_.back(), nodes, heartbeat_interval);
   REQUIRE(client);
   for (const auto& name : up) {
     const auto ready = (*client)->wait_up(name, std::chrono::seconds(20));

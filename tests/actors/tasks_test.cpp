@@ -232,6 +232,6 @@ TEST_CASE("when a node goes away, the tasks it had are answered as unreachable")
     CHECK(done["completed"].get<int>() + done["failed"].get<int>() == 2010);
     CHECK(done["extra"] == 0);
   } else {
-    CHECK(mail->body.find("unreachable") != std::string::npos);
+    CHECK(mail->body.find("down or unknown") != std::string::npos);  // b was gone before the order
   }
 }

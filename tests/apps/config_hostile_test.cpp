@@ -2,7 +2,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cstdio>
+#include <algorithm>
+#include <cstddef>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -30,6 +31,14 @@ bool starts_with(const std::string& text, const std::string& start) {
 
 bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
+}
+
+std::size_t depth_of(const TomlTable& table) {
+  std::size_t deepest = 0;
+  for (const auto& member : table)
+    if (const auto* below = std::get_if<TomlTable>(&member.value.value))
+      deepest = std::max(deepest, depth_of(*below));
+  return deepest + 1;
 }
 
 class ScratchFile {
@@ -81,7 +90,9 @@ TEST_CASE("the deepest tree within the limits is no danger to the stack") {
   for (std::size_t i = 0; i < config_nesting_max / 2 - 1; ++i) deepest += dots + "b = [\n{";
   deepest += dots + "b = 1";
   for (std::size_t i = 0; i < config_nesting_max / 2 - 1; ++i) deepest += "}]";
-  CHECK(std::holds_alternative<TomlTable>(read_toml(deepest)));
+  const auto tree = read_toml(deepest);
+  REQUIRE(std::holds_alternative<TomlTable>(tree));
+  CHECK(depth_of(std::get<TomlTable>(tree)) == config_depth_max + 1);
   CHECK(contains(mistakes(deepest), "c.toml:1:2: unknown table 'a'"));
 }
 

@@ -111,6 +111,21 @@ TEST_CASE("the reference in the documentation is the schema's") {
   CHECK(written.size() == wanted.size());
 }
 
+TEST_CASE("no two keys share a member") {
+  Config config;
+  config.nodes.emplace_back();
+  config.models.emplace_back();
+  std::map<const void*, std::string> owners;
+  for (const auto& section : schema())
+    for (const auto& key : section.keys) {
+      const void* member =
+          std::visit([](auto* slot) -> const void* { return slot; }, key.slot(config, 0));
+      const auto [owner, first] = owners.try_emplace(member, title(section));
+      INFO(title(section) << "." << key.name << " and a key of " << owner->second);
+      CHECK(first);
+    }
+}
+
 TEST_CASE("every default and both ends of every range may be written in a file") {
   Config config;
   config.nodes.emplace_back();

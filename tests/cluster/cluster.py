@@ -15,14 +15,20 @@ TINY_MODEL = os.path.join(SOURCE, "tests", "data", "models", "bert-plain")
 LIMIT_S = 60  # nothing here takes long; this only ends a broken test
 
 
+NEXT_PORT = iter(range(20000 + os.getpid() % 10000, 32000))
+
+
 def free_ports(count):
-    """Ports that nobody listens on: all are open at once, so they differ."""
-    sockets = [socket.socket() for _ in range(count)]
-    for each in sockets:
-        each.bind(("127.0.0.1", 0))
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
+    """Ports that nobody listens on, below those that the kernel takes for outgoing connections."""
+    ports = []
+    while len(ports) < count:
+        with socket.socket() as probe:
+            port = next(NEXT_PORT)
+            try:
+                probe.bind(("127.0.0.1", port))
+                ports.append(port)
+            except OSError:
+                pass
     return ports
 
 

@@ -137,8 +137,10 @@ TEST_CASE("each tensor of another shape is refused with both shapes") {
     const auto wanted = Shape::make(changed.shape)->to_string();
     changed.shape.push_back(1);
     const auto found = Shape::make(changed.shape)->to_string();
-    CHECK(tiny.error() == "a.safetensors: tensor \"" + tensor.name + "\": its shape is " + found +
-                              ", config.json asks for " + wanted);
+    std::string message = "a.safetensors: tensor \"" + tensor.name;
+    message += "\": its shape is " + found;
+    message += ", config.json asks for " + wanted;
+    CHECK(tiny.error() == message);
   }
 }
 

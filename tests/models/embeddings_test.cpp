@@ -45,8 +45,9 @@ std::vector<std::vector<float>> embed(const TextModel& model,
       batch.items.push_back({{1, i + 1}, std::move(*tokens)});
     }
     std::promise<BatchReport> done;
-    REQUIRE(device->submit(std::move(batch),
-                           [&done](BatchReport&& report) { done.set_value(std::move(report)); }));
+    const auto status = device->submit(
+        std::move(batch), [&done](BatchReport&& report) { done.set_value(std::move(report)); });
+    REQUIRE(status);
     const auto report = done.get_future().get();
     for (const auto& result : report.results) {
       REQUIRE(result.output);

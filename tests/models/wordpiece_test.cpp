@@ -75,9 +75,11 @@ TEST_CASE("ids are those of the reference on each of Unicode's code points") {
     const auto first = static_cast<char32_t>(i * block);
     for (char32_t c = first; c < first + block; ++c) {
       if (c >= 0xd800 && c < 0xe000) continue;
-      std::string x;
-      append_utf8(x, c);
-      const auto encoded = tokenizer.encode("a" + x + "b " + x);
+      std::string text = "a";
+      append_utf8(text, c);
+      text += "b ";
+      append_utf8(text, c);
+      const auto encoded = tokenizer.encode(text);
       if (!encoded) FAIL("character " << static_cast<unsigned>(c));
       const auto& ids = encoded->ids;
       hash = fnv1a({reinterpret_cast<const char*>(ids.data()), ids.size() * sizeof(ids[0])}, hash);
@@ -134,7 +136,7 @@ TEST_CASE("text that is not UTF-8 is refused with the place, wherever it is") {
 TEST_CASE("texts made to be slow are not") {
   // Each would take minutes if the work grew with the square of the length.
   const auto tokenizer = real_tokenizer(true, 256);
-  const std::size_t bytes = 8 * 1024 * 1024;
+  const std::size_t bytes = 8UL * 1024 * 1024;
   CHECK(tokenizer.encode(std::string(bytes, '['))->ids.size() == 256);
   CHECK(tokenizer.encode(std::string(bytes, 'a'))->ids == Ids{101, 100, 102});
   CHECK(tokenizer.encode(std::string(bytes, ' '))->ids == Ids{101, 102});
