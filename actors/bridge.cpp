@@ -1,7 +1,6 @@
 #include "actors/bridge.hpp"
 
 #include <algorithm>
-#include <charconv>
 
 #include "actors/agent_shell.hpp"
 #include "actors/directory.hpp"

@@ -92,11 +92,7 @@ struct FromPeer {
   std::shared_ptr<transport::Message> message;  // shared: CAF copies what it cannot move
 };
 
-// A task of a peer's is done.
-struct OutcomeForPeer {
-  TaskOutcome outcome;
-};
-
+// Bridge -> itself: look for tasks whose answer is overdue.
 struct Sweep {
   std::uint8_t unused = 0;
 };
@@ -115,5 +111,4 @@ TROUPE_MESSAGE(troupe::actors::TimerFired)
 TROUPE_MESSAGE(troupe::actors::Restart)
 TROUPE_MESSAGE(troupe::actors::ArmTimer)
 TROUPE_MESSAGE(troupe::actors::FromPeer)
-TROUPE_MESSAGE(troupe::actors::OutcomeForPeer)
 TROUPE_MESSAGE(troupe::actors::Sweep)
