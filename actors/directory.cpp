@@ -16,6 +16,16 @@ Status Directory::add_module(std::shared_ptr<AgentModule> module) {
 }
 
 Status Directory::deliver(const AgentId& to, AgentMail mail) {
+  // Posted under the lock: a shell that leaves takes its name off first, so whatever was posted to it
+  // stands in its mailbox before its own last message.
+  {
+    const std::shared_lock lock(mutex_);
+    if (const auto found = shells_.find(to); found != shells_.end()) {
+      post(found->second, Deliver{std::move(mail)});
+      return {};
+    }
+  }
+  const std::unique_lock lock(mutex_);
   const auto shell = find_or_create(to);
   if (!shell) return shell.error();
   post(*shell, Deliver{std::move(mail)});
@@ -23,11 +33,6 @@ Status Directory::deliver(const AgentId& to, AgentMail mail) {
 }
 
 Result<caf::actor> Directory::find_or_create(const AgentId& id) {
-  {
-    const std::shared_lock lock(mutex_);
-    if (const auto found = shells_.find(id); found != shells_.end()) return found->second;
-  }
-  const std::unique_lock lock(mutex_);
   if (const auto found = shells_.find(id); found != shells_.end()) return found->second;
   if (closed_) return Error{ErrorCode::draining, "the node is shutting down", ""};
   const auto module = modules_.find(id.type);

@@ -42,7 +42,7 @@ class Directory {
   [[nodiscard]] std::map<std::string, std::size_t> agents_by_type() const;
 
  private:
-  Result<caf::actor> find_or_create(const AgentId& id);
+  Result<caf::actor> find_or_create(const AgentId& id);  // under mutex_
 
   caf::actor_system& system_;
   World& world_;
