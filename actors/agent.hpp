@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -66,6 +67,11 @@ class Context {
   virtual Result<TaskId> submit(TaskRequest request) = 0;
   virtual Result<TaskId> submit_on(std::string_view node, TaskRequest request) = 0;
   virtual void cancel(TaskId task) = 0;
+
+  // Somebody urgent waits for this task of ours: from now on it is urgent itself, and wanted within
+  // `time_limit` if its own is longer. One that runs already, has its outcome, or went to another
+  // node goes on as it was.
+  virtual void raise(TaskId task, std::optional<Duration> time_limit) = 0;
 
   // This agent's own memory, which Recall searches; it stays when the agent restarts or stops.
   virtual Status remember(std::uint64_t document, std::span<const float> vector) = 0;

@@ -1,5 +1,7 @@
 #include "actors/agent_shell.hpp"
 
+#include <algorithm>
+
 #include "actors/bridge.hpp"
 #include "actors/directory.hpp"
 #include "actors/door.hpp"
@@ -12,20 +14,41 @@ AgentShell::AgentShell(caf::actor_config& config, AgentId id, std::shared_ptr<Ag
                        World& world)
     : Actor(config, *world.log),
       id_(std::move(id)),
+      name_(to_string(id_)),
       module_(std::move(module)),
       world_(world),
       budget_(world.restarts) {}
 
 AgentShell::~AgentShell() = default;
 
+class AgentShell::Outcomes final : public ReplySink {
+ public:
+  explicit Outcomes(caf::actor shell) : shell_(std::move(shell)) {}
+
+  void deliver(std::vector<Answer> answers) override {
+    const bool urgent = std::any_of(answers.begin(), answers.end(), [](const Answer& answer) {
+      return answer.outcome.timing.lane == Lane::urgent;
+    });
+    if (urgent)
+      post_urgent(shell_, OutcomesForAgent{std::move(answers)});
+    else
+      post(shell_, OutcomesForAgent{std::move(answers)});
+  }
+
+ private:
+  caf::actor shell_;
+};
+
 caf::behavior AgentShell::make_behavior() {
   start();
   return {
       [this](Deliver& delivery) { receive(std::move(delivery.mail)); },
-      [this](OutcomeForAgent& answer) {
-        // What an earlier life asked for means nothing to this one.
-        if (state_ == State::running && answer.incarnation == incarnation_)
-          run(nullptr, [&] { agent_->on_outcome(*this, answer.outcome); });
+      [this](OutcomesForAgent& outcomes) {
+        for (const Answer& answer : outcomes.answers) {
+          // What an earlier life asked for means nothing to this one; and each may end it.
+          if (state_ == State::running && answer.tag == incarnation_)
+            run(nullptr, [&] { agent_->on_outcome(*this, answer.outcome); });
+        }
       },
       [this](const TimerFired& fired) {
         if (state_ == State::running && fired.incarnation == incarnation_)
@@ -50,6 +73,7 @@ void AgentShell::on_exit() {
     }
     agent_.reset();
   }
+  outcomes_.reset();
   world_.directory->gone();
 }
 
@@ -146,15 +170,9 @@ void AgentShell::leave() {
   post(caf::actor{this}, Restart{});
 }
 
-Reply AgentShell::reply_to_me() {
-  return [shell = caf::actor{this}, incarnation = incarnation_](TaskOutcome&& outcome) {
-    const bool urgent = outcome.timing.lane == Lane::urgent;
-    OutcomeForAgent message{incarnation, std::move(outcome)};
-    if (urgent)
-      post_urgent(shell, std::move(message));
-    else
-      post(shell, std::move(message));
-  };
+ReplyTo AgentShell::reply_to_me() {
+  if (!outcomes_) outcomes_ = std::make_shared<Outcomes>(caf::actor{this});
+  return {outcomes_, incarnation_};
 }
 
 Instant AgentShell::now() const {
@@ -171,6 +189,7 @@ Status AgentShell::reply(const Sender& to, std::string topic, std::string body) 
 
 Result<TaskId> AgentShell::submit(TaskRequest request) {
   request.id = world_.next_task_id();
+  request.agent = name_;
   const TaskId id = request.id;
   if (auto accepted = world_.door->submit(std::move(request), reply_to_me()); !accepted)
     return accepted.error();
@@ -180,6 +199,7 @@ Result<TaskId> AgentShell::submit(TaskRequest request) {
 Result<TaskId> AgentShell::submit_on(std::string_view node, TaskRequest request) {
   if (node == world_.node) return submit(std::move(request));
   request.id = world_.next_task_id();
+  request.agent = name_;
   const TaskId id = request.id;
   if (auto sent = world_.bridge->submit_on(node, std::move(request), reply_to_me()); !sent)
     return sent.error();
@@ -189,6 +209,10 @@ Result<TaskId> AgentShell::submit_on(std::string_view node, TaskRequest request)
 void AgentShell::cancel(TaskId task) {
   world_.door->cancel(task);
   world_.bridge->cancel(task);
+}
+
+void AgentShell::raise(TaskId task, std::optional<Duration> time_limit) {
+  world_.door->raise(task, time_limit ? later(now(), *time_limit) : never);
 }
 
 Status AgentShell::remember(std::uint64_t document, std::span<const float> vector) {

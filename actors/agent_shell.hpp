@@ -40,7 +40,8 @@ class AgentShell final : public Actor, private Context {
   void answer_with_error(const AgentMail& mail, const Error& error);
   void leave();
 
-  [[nodiscard]] Reply reply_to_me();
+  class Outcomes;
+  [[nodiscard]] ReplyTo reply_to_me();
 
   // Context, for the agent inside.
   [[nodiscard]] const AgentId& self() const override { return id_; }
@@ -53,12 +54,14 @@ class AgentShell final : public Actor, private Context {
   Result<TaskId> submit(TaskRequest request) override;
   Result<TaskId> submit_on(std::string_view node, TaskRequest request) override;
   void cancel(TaskId task) override;
+  void raise(TaskId task, std::optional<Duration> time_limit) override;
   Status remember(std::uint64_t document, std::span<const float> vector) override;
   void forget() override;
   TimerId after(Duration delay) override;
   void stop() override { stopping_ = true; }
 
   const AgentId id_;
+  const std::string name_;  // "type/key"
   const std::shared_ptr<AgentModule> module_;
   World& world_;
   std::unique_ptr<Agent> agent_;
@@ -68,6 +71,7 @@ class AgentShell final : public Actor, private Context {
   std::uint64_t incarnation_ = 0;
   TimerId timers_ = 0;
   std::deque<AgentMail> stash_;
+  std::shared_ptr<ReplySink> outcomes_;  // holds this actor: let go in on_exit()
 };
 
 }  // namespace troupe::actors

@@ -44,11 +44,26 @@ class Bridge::Inbox final : public Actor {
   Bridge& bridge_;
 };
 
+class Bridge::Outcomes final : public ReplySink {
+ public:
+  explicit Outcomes(Bridge& bridge) : bridge_(bridge) {}
+  void deliver(std::vector<Answer> answers) override {
+    for (auto& answer : answers) {
+      const TaskId ours = answer.outcome.id;
+      bridge_.foreign_done(ours, std::move(answer.outcome));
+    }
+  }
+
+ private:
+  Bridge& bridge_;
+};
+
 Bridge::Bridge(caf::actor_system& system, World& world, Control control)
     : system_(system),
       world_(world),
       control_(std::move(control)),
-      inbox_(system.spawn<Inbox>(std::ref(*this))) {}
+      inbox_(system.spawn<Inbox>(std::ref(*this))),
+      outcomes_(std::make_shared<Outcomes>(*this)) {}
 
 Bridge::~Bridge() {
   close(Duration::zero());
@@ -84,7 +99,8 @@ void Bridge::close(Duration linger) {
     left.swap(pending_);
   }
   for (auto& [id, pending] : left)
-    pending.reply({id, Error{ErrorCode::draining, "the node is shutting down", ""}, {}});
+    answer_one(pending.reply,
+               {id, Error{ErrorCode::draining, "the node is shutting down", ""}, {}});
   // The link first, because its thread posts to the inbox; then the inbox, which calls back here.
   if (link_) link_->stop(linger);
   post_exit(inbox_);
@@ -114,7 +130,7 @@ Status Bridge::reply(const Sender& to, const AgentId& from, std::string topic, s
       transport::AgentMessage{client, from, to.reply, std::move(topic), std::move(body)});
 }
 
-Status Bridge::submit_on(std::string_view node, TaskRequest request, Reply reply) {
+Status Bridge::submit_on(std::string_view node, TaskRequest request, ReplyTo reply) {
   const auto found = nodes_.find(node);
   if (found == nodes_.end()) return unknown_node(node);
   if (request.time_limit && *request.time_limit <= Duration::zero())
@@ -149,8 +165,7 @@ void Bridge::cancel(TaskId task) {
   transmit(peer, Lane::urgent, transport::CancelTask{task});
 }
 
-// --- what comes in
-// --------------------------------------------------------------------------------
+// --- what comes in -------------------------------------------------------------------------------
 
 void Bridge::peer_up(transport::PeerId peer, const transport::PeerInfo& info) {
   world_.log->info(
@@ -161,7 +176,7 @@ void Bridge::peer_up(transport::PeerId peer, const transport::PeerInfo& info) {
 }
 
 void Bridge::peer_down(transport::PeerId peer, const Error& why) {
-  std::vector<std::pair<TaskId, Reply>> lost;
+  std::vector<std::pair<TaskId, ReplyTo>> lost;
   std::string name = "unknown";
   {
     const std::lock_guard lock(mutex_);
@@ -182,10 +197,10 @@ void Bridge::peer_down(transport::PeerId peer, const Error& why) {
   }
   world_.log->info("a peer is down", {{"peer", name}, {"why", why.what}});
   for (auto& [id, reply] : lost)
-    reply({id,
-           Error{ErrorCode::unreachable, "node '" + name + "' went away with the task",
-                 "submit it again"},
-           {}});
+    answer_one(reply, {id,
+                       Error{ErrorCode::unreachable, "node '" + name + "' went away with the task",
+                             "submit it again"},
+                       {}});
 }
 
 void Bridge::handle(transport::PeerId peer, transport::Message& message) {
@@ -245,9 +260,7 @@ void Bridge::handle_task(transport::PeerId peer, transport::SubmitTask& message)
     if (!ours_.emplace(theirs, ours).second) return;
     foreign_.emplace(ours, Foreign{theirs, lane});
   }
-  const auto accepted = world_.door->submit(
-      std::move(request),
-      [this, ours](TaskOutcome&& outcome) { foreign_done(ours, std::move(outcome)); });
+  const auto accepted = world_.door->submit(std::move(request), {outcomes_, 0}, theirs.second);
   if (!accepted) foreign_done(ours, {ours, accepted.error(), {}});
 }
 
@@ -276,9 +289,9 @@ void Bridge::handle_result(transport::PeerId peer, transport::TaskResult& messag
     pending_.erase(found);
   }
   TaskOutcome outcome = std::move(message.outcome);
-  const Duration there = outcome.timing.queue + outcome.timing.compute;
+  const Duration there = outcome.timing.queue + outcome.timing.batch_wait + outcome.timing.compute;
   outcome.timing.network = std::max(Duration::zero(), now() - task.sent - there);
-  task.reply(std::move(outcome));
+  answer_one(task.reply, std::move(outcome));
 }
 
 void Bridge::handle_cancel(transport::PeerId peer, const transport::CancelTask& message) {
@@ -301,7 +314,7 @@ void Bridge::handle_control(transport::PeerId peer, const transport::ControlRequ
 
 void Bridge::sweep() {
   const Instant at = now();
-  std::vector<std::pair<TaskId, Reply>> overdue;
+  std::vector<std::pair<TaskId, ReplyTo>> overdue;
   {
     const std::lock_guard lock(mutex_);
     for (auto entry = pending_.begin(); entry != pending_.end();) {
@@ -314,22 +327,14 @@ void Bridge::sweep() {
     }
   }
   for (auto& [id, reply] : overdue)
-    reply({id,
-           Error{ErrorCode::expired,
-                 "no answer "
-                 "came from "
-                 "the other "
-                 "node in time",
-                 ""},
-           {}});
+    answer_one(
+        reply,
+        {id, Error{ErrorCode::expired, "no answer came from the other node in time", ""}, {}});
 }
 
 void Bridge::transmit(transport::PeerId peer, Lane lane, const transport::Message& message) {
   if (const auto sent = link_->send(peer, lane, message); !sent)
-    world_.log->debug(
-        "a message to a "
-        "peer was dropped",
-        {{"what", sent.error().what}});
+    world_.log->debug("a message to a peer was dropped", {{"what", sent.error().what}});
 }
 
 std::optional<transport::PeerInfo> Bridge::info_of(transport::PeerId peer) const {

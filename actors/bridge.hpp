@@ -44,16 +44,17 @@ class Bridge {
 
   Status send(const AgentId& to, AgentMail mail);
   Status reply(const Sender& to, const AgentId& from, std::string topic, std::string body);
-  Status submit_on(std::string_view node, TaskRequest request, Reply reply);
+  Status submit_on(std::string_view node, TaskRequest request, ReplyTo reply);
   void cancel(TaskId task);
 
   [[nodiscard]] std::map<std::string, bool> peers_up() const;
   [[nodiscard]] transport::LinkCounters counters() const;
 
  private:
-  class Inbox;  // the actor
+  class Inbox;     // the actor
+  class Outcomes;  // of tasks that a peer sent us
   struct Pending {
-    Reply reply;
+    ReplyTo reply;
     transport::PeerId peer;
     Instant sent;
     Instant give_up = never;
@@ -85,6 +86,7 @@ class Bridge {
   World& world_;
   Control control_;
   caf::actor inbox_;
+  std::shared_ptr<ReplySink> outcomes_;
   std::unique_ptr<transport::Link> link_;
   std::map<std::string, transport::PeerId, std::less<>> nodes_;  // fixed once open
 

@@ -2,6 +2,7 @@
 
 #include "actors/cuda_probe.hpp"
 #include "kernels/cpu/cpu_device.hpp"
+#include "kernels/cpu/encoder_cache.hpp"
 
 namespace troupe::actors {
 namespace {
@@ -19,6 +20,7 @@ Result<std::vector<std::shared_ptr<kernels::Device>>> open_devices(
   if (names.empty())
     return Error{ErrorCode::config, "a node needs at least one device", "set devices = [\"cpu\"]"};
   std::vector<std::shared_ptr<kernels::Device>> devices;
+  const auto encoders = std::make_shared<kernels::cpu::EncoderCache>();  // weights once for all
   for (const auto& name : names) {
     if (is_cuda(name))
       return Error{ErrorCode::unsupported,
@@ -32,6 +34,7 @@ Result<std::vector<std::shared_ptr<kernels::Device>>> open_devices(
     kernels::CpuDeviceOptions options;
     options.name = "cpu:" + std::to_string(devices.size());
     options.models = models;
+    options.encoders = encoders;
     options.memory = memory;
     auto device = kernels::open_cpu_device(std::move(options));
     if (!device) return device.error();

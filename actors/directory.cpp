@@ -16,8 +16,8 @@ Status Directory::add_module(std::shared_ptr<AgentModule> module) {
 }
 
 Status Directory::deliver(const AgentId& to, AgentMail mail) {
-  // Posted under the lock: a shell that leaves takes its name off first, so whatever was posted to it
-  // stands in its mailbox before its own last message.
+  // Posted under the lock: a shell that leaves takes its name off first, so whatever was posted to
+  // it stands in its mailbox before its own last message.
   {
     const std::shared_lock lock(mutex_);
     if (const auto found = shells_.find(to); found != shells_.end()) {

@@ -20,12 +20,7 @@ std::string model_names(const std::vector<NamedModel>& models) {
 
 }  // namespace
 
-void Door::open(caf::actor fast_lane, caf::actor batcher) {
-  const std::unique_lock lock(mutex_);
-  lanes_ = {std::move(fast_lane), std::move(batcher)};
-}
-
-Status Door::submit(TaskRequest request, Reply reply) {
+Status Door::submit(TaskRequest request, ReplyTo reply, TaskId known_as) {
   const Instant at = now();
   if (request.time_limit && *request.time_limit <= Duration::zero())
     return Error{ErrorCode::expired, "the task's time limit was over when it arrived",
@@ -33,39 +28,18 @@ Status Door::submit(TaskRequest request, Reply reply) {
   auto checked = check(request);
   if (!checked) return checked.error();
 
-  const Instant deadline = request.time_limit ? later(at, *request.time_limit) : never;
-  const Lane lane = scheduler::choose_lane(options_.lanes, request.lane, at, deadline,
-                                           options_.cost.of(checked->units));
-  const auto index = static_cast<std::size_t>(lane);
-  const std::shared_lock lock(mutex_);
-  if (!lanes_[index])
-    return Error{ErrorCode::draining, "the node is shutting down", "submit it to another node"};
-  if (held_[index].fetch_add(1, std::memory_order_relaxed) >=
-      static_cast<std::int64_t>(options_.tasks_max[index])) {
-    held_[index].fetch_sub(1, std::memory_order_relaxed);
-    return Error{ErrorCode::queue_full,
-                 "the " + std::string(name(lane)) + " lane holds its limit of " +
-                     std::to_string(options_.tasks_max[index]) + " tasks",
-                 "retry when some are done, or raise queue_tasks_max"};
-  }
-  scheduler::TaskRecord record{request.id, checked->kind, TenantId{}, checked->units, at, deadline};
-  EnterLane task{record, std::move(checked->work), std::move(reply)};
-  if (lane == Lane::urgent)
-    post_urgent(lanes_[index], std::move(task));
-  else
-    post(lanes_[index], std::move(task));
-  return {};
-}
-
-void Door::cancel(TaskId task) {
-  const std::shared_lock lock(mutex_);
-  for (const auto& lane : lanes_)
-    if (lane) post(lane, CancelInLane{task});
-}
-
-void Door::close() {
-  const std::unique_lock lock(mutex_);
-  lanes_ = {};
+  Submission task;
+  task.record.id = request.id;
+  task.record.kind = checked->kind;
+  task.record.account = accounts_.account_of(request);
+  task.record.units = checked->units;
+  task.record.lane = request.lane;
+  task.record.submitted = at;
+  task.record.deadline = request.time_limit ? later(at, *request.time_limit) : never;
+  task.known_as = known_as.is_none() ? request.id : known_as;
+  task.work = std::move(checked->work);
+  task.reply = std::move(reply);
+  return dispatcher_.submit(std::move(task));
 }
 
 Result<Door::Checked> Door::check(TaskRequest& request) const {
@@ -105,7 +79,7 @@ Result<Door::Checked> Door::check_recall(Recall& recall) const {
   std::size_t rows = 0;
   for (const auto& memory : *memories) {
     const std::shared_lock lock(memory->mutex);
-    rows += memory->documents.size();
+    rows += memory->slots();
   }
   const auto units = static_cast<std::uint32_t>(1 + rows / recall_rows_per_unit);
   return Checked{{scheduler::Operation::recall, ModelId{}}, units, std::move(recall)};

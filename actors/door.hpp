@@ -5,17 +5,15 @@
 // Thread-safe: agents on the pool and the bridge submit at the same time.
 #pragma once
 
-#include <array>
-#include <atomic>
 #include <memory>
-#include <shared_mutex>
 #include <string>
 #include <vector>
 
-#include "actors/messages.hpp"
+#include "actors/accounts.hpp"
+#include "actors/dispatcher.hpp"
+#include "actors/reply.hpp"
 #include "kernels/memory.hpp"
 #include "models/text_model.hpp"
-#include "scheduler/lane_choice.hpp"
 
 namespace troupe::actors {
 
@@ -25,35 +23,29 @@ struct NamedModel {
 };
 
 struct DoorOptions {
-  scheduler::LaneOptions lanes;
-  std::array<std::uint32_t, lane_count> tasks_max{};  // admitted and not done, by lane
-  std::vector<NamedModel> models;                     // by ModelId
+  std::vector<NamedModel> models;  // by ModelId
   std::shared_ptr<const kernels::MemoryStore> memory;
-  kernels::Cost cost;  // of the first device: for the laxity of a task
 };
 
 class Door {
  public:
-  explicit Door(DoorOptions options) : options_(std::move(options)) {}
+  // `dispatcher` outlives it; once that has stopped, everything is refused as draining.
+  Door(DoorOptions options, Dispatcher& dispatcher)
+      : options_(std::move(options)), dispatcher_(dispatcher) {}
 
-  // The lanes count what they hold in held(), so they are made after the door and handed to it
-  // here. Before that, and after close(), everything is refused as draining.
-  void open(caf::actor fast_lane, caf::actor batcher);
-
-  // On success `reply` is called exactly once, later, on an actor's thread. On an error it never
-  // is. `request.id` must be unique among the node's tasks. Errors: invalid_argument, malformed,
-  // too_large, model_missing, queue_full, expired (a time limit of zero), draining.
-  Status submit(TaskRequest request, Reply reply);
+  // On success exactly one outcome goes to `reply`, later. On an error none does. `request.id` must
+  // be unique among the node's tasks; `known_as` is the id by which whoever asked knows it, none if
+  // it is the same. Errors: invalid_argument, malformed, too_large, model_missing, queue_full,
+  // expired (a time limit of zero), draining.
+  Status submit(TaskRequest request, ReplyTo reply, TaskId known_as = {});
 
   // The task's outcome will be `canceled`, unless it is done already.
-  void cancel(TaskId task);
+  void cancel(TaskId task) { dispatcher_.cancel(task); }
 
-  // Lets the lanes' handles go.
-  void close();
+  // Somebody urgent waits for it: it is urgent from now on, and wanted by `deadline`.
+  void raise(TaskId task, Instant deadline) { dispatcher_.raise(task, deadline); }
 
-  [[nodiscard]] std::atomic<std::int64_t>& held(Lane lane) noexcept {
-    return held_[static_cast<std::size_t>(lane)];
-  }
+  [[nodiscard]] const Accounts& accounts() const noexcept { return accounts_; }
 
  private:
   struct Checked {
@@ -66,9 +58,8 @@ class Door {
   [[nodiscard]] Result<Checked> check_recall(Recall& recall) const;
 
   DoorOptions options_;
-  std::array<std::atomic<std::int64_t>, lane_count> held_{};
-  mutable std::shared_mutex mutex_;
-  std::array<caf::actor, lane_count> lanes_;  // guarded by mutex_; null unless open
+  Dispatcher& dispatcher_;
+  Accounts accounts_;
 };
 
 }  // namespace troupe::actors

@@ -6,11 +6,13 @@
 #include "actors/bridge.hpp"
 #include "actors/devices.hpp"
 #include "actors/directory.hpp"
+#include "actors/dispatcher.hpp"
 #include "actors/door.hpp"
-#include "actors/lane_actor.hpp"
+#include "actors/explain.hpp"
 #include "actors/node_status.hpp"
+#include "actors/recorder.hpp"
 #include "actors/timers.hpp"
-#include "actors/worker.hpp"
+#include "base/clock.hpp"
 #include "models/text_model.hpp"
 
 namespace troupe::actors {
@@ -40,13 +42,13 @@ struct Node::State {
   Log& log;
   World world;
   Stats stats;
+  Explanations explanations;
   std::vector<NamedModel> models;
   std::vector<std::shared_ptr<kernels::Device>> devices;
   SystemConfig config;
   caf::actor_system system;
-  std::vector<caf::actor> workers;
-  caf::actor fast_lane;
-  caf::actor batcher;
+  std::unique_ptr<Recorder> recorder;
+  std::unique_ptr<Dispatcher> dispatcher;
   std::unique_ptr<Door> door;
   std::unique_ptr<Directory> directory;
   std::unique_ptr<Bridge> bridge;
@@ -56,13 +58,13 @@ struct Node::State {
 
   Status load_models();
   Status open();
-  void spawn_lanes();
-  void spawn_workers();
+  Status start_dispatcher();
+  Result<std::string> control(const std::string& verb, const std::string& body) const;
+  Result<std::string> explain(const std::string& task) const;
   Status start_modules();
   Status open_bridge();
   [[nodiscard]] std::string status() const;
   void stop();
-  void end_actors();
 };
 
 Node::Node(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -91,9 +93,13 @@ Status Node::State::open() {
   world.memory = std::make_shared<kernels::MemoryStore>(options.memory_bytes_max);
   std::vector<std::shared_ptr<const kernels::BertModel>> weights;
   for (const auto& model : models) weights.push_back(model.model->bert);
-  auto opened = open_devices(options.devices, weights, world.memory, log);
-  if (!opened) return opened.error();
-  devices = std::move(*opened);
+  if (options.devices_open.empty()) {
+    auto opened = open_devices(options.devices, weights, world.memory, log);
+    if (!opened) return opened.error();
+    devices = std::move(*opened);
+  } else {
+    devices = options.devices_open;
+  }
 
   world.node = options.name;
   for (const auto& node : options.cluster) world.nodes.push_back(node.name);
@@ -105,8 +111,7 @@ Status Node::State::open() {
   world.agents_max = options.agents_max;
   world.timers = system.spawn<Timers>(std::ref(log));
 
-  spawn_lanes();
-  spawn_workers();
+  if (auto dispatching = start_dispatcher(); !dispatching) return dispatching;
   directory = std::make_unique<Directory>(system, world);
   world.directory = directory.get();
   if (auto modules = start_modules(); !modules) return modules;
@@ -132,53 +137,28 @@ Status Node::State::load_models() {
   return {};
 }
 
-void Node::State::spawn_lanes() {
-  // The door counts what the lanes hold, the lanes need its counters: so it is made first, with
-  // handles that follow.
-  DoorOptions wiring;
-  wiring.lanes = options.lanes;
-  wiring.tasks_max = {options.urgent.queue_tasks_max, options.ordinary.queue_tasks_max};
-  wiring.models = models;
-  wiring.memory = world.memory;
-  wiring.cost = devices.front()->cost(ModelId{});
-  door = std::make_unique<Door>(std::move(wiring));
-  world.door = door.get();
-
-  const auto launch_urgent = [this](WorkerId worker, kernels::Batch&& batch) {
-    kernels::BatchReport refused = failed_report(batch, Error{});
-    const auto taken = devices[worker.value]->submit_urgent(
-        std::move(batch), [this, worker](kernels::BatchReport&& report) {
-          post_urgent(fast_lane, BatchDone{worker, std::move(report)});
-        });
-    if (taken) return;
-    log.warn("a device refused an urgent batch", taken.error());
-    for (auto& item : refused.results) item.output = taken.error();
-    post_urgent(fast_lane, BatchDone{worker, std::move(refused)});
-  };
-  const auto launch_ordinary = [this](WorkerId worker, kernels::Batch&& batch) {
-    post(workers[worker.value], RunBatch{std::move(batch)});
-  };
-  fast_lane = system.spawn<LaneActor<scheduler::FastLane>, caf::detached>(
-      LaneWiring{Lane::urgent, launch_urgent, &stats, &door->held(Lane::urgent), &log},
-      scheduler::FastLane(options.urgent));
-  batcher = system.spawn<LaneActor<scheduler::Batcher>>(
-      LaneWiring{Lane::ordinary, launch_ordinary, &stats, &door->held(Lane::ordinary), &log},
-      scheduler::Batcher(options.ordinary));
-  door->open(fast_lane, batcher);
-}
-
-void Node::State::spawn_workers() {
-  for (std::size_t i = 0; i < devices.size(); ++i)
-    workers.push_back(system.spawn<Worker>(WorkerId{static_cast<std::uint32_t>(i)}, devices[i],
-                                           batcher, std::ref(log)));
-  for (std::size_t i = 0; i < devices.size(); ++i) {
-    const auto& info = devices[i]->info();
-    const WorkerId id{static_cast<std::uint32_t>(i)};
-    const kernels::Cost cost = devices[i]->cost(ModelId{});
-    post(batcher, AddWorker{id, info.queue_batches_max, cost});
-    // One urgent batch on a device at a time: what comes meanwhile shares the next one.
-    post(fast_lane, AddWorker{id, 1, cost});
+Status Node::State::start_dispatcher() {
+  DispatcherOptions wiring;
+  wiring.devices = devices;
+  wiring.models = static_cast<std::uint32_t>(models.size());
+  wiring.tasks_max = {options.scheduling.urgent_queue_tasks_max,
+                      options.scheduling.ordinary_queue_tasks_max};
+  if (!options.record_folder.empty()) {
+    auto opened = Recorder::open(options.record_folder, options.name, options.scheduling, log);
+    if (!opened) return opened.error();
+    recorder = std::move(*opened);
+    wiring.observe = [this](Instant at, const scheduler::Event* event,
+                            const scheduler::Actions& decided) {
+      recorder->note(at, event, decided);
+    };
   }
+  auto policy = options.policy ? options.policy()
+                               : std::make_unique<scheduler::Scheduler>(options.scheduling);
+  dispatcher =
+      std::make_unique<Dispatcher>(std::move(wiring), std::move(policy), stats, explanations, log);
+  door = std::make_unique<Door>(DoorOptions{models, world.memory}, *dispatcher);
+  world.door = door.get();
+  return {};
 }
 
 Status Node::State::start_modules() {
@@ -192,11 +172,8 @@ Status Node::State::start_modules() {
 
 Status Node::State::open_bridge() {
   bridge = std::make_unique<Bridge>(
-      system, world, [this](const std::string& verb, const std::string&) -> Result<std::string> {
-        if (verb == "status") return status();
-        return Error{ErrorCode::not_found, "a node does not know the verb '" + verb + "'",
-                     "it knows: status"};
-      });
+      system, world,
+      [this](const std::string& verb, const std::string& body) { return control(verb, body); });
   world.bridge = bridge.get();
   transport::LinkOptions link = options.link;
   link.name = options.name;
@@ -208,6 +185,29 @@ Status Node::State::open_bridge() {
       others.push_back({node.name, node.endpoint, node.key});
   }
   return bridge->open(std::move(link), others);
+}
+
+Result<std::string> Node::State::control(const std::string& verb, const std::string& body) const {
+  if (verb == "status") return status();
+  if (verb == "explain") return explain(body);
+  return Error{ErrorCode::not_found, "a node does not know the verb '" + verb + "'",
+               "it knows: explain, status"};
+}
+
+Result<std::string> Node::State::explain(const std::string& task) const {
+  const auto id = parse_task_id(task);
+  if (!id) return id.error();
+  const auto found = explanations.find(*id);
+  if (!found)
+    return Error{ErrorCode::not_found, "node '" + options.name + "' does not know task " + task,
+                 "it remembers the last " + std::to_string(Explanations::tasks_max) +
+                     " that had their outcome here"};
+  const scheduler::TaskRecord& record = found->record;
+  ExplainedNames names{options.name, "", door->accounts().tenant(record.account.tenant),
+                       door->accounts().workflow(record.account.workflow)};
+  if (record.kind.operation == scheduler::Operation::encode)
+    names.model = models[record.kind.model.value].name;
+  return to_json(*found, names);
 }
 
 std::string Node::State::status() const {
@@ -223,8 +223,7 @@ std::string Node::State::status() const {
   facts.memory_documents = world.memory->documents();
   facts.peers = bridge->peers_up();
   facts.link = bridge->counters();
-  for (const Lane lane : {Lane::urgent, Lane::ordinary})
-    facts.lanes[static_cast<std::size_t>(lane)] = stats.read(lane);
+  facts.stats = stats.read();
   return to_json(facts);
 }
 
@@ -235,24 +234,19 @@ void Node::State::stop() {
       log.error("agents did not end in time; is a handler blocking?", {{"agents", left}});
   }
   for (auto module = started.rbegin(); module != started.rend(); ++module) (*module)->stop();
-  if (door) door->close();
-  // The lanes' on_exit answers every task that still waits; then nobody launches any more, and the
-  // devices can finish what they took.
-  end_actors();
+  // Answers every task that still waits; then nobody launches any more, and the devices can finish
+  // what they took.
+  if (dispatcher) dispatcher->stop();
+  if (recorder) recorder->finish();
   for (const auto& device : devices) device->stop();
   if (bridge) bridge->close(link_linger);
-  // Only now is nobody left who reads these; the actor system's destructor wants them gone.
-  workers.clear();
-  fast_lane = batcher = world.timers = nullptr;
-}
-
-void Node::State::end_actors() {
-  std::vector<caf::actor> all = workers;
-  for (const auto* actor : {&fast_lane, &batcher, &world.timers})
-    if (*actor) all.push_back(*actor);
-  for (const auto& actor : all) post_exit(actor);
-  caf::scoped_actor self{system};
-  for (const auto& actor : all) self->wait_for(actor);
+  // Only now is nobody left who arms one; the actor system's destructor wants it gone.
+  if (world.timers) {
+    post_exit(world.timers);
+    caf::scoped_actor self{system};
+    self->wait_for(world.timers);
+    world.timers = nullptr;
+  }
 }
 
 }  // namespace troupe::actors

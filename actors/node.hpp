@@ -1,5 +1,5 @@
-// A node: one process's actor system with its devices, lanes, agents and link. This is the room's
-// door: whoever wires a program sees nothing else of actors/, and no CAF type.
+// A node: one process's actor system with its devices, dispatcher, agents and link. This is the
+// room's door: whoever wires a program sees nothing else of actors/, and no CAF type.
 //
 // start() returns when the node can work: models loaded, devices ready, ports bound. Everything
 // that is wrong with the options or the machine comes back as an error, with nothing left running.
@@ -14,9 +14,8 @@
 #include "actors/restart_budget.hpp"
 #include "base/log.hpp"
 #include "base/result.hpp"
-#include "scheduler/batcher.hpp"
-#include "scheduler/fast_lane.hpp"
-#include "scheduler/lane_choice.hpp"
+#include "kernels/device.hpp"
+#include "scheduler/scheduler.hpp"
 #include "transport/link.hpp"
 
 namespace troupe::actors {
@@ -37,12 +36,14 @@ struct NodeOptions {
   std::vector<ClusterNode> cluster;  // every node, this one included, the same list on all of them
   transport::LinkOptions link;       // keys, allow-list, listen; names and epoch are filled in
   std::vector<std::string> devices = {"auto"};  // "cpu", "auto", "cuda:N": one worker each
+  // Instead of those, where not empty: for tests and benchmarks.
+  std::vector<std::shared_ptr<kernels::Device>> devices_open;
   std::vector<ModelSource> models;
   std::uint64_t memory_bytes_max = std::uint64_t{1} << 30;
 
-  scheduler::LaneOptions lanes;
-  scheduler::FastLaneOptions urgent;
-  scheduler::BatcherOptions ordinary;
+  scheduler::SchedulerOptions scheduling;
+  std::string record_folder;        // of a recording for `troupe replay`; empty: none
+  scheduler::PolicyFactory policy;  // empty: scheduler::Scheduler with the options above
 
   std::vector<std::shared_ptr<AgentModule>> modules;
   RestartOptions restarts;

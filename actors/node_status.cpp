@@ -21,16 +21,20 @@ json percentiles(const DurationHistogram& histogram) {
 
 json lane_json(const LaneStats& lane) {
   json sizes = json::object();
-  for (const auto& [tasks, batches] : lane.batch_tasks) sizes[std::to_string(tasks)] = batches;
+  for (std::size_t tasks = 0; tasks < lane.batch_tasks.size(); ++tasks)
+    if (lane.batch_tasks[tasks] != 0) sizes[std::to_string(tasks)] = lane.batch_tasks[tasks];
+  json failed = json::object();
+  for (const auto& [code, tasks] : lane.failed) failed[std::string(name(code))] = tasks;
   return {{"accepted", lane.accepted},
           {"completed", lane.completed},
-          {"failed", lane.failed},
+          {"failed", failed},
           {"queued", lane.queued},
           {"launched", lane.launched},
           {"batches", lane.batches},
           {"batch_tasks", sizes},
           {"yields", lane.yields},
           {"queue_ms", percentiles(lane.queue)},
+          {"batch_wait_ms", percentiles(lane.batch_wait)},
           {"total_ms", percentiles(lane.total)}};
 }
 
@@ -40,6 +44,11 @@ std::string to_json(const NodeFacts& facts) {
   json devices = json::array();
   for (const auto& device : facts.devices)
     devices.push_back({{"name", device.name}, {"description", device.description}});
+  json launches = json::object();
+  for (std::size_t i = 0; i < facts.stats.reasons.size(); ++i)
+    if (facts.stats.reasons[i] != 0)
+      launches[std::string(name(static_cast<LaunchReason>(i)))] = facts.stats.reasons[i];
+  const auto& lanes = facts.stats.lanes;
   const json status = {
       {"node", facts.name},
       {"epoch", facts.epoch},
@@ -51,7 +60,9 @@ std::string to_json(const NodeFacts& facts) {
       {"devices", devices},
       {"agents", facts.agents},
       {"memory", {{"bytes", facts.memory_bytes}, {"documents", facts.memory_documents}}},
-      {"lanes", {{"urgent", lane_json(facts.lanes[0])}, {"ordinary", lane_json(facts.lanes[1])}}},
+      {"lanes", {{"urgent", lane_json(lanes[0])}, {"ordinary", lane_json(lanes[1])}}},
+      {"launches", launches},
+      {"launches_inside", facts.stats.inside},
       {"link",
        {{"messages_sent", facts.link.messages_sent},
         {"messages_received", facts.link.messages_received},

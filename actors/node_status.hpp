@@ -2,7 +2,6 @@
 // what each field means.
 #pragma once
 
-#include <array>
 #include <map>
 #include <string>
 #include <vector>
@@ -25,7 +24,7 @@ struct NodeFacts {
   std::uint64_t memory_documents = 0;
   std::map<std::string, bool> peers;
   transport::LinkCounters link;
-  std::array<LaneStats, lane_count> lanes;
+  NodeStats stats;
 };
 
 std::string to_json(const NodeFacts& facts);

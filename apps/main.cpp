@@ -63,7 +63,7 @@ void add_config(CLI::App& verb, ConfigAs as, ConfigOptions& options) {
     add("--config");
   }
   verb.add_option("--set", options.set,
-                  "Set one key over file and environment, as lanes.enabled=false; repeatable")
+                  "Set one key over file and environment, as scheduling.lanes=false; repeatable")
       ->type_name("KEY=VALUE")
       ->allow_extra_args(false);
 }
@@ -71,7 +71,7 @@ void add_config(CLI::App& verb, ConfigAs as, ConfigOptions& options) {
 void add_check(CommandLine& line) {
   auto& verb = add_verb(line, line.app, "check",
                         "Check a cluster file; show every setting in effect and where it is from",
-                        "troupe check configs/quickstart.toml --set lanes.ordinary.delay_max=4ms");
+                        "troupe check configs/quickstart.toml --set scheduling.tasks_max=16");
   auto options = std::make_shared<CheckOptions>();
   add_config(verb, ConfigAs::position, options->config);
   verb.add_flag("--reference", options->reference, "Print the reference of all keys")->group("");
@@ -120,7 +120,19 @@ void add_up(CommandLine& line) {
   add_config(verb, ConfigAs::position, options->config);
   verb.add_option("--ready-file", options->ready_file, "Write this file once every node is ready")
       ->type_name("FILE");
+  verb.add_option("--record", options->record,
+                  "Write what each node's scheduler is told into this folder, for replay")
+      ->type_name("DIR");
   on_chosen(line, verb, options, run_up);
+}
+
+void add_replay(CommandLine& line) {
+  auto& verb = add_verb(line, line.app, "replay",
+                        "Run a recording through the scheduler again and compare its decisions",
+                        "troupe replay recording/a.journal");
+  auto options = std::make_shared<ReplayOptions>();
+  verb.add_option("file", options->file, "What `up --record` wrote")->type_name("FILE")->required();
+  on_chosen(line, verb, options, run_replay);
 }
 
 void add_status(CommandLine& line) {
@@ -154,6 +166,18 @@ void add_submit(CommandLine& line) {
   on_chosen(line, verb, options, run_submit);
 }
 
+void add_explain(CommandLine& line) {
+  auto& verb = add_verb(line, line.app, "explain",
+                        "Tell how a recent task came to its outcome, and why it waited",
+                        "troupe explain 9c1fe02ab34d55760000000000000001");
+  auto options = std::make_shared<ExplainOptions>();
+  verb.add_option("task", options->task, "The task's id, as submit prints it")
+      ->type_name("TASK")
+      ->required();
+  add_config(verb, ConfigAs::position, options->config);
+  on_chosen(line, verb, options, run_explain);
+}
+
 void add_run(CommandLine& line) {
   auto& verb = add_verb(line, line.app, "run", "Run a scenario on a cluster of its own and report",
                         "troupe run librarians --packages 3000");
@@ -184,6 +208,62 @@ void add_run(CommandLine& line) {
   on_chosen(line, verb, options, run_run);
 }
 
+// What both rigs take.
+std::shared_ptr<BenchOptions> add_bench_options(CLI::App& verb) {
+  auto options = std::make_shared<BenchOptions>();
+  auto* names = verb.add_option("scenario", options->scenarios, "What to run; otherwise everything")
+                    ->type_name("SCENARIO");
+  verb.add_flag("--all", options->all, "Everything, as without names")->excludes(names);
+  verb.add_flag("--list", options->list, "Name the scenarios and policies and run nothing");
+  verb.add_option("--policy", options->policies,
+                  "Run only this rival beside ours; repeatable; otherwise all")
+      ->type_name("NAME")
+      ->allow_extra_args(false);
+  verb.add_option("--report", options->report,
+                  "Write index.html, the pictures and figures.json into this folder")
+      ->type_name("DIR");
+  verb.add_option("--date", options->date, "The date that the report shall bear")
+      ->type_name("TEXT");
+  return options;
+}
+
+void add_bench(CommandLine& line) {
+  auto& bench = *line.app.add_subcommand(
+      "bench", "Measure the scheduler against its targets, with rival policies beside it");
+  bench.require_subcommand(1);
+  bench.footer(
+      "Example:\n  troupe bench sim --report bench-report\n\n"
+      "Exit codes: 0 every figure reached, 1 one missed or a scenario failed, 2 usage.\n"
+      "bench/README.md tells what each figure is and how to read the report.");
+
+  auto& sim = add_verb(line, bench, "sim",
+                       "On a modelled device and a virtual clock: exact on every machine",
+                       "troupe bench sim sweep --policy eager-edf --report bench-report");
+  auto sim_options = add_bench_options(sim);
+  sim.add_option("--seed", sim_options->seed, "Of everything that is drawn")
+      ->type_name("N")
+      ->capture_default_str();
+  sim.add_option("--trace", sim_options->trace,
+                 "Replay the arrivals of this file: TIMESTAMP,ContextTokens,GeneratedTokens")
+      ->type_name("FILE");
+  on_chosen(line, sim, sim_options, run_bench_sim);
+
+  auto& lanes = add_verb(line, bench, "lanes",
+                         "On this machine's devices and a real node: keep the machine quiet",
+                         "troupe bench lanes --pairs 10 --report bench-report");
+  auto lanes_options = add_bench_options(lanes);
+  lanes.add_option("--pairs", lanes_options->pairs, "Runs of each side of a paired measurement")
+      ->type_name("N")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1000));
+  lanes
+      .add_option("--seconds", lanes_options->seconds,
+                  "How long each run takes; otherwise as its scenario needs")
+      ->type_name("N")
+      ->check(CLI::Range(1, 3600));
+  on_chosen(line, lanes, lanes_options, run_bench_lanes);
+}
+
 void add_version(CommandLine& line) {
   auto& verb = add_verb(line, line.app, "version", "Show what this program is built from",
                         "troupe version --json");
@@ -202,7 +282,10 @@ void add_verbs(CommandLine& line) {
   add_up(line);
   add_status(line);
   add_submit(line);
+  add_explain(line);
+  add_replay(line);
   add_run(line);
+  add_bench(line);
   add_version(line);
 }
 

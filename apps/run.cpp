@@ -31,8 +31,8 @@ struct Variant {
 
 const std::array<Variant, 3>& variants() {
   static const std::array<Variant, 3> all = {{{"lanes and batching", {}},
-                                              {"lanes off", {"lanes.enabled=false"}},
-                                              {"batching off", {"lanes.ordinary.batching=false"}}}};
+                                              {"lanes off", {"scheduling.lanes=false"}},
+                                              {"batching off", {"scheduling.batching=false"}}}};
   return all;
 }
 

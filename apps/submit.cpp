@@ -19,31 +19,38 @@ json timing_json(const Timing& timing) {
   const auto ms = [](Duration duration) { return static_cast<double>(duration.count()) / 1e6; };
   return {{"lane", name(timing.lane)},
           {"queue_ms", ms(timing.queue)},
+          {"batch_wait_ms", ms(timing.batch_wait)},
           {"compute_ms", ms(timing.compute)},
-          {"batch_tasks", timing.batch_tasks}};
+          {"predicted_ms", ms(timing.predicted)},
+          {"network_ms", ms(timing.network)},
+          {"batch_tasks", timing.batch_tasks},
+          {"entry", name(timing.entry)},
+          {"reason", name(timing.reason)}};
 }
 
-std::string timing_text(const Timing& timing) {
+std::string timing_text(TaskId task, const Timing& timing) {
   return std::string(name(timing.lane)) + " lane, in a batch of " +
          std::to_string(timing.batch_tasks) + ": " + human_duration(timing.queue) + " queued, " +
-         human_duration(timing.compute) + " computed";
+         human_duration(timing.batch_wait) + " waited for company, " +
+         human_duration(timing.compute) + " computed\ntask " + to_string(task);
 }
 
-void show(const Embedding& embedding, const Timing& timing, Output& output) {
+void show(TaskId task, const Embedding& embedding, const Timing& timing, Output& output) {
   std::string text = "a vector of " + std::to_string(embedding.vector.size()) + " numbers from " +
                      std::to_string(embedding.tokens) + " tokens: [";
   for (std::size_t i = 0; i < std::min(numbers_shown, embedding.vector.size()); ++i)
     text += (i == 0 ? "" : ", ") + std::to_string(embedding.vector[i]);
   text += embedding.vector.size() > numbers_shown ? ", ...]" : "]";
   if (embedding.truncated) text += "\nthe text was longer than the model reads and was cut";
-  output.text(text + "\n" + timing_text(timing));
-  output.object({{"vector", embedding.vector},
+  output.text(text + "\n" + timing_text(task, timing));
+  output.object({{"task", to_string(task)},
+                 {"vector", embedding.vector},
                  {"tokens", embedding.tokens},
                  {"truncated", embedding.truncated},
                  {"timing", timing_json(timing)}});
 }
 
-void show(const Hits& found, const Timing& timing, Output& output) {
+void show(TaskId task, const Hits& found, const Timing& timing, Output& output) {
   std::string text;
   json hits = json::array();
   for (const auto& hit : found.hits) {
@@ -52,8 +59,8 @@ void show(const Hits& found, const Timing& timing, Output& output) {
     hits.push_back({{"memory", hit.memory}, {"document", hit.document}, {"score", hit.score}});
   }
   if (found.hits.empty()) text = "nothing is remembered there\n";
-  output.text(text + timing_text(timing));
-  output.object({{"hits", hits}, {"timing", timing_json(timing)}});
+  output.text(text + timing_text(task, timing));
+  output.object({{"task", to_string(task)}, {"hits", hits}, {"timing", timing_json(timing)}});
 }
 
 // What the command line says about every task of it.
@@ -93,11 +100,17 @@ int run_submit(const SubmitOptions& options, Output& output) {
   if (auto up = (*client)->wait_up(*node, connect_limit); !up) return output.fail(up.error());
 
   const auto run = [&](std::string model, Work work) -> Result<TaskOutcome> {
-    TaskRequest task{{}, std::move(model), "default", std::move(work), how->lane, how->time_limit};
+    TaskRequest task;
+    task.model = std::move(model);
+    task.work = std::move(work);
+    task.lane = how->lane;
+    task.time_limit = how->time_limit;
     auto outcome =
         (*client)->submit(*node, std::move(task), how->time_limit.value_or(Duration{}) + patience);
-    if (outcome && !outcome->result) return outcome->result.error();
-    return outcome;
+    if (!outcome || outcome->result) return outcome;
+    Error error = outcome->result.error();
+    error.what += " (task " + to_string(outcome->id) + ")";
+    return error;
   };
   std::string model = options.model;
   if (model.empty() && !cluster->config.models.empty()) model = cluster->config.models.front().name;
@@ -105,12 +118,12 @@ int run_submit(const SubmitOptions& options, Output& output) {
   if (!encoded) return output.fail(encoded.error());
   const auto& embedding = std::get<Embedding>(*encoded->result);
   if (options.scope.empty()) {
-    show(embedding, encoded->timing, output);
+    show(encoded->id, embedding, encoded->timing, output);
     return exit_ok;
   }
   const auto found = run("", Recall{options.scope, embedding.vector, options.hits});
   if (!found) return output.fail(found.error());
-  show(std::get<Hits>(*found->result), found->timing, output);
+  show(found->id, std::get<Hits>(*found->result), found->timing, output);
   return exit_ok;
 }
 

@@ -30,12 +30,13 @@ void tell_ready(const Config& config, const ClusterProcesses& processes, Output&
 
 int run_up(const UpOptions& options, Output& output) {
   Interrupts interrupts;
-  const auto cluster = load_cluster(options.config);
+  ConfigOptions config = options.config;
+  if (!options.record.empty()) config.set.push_back("scheduling.record=" + options.record);
+  const auto cluster = load_cluster(config);
   if (!cluster) return output.fail(cluster.error());
   const auto log = open_log(cluster->config, "");
 
-  auto processes = ClusterProcesses::start(cluster->config,
-                                           {options.config.config, options.config.set, ""}, *log);
+  auto processes = ClusterProcesses::start(cluster->config, {config.config, config.set, ""}, *log);
   if (!processes) return output.fail(processes.error());
   {
     auto client = open_client(*cluster);

@@ -17,7 +17,7 @@ namespace troupe::apps {
 // The cluster file and what is laid over it, shared by most verbs.
 struct ConfigOptions {
   std::string config = "configs/quickstart.toml";
-  std::vector<std::string> set;  // lanes.enabled=false
+  std::vector<std::string> set;  // scheduling.lanes=false
 };
 
 struct CheckOptions {
@@ -45,6 +45,7 @@ int run_node(const NodeOptions& options, Output& output);
 
 struct UpOptions {
   ConfigOptions config;
+  std::string record;      // a folder for each node's recording; empty: as the config says
   std::string ready_file;  // written once every node is ready; empty: none
 };
 int run_up(const UpOptions& options, Output& output);
@@ -67,6 +68,18 @@ struct SubmitOptions {
 };
 int run_submit(const SubmitOptions& options, Output& output);
 
+struct ExplainOptions {
+  ConfigOptions config;
+  std::string task;  // as `troupe submit` prints it
+};
+int run_explain(const ExplainOptions& options, Output& output);
+
+struct ReplayOptions {
+  std::string file;
+};
+// exit_failed when the decisions differ from the recorded ones.
+int run_replay(const ReplayOptions& options, Output& output);
+
 struct RunOptions {
   ConfigOptions config;
   std::string scenario = "librarians";
@@ -78,6 +91,22 @@ struct RunOptions {
   std::uint32_t readers = 20;
 };
 int run_run(const RunOptions& options, Output& output);
+
+struct BenchOptions {
+  std::vector<std::string> scenarios;  // empty: all
+  bool all = false;                    // the same, in so many words
+  bool list = false;                   // only name them
+  std::vector<std::string> policies;   // rivals to run beside ours; empty: all
+  std::uint64_t seed = 1;
+  std::string trace;          // a file of recorded arrivals; empty: the scenarios' own
+  std::uint32_t pairs = 10;   // lanes: runs of A and B
+  std::uint32_t seconds = 0;  // lanes: of each run; zero: the scenarios' own
+  std::string report;         // the folder to write it to; empty: none
+  std::string date;           // as it shall stand in the report; empty: none
+};
+// Exit codes: exit_ok when every figure is reached, exit_failed when one is missed.
+int run_bench_sim(const BenchOptions& options, Output& output);
+int run_bench_lanes(const BenchOptions& options, Output& output);
 
 struct VersionOptions {};
 int run_version(const VersionOptions& options, Output& output);

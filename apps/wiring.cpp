@@ -27,9 +27,8 @@ Result<actors::NodeOptions> node_options(
   options.devices = self->devices;
   for (const auto& model : config.models) options.models.push_back({model.name, model.folder});
   options.memory_bytes_max = config.memory.bytes_max;
-  options.lanes = config.lanes;
-  options.urgent = config.urgent;
-  options.ordinary = config.ordinary;
+  options.scheduling = config.scheduling;
+  options.record_folder = config.record.folder;
   options.modules = std::move(modules);
   options.restarts = {config.agents.restarts_max, config.agents.restart_window,
                       config.agents.backoff_min, config.agents.backoff_max};

@@ -6,11 +6,11 @@ namespace troupe {
 namespace {
 
 // In the order of the codes, which start at 1.
-constexpr std::array<std::string_view, 17> names = {
+constexpr std::array<std::string_view, 18> names = {
     "invalid_argument", "malformed",   "too_large", "not_found", "model_missing", "model_damaged",
     "queue_full",       "expired",     "canceled",  "draining",  "unreachable",   "unauthorized",
-    "handler_failed",   "unsupported", "io",        "config",    "internal"};
-static_assert(names.size() == static_cast<std::size_t>(ErrorCode::internal));
+    "handler_failed",   "unsupported", "io",        "config",    "internal",      "infeasible"};
+static_assert(names.size() == static_cast<std::size_t>(ErrorCode::infeasible));
 
 }  // namespace
 

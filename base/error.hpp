@@ -28,6 +28,7 @@ enum class ErrorCode : std::uint16_t {
   io = 15,               // the operating system refused
   config = 16,           // a cluster file or an override is wrong
   internal = 17,         // a bug here: please report it
+  infeasible = 18,       // the deadline is too near for what is ahead: the answer says what is not
 };
 
 // The code's stable name, as it stands in JSON and logs ("queue_full").

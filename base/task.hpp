@@ -13,6 +13,7 @@
 
 #include "base/id.hpp"
 #include "base/lane.hpp"
+#include "base/launch.hpp"
 #include "base/result.hpp"
 #include "base/time.hpp"
 
@@ -61,19 +62,25 @@ struct TaskRequest {
   TaskId id;
   std::string model;  // a name from the config; Recall needs none
   std::string tenant = "default";
+  std::string workflow;  // of the tenant's work, the part that shares fairly with the others
+  std::string agent;     // who asked ("reader/3"); empty for a client
   Work work;
   std::optional<Lane> lane;            // unset: the scheduler decides by laxity
   std::optional<Duration> time_limit;  // from now; on the wire a relative TTL, never a wall clock
 };
 
-// Where the time went. All measured on the node that ran the task, but `network`, which the
-// submitting node adds.
+// Where the time went, and why. All measured on the node that ran the task, but `network`, which
+// the submitting node adds. queue + batch_wait + compute is the time from admission to the result.
 struct Timing {
-  Duration queue{};    // from admission to the launch of its batch
-  Duration compute{};  // from the launch to the result, time given to urgent work included
-  Duration network{};  // round trip minus the remote node's share
+  Duration queue{};       // from admission until a device could have taken it
+  Duration batch_wait{};  // from then to the launch: it waited for company
+  Duration compute{};     // from the launch to the result, time given to urgent work included
+  Duration predicted{};   // what the scheduler thought that its batch would take of the device
+  Duration network{};     // round trip minus the remote node's share
   std::uint32_t batch_tasks = 0;  // how many tasks shared the launch
   Lane lane = Lane::ordinary;     // the lane that carried it
+  Entry entry = Entry::in_turn;
+  LaunchReason reason = LaunchReason::none;
   bool operator==(const Timing&) const = default;
 };
 

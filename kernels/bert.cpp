@@ -9,6 +9,7 @@ namespace troupe::kernels {
 namespace {
 
 constexpr std::uint32_t layers_max = 512;
+constexpr std::uint32_t labels_max = 1024;
 constexpr std::uint32_t ffn_width_max = 8 * limits::embedding_width_max;
 
 Error damaged(std::string what) {
@@ -31,6 +32,8 @@ Status check_sizes(const BertConfig& config) {
       config.tokens_max > limits::tokens_per_batch_max)
     return damaged("texts of " + std::to_string(config.tokens_max) + " tokens with " +
                    std::to_string(config.positions) + " positions");
+  if (config.labels > labels_max)
+    return damaged("a classifier of " + std::to_string(config.labels) + " labels");
   if (!(config.layer_norm_epsilon >= 0) || !std::isfinite(config.layer_norm_epsilon))
     return damaged("a layer-norm epsilon that is negative or not finite");
   return {};
@@ -83,6 +86,12 @@ Status check_model(const BertModel& model) {
     check.linear("ffn_in", layer.ffn_in, config.ffn_width, width);
     check.linear("ffn_out", layer.ffn_out, width, config.ffn_width);
     check.norm("ffn_norm", layer.ffn_norm, width);
+  }
+  if (weights.head.has_value() != (config.labels > 0))
+    return damaged("a classifier without labels, or labels without a classifier");
+  if (weights.head) {
+    check.linear("pooler", weights.head->pooler, width, width);
+    check.linear("classifier", weights.head->classifier, config.labels, width);
   }
   if (!check.wrong().empty()) return damaged(check.wrong());
   return {};

@@ -65,6 +65,7 @@ struct DeviceInfo {
   std::uint32_t queue_batches_max =
       2;  // ordinary batches taken at a time, the running one included
   std::uint32_t urgent_batches_max = 256;  // urgent batches waiting at a time
+  Duration tile{};  // a running batch can be entered after about this long; zero: it cannot
 };
 
 // What a batch will take: `fixed + per_unit * units`, where a unit is a token of Tokens and a

@@ -25,6 +25,7 @@ inline constexpr std::uint32_t width_max = limits::embedding_width_max;
 inline constexpr std::uint32_t ffn_width_max = 8 * width_max;
 inline constexpr std::uint32_t positions_max = limits::tokens_per_batch_max;
 inline constexpr std::uint32_t token_types_max = 1024;
+inline constexpr std::uint32_t labels_max = 1024;
 }  // namespace bert_limits
 
 struct EncoderConfig {

@@ -1,9 +1,10 @@
 // The tensors of a checkpoint, bound to the places of a BERT.
 //
 // Names are those of Hugging Face's BertModel, with or without `bert.` in front; LayerNorm's gain
-// and bias may also be called gamma and beta, as in older files. What an encoder does not need is
-// left alone: position_ids, the pooler, heads. F32 is used where it lies in the file; F16, BF16 and
-// F32 that is not aligned are copied.
+// and bias may also be called gamma and beta, as in older files. A classifier
+// (BertForSequenceClassification: classifier.* and the pooler that it needs) becomes the model's
+// head. What is left alone: position_ids, a pooler without a classifier, other heads. F32 is used
+// where it lies in the file; F16, BF16 and F32 that is not aligned are copied.
 #pragma once
 
 #include <memory>

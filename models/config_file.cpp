@@ -79,8 +79,11 @@ void ConfigFile::fail(const std::string& key, const std::string& why) {
 }
 
 void ConfigFile::unsupported(const std::string& why) {
-  keep({ErrorCode::unsupported, path_ + ": " + why,
-        "choose a BERT-class encoder with GELU and mean pooling, like all-MiniLM-L6-v2"});
+  unsupported(why, "choose a BERT-class encoder with GELU and mean pooling, like all-MiniLM-L6-v2");
+}
+
+void ConfigFile::unsupported(const std::string& why, const std::string& next_step) {
+  keep({ErrorCode::unsupported, path_ + ": " + why, next_step});
 }
 
 const nlohmann::json* ConfigFile::find(const char* key) const {

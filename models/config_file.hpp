@@ -34,7 +34,8 @@ class ConfigFile {
 
   // Problems that the caller finds: damage, and what is sound but not done here.
   void fail(const std::string& key, const std::string& why);
-  void unsupported(const std::string& why);
+  void unsupported(const std::string& why);  // of a text encoder
+  void unsupported(const std::string& why, const std::string& next_step);
 
   [[nodiscard]] Status status() const { return error_ ? Status(*error_) : Status(); }
   [[nodiscard]] const nlohmann::json& whole() const noexcept { return json_; }

@@ -1,15 +1,11 @@
-// Half-precision floats as checkpoints store them, widened exactly to float32.
+// IEEE half-precision floats as checkpoints store them, widened exactly to float32. bfloat16 stands
+// in kernels/bf16.hpp.
 #pragma once
 
 #include <bit>
 #include <cstdint>
 
 namespace troupe::models {
-
-// The upper half of a float32.
-constexpr float from_bf16(std::uint16_t bits) noexcept {
-  return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
-}
 
 // IEEE 754 binary16: 1 sign, 5 exponent (bias 15) and 10 fraction bits.
 constexpr float from_f16(std::uint16_t bits) noexcept {

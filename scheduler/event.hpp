@@ -1,15 +1,4 @@
-// What the scheduler is told, and what it answers: the whole of its surface.
-//
-// Both lanes (fast_lane.hpp, batcher.hpp) have the same three methods:
-//
-//   void handle(Instant now, const Event& event, Actions& out);  // something happened
-//   void advance(Instant now, Actions& out);                     // time passed
-//   std::optional<Instant> next_wakeup() const;                  // call advance() no later than
-//   this
-//
-// They append the decisions that follow to `out`. They have no thread, clock, lock or log: an actor
-// stamps the time and carries the decisions out, the simulator (tests/sim) does the same on a
-// virtual clock. `now` never goes back between two calls.
+// What the scheduler is told, and what it answers: the whole of its surface (policy.hpp).
 #pragma once
 
 #include <cstdint>
@@ -17,6 +6,7 @@
 #include <vector>
 
 #include "base/error.hpp"
+#include "base/launch.hpp"
 #include "scheduler/task.hpp"
 
 namespace troupe::scheduler {
@@ -36,13 +26,31 @@ struct TaskCanceled {
   TaskId task;
 };
 
-// A device that takes batches from this lane. If it is here already, its slots and cost are
-// replaced and what it holds stays; one that has restarted is reported with WorkerLeft first.
+// Somebody urgent waits for it: from now on it is urgent itself, and wanted by `deadline` if its
+// own is later. What it was charged stays with its account. A task that runs, and an unknown id,
+// are ignored.
+struct TaskRaised {
+  TaskId task;
+  Instant deadline = never;
+};
+
+// A device that takes batches. If it is here already, what is said here replaces what was known and
+// what it holds stays; one that has restarted is reported with WorkerLeft first.
 struct WorkerJoined {
   WorkerId worker;
-  std::uint32_t slots = 1;  // batches it takes at a time, the running one included
-  Duration cost_fixed{};    // first guess of what a batch takes: cost_fixed + cost_per_unit * units
-  Duration cost_per_unit{};
+  std::uint32_t slots = 1;   // batches it takes in turn, the running one included
+  Duration cost_fixed{};     // first guess of what a batch of any kind takes:
+  Duration cost_per_unit{};  // cost_fixed + cost_per_unit * units
+  Duration tile{};           // a running batch can be entered after this long; zero: it cannot
+  std::uint32_t urgent_slots = 1;  // batches that may be inside at a time, where it can be entered
+};
+
+// A better first guess for one kind, until enough batches of it have been measured.
+struct CostGuessed {
+  WorkerId worker;
+  Kind kind;
+  Duration fixed{};
+  Duration per_unit{};
 };
 
 // It is gone; the batches it held will not finish. Their tasks are queued again, with their order
@@ -56,9 +64,11 @@ struct WorkerLeft {
 struct BatchFinished {
   WorkerId worker;
   BatchId batch;
+  Duration busy{};  // of the device, without what it gave to batches inside; zero: not measured
 };
 
-using Event = std::variant<TaskSubmitted, TaskCanceled, WorkerJoined, WorkerLeft, BatchFinished>;
+using Event = std::variant<TaskSubmitted, TaskCanceled, TaskRaised, WorkerJoined, CostGuessed,
+                           WorkerLeft, BatchFinished>;
 
 // --- decisions ----------------------------------------------------------------------------------
 
@@ -68,13 +78,20 @@ struct Launch {
   BatchId batch;
   Kind kind;
   std::vector<TaskId> tasks;
+  Entry entry = Entry::in_turn;
+  Lane lane = Lane::ordinary;  // urgent if any of its tasks is
+  LaunchReason reason = LaunchReason::full;
+  Duration predicted{};  // device time, without what it may give to batches inside
+  Instant worker_free;   // since when the worker could have taken it; what tasks waited after this,
+                         // they waited for company, and before it, for the device
 };
 
-// This task will not run: queue_full, expired, canceled or unreachable.
+// This task will not run: queue_full, expired, infeasible, canceled or unreachable.
 struct Refuse {
   TaskId task;
   ErrorCode reason = ErrorCode::internal;
-  Duration retry_after{};  // for queue_full: when a place is likely to be free
+  Duration retry_after{};        // for queue_full and infeasible: when asking again makes sense
+  Duration earliest_deadline{};  // for infeasible: from now, the nearest that could be met
 };
 
 using Action = std::variant<Launch, Refuse>;

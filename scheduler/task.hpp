@@ -1,9 +1,11 @@
 // A task as the scheduler sees it: a small record of fixed size. What the task computes stays with
-// whoever carries decisions out; the scheduler knows only its kind, its size and its deadline.
+// whoever carries decisions out; the scheduler knows only its kind, its size, who it is for and
+// when it is wanted.
 #pragma once
 
 #include <compare>
 #include <cstdint>
+#include <optional>
 
 #include "base/id.hpp"
 #include "base/lane.hpp"
@@ -20,11 +22,22 @@ struct Kind {
   auto operator<=>(const Kind&) const = default;
 };
 
+// Whom a task is charged to: its tenant, of the tenant's work one workflow, of that one agent.
+// Numbers that the node gave out; zero is a name like any other ("default", "none").
+struct Account {
+  TenantId tenant;
+  std::uint32_t workflow = 0;
+  std::uint64_t agent = 0;
+  auto operator<=>(const Account&) const = default;
+};
+
 struct TaskRecord {
   TaskId id;
   Kind kind;
-  TenantId tenant;
+  Account account;
   std::uint32_t units = 1;   // of work: tokens for encode, thousands of rows for recall; at least 1
+  float weight = 1;          // of its outcome, where not everything can be had; above 0
+  std::optional<Lane> lane;  // the one it asks for; unset: the scheduler decides by laxity
   Instant submitted;         // when the node accepted it
   Instant deadline = never;  // the outcome is worthless after it
 };

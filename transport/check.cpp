@@ -116,6 +116,9 @@ Status check_one(const SubmitTask& submit) {
   if (auto id = check_task(request.id); !id) return id;
   if (auto model = check_name("a model's name", request.model); !model) return model;
   if (auto tenant = check_name("a tenant's name", request.tenant); !tenant) return tenant;
+  if (auto flow = check_name("a workflow's name", request.workflow); !flow) return flow;
+  if (!request.agent.empty())
+    if (auto agent = parse_agent_id(request.agent); !agent) return agent.error();
   return std::visit([](const auto& work) { return check_work(work); }, request.work);
 }
 

@@ -1,7 +1,9 @@
 // The reading half of wire.hpp: structure first (sizes that add up, one read_*() per kind), then
 // meaning (check.hpp).
+#include <array>
 #include <bit>
 #include <cstring>
+#include <optional>
 #include <vector>
 
 #include "transport/bytes.hpp"
@@ -13,6 +15,8 @@
 namespace troupe::transport {
 namespace {
 
+constexpr std::size_t extensions_known = tag_timing;
+
 Error malformed(std::string what) {
   return {ErrorCode::malformed, std::move(what), ""};
 }
@@ -22,13 +26,21 @@ struct Parts {
   Header header;
   std::string_view body;
   std::string_view tensor;
+  std::array<std::optional<std::string_view>, extensions_known> extensions;  // by tag, from 1
+
+  [[nodiscard]] std::optional<std::string_view> extension(std::uint16_t tag) const {
+    return extensions[tag - 1U];
+  }
 };
 
-Status check_extensions(std::string_view bytes) {
+Status cut_extensions(std::string_view bytes, Parts& parts) {
   Reader in(bytes);
   while (in.left() != 0) {
-    in.number<std::uint16_t>();  // the tag: version 1 knows none
-    in.text32();
+    const auto tag = in.number<std::uint16_t>();
+    const auto value = in.text32();
+    if (tag == 0 || tag > extensions_known) continue;  // of a later minor version
+    if (parts.extension(tag)) return malformed("an extension stands there twice");
+    parts.extensions[tag - 1U] = value;
   }
   if (in.failed()) return malformed("an extension is longer than what holds it");
   return {};
@@ -42,7 +54,7 @@ Result<Parts> cut(std::span<const std::string_view> frames) {
     return malformed("a message has " + std::to_string(frames.size()) +
                      " frames, not as many as its header says");
 
-  Parts parts{*header, {}, {}};
+  Parts parts{*header, {}, {}, {}};
   const std::uint64_t tensor_bytes = std::uint64_t{header->tensor_floats} * sizeof(float);
   if (header->tensor_framed) {
     if (frames[1].size() != tensor_bytes)
@@ -58,7 +70,7 @@ Result<Parts> cut(std::span<const std::string_view> frames) {
   parts.body = rest.substr(0, header->body_bytes);
   rest.remove_prefix(header->body_bytes);
   if (!header->tensor_framed) parts.tensor = rest.substr(0, inline_bytes);
-  if (auto extensions = check_extensions(rest.substr(inline_bytes)); !extensions)
+  if (auto extensions = cut_extensions(rest.substr(inline_bytes), parts); !extensions)
     return extensions.error();
   return parts;
 }
@@ -82,6 +94,9 @@ class BodyReader {
     return in_.number<T>();
   }
   float real() { return in_.real(); }
+  std::string extension(std::uint16_t tag) const {
+    return std::string(parts_.extension(tag).value_or(""));
+  }
   std::string name() { return std::string(in_.text16()); }
   std::string text() { return std::string(in_.text32()); }
   std::size_t left() const { return in_.left(); }
@@ -108,8 +123,9 @@ class BodyReader {
     return {};
   }
 
-  Duration duration() {
-    const auto raw = in_.number<std::uint64_t>();
+  Duration duration() { return duration(in_.number<std::uint64_t>()); }
+
+  Duration duration(std::uint64_t raw) {
     if (raw > static_cast<std::uint64_t>(duration_max.count())) {
       refuse("a duration is over a year");
       return {};
@@ -181,6 +197,8 @@ Message read_submit(BodyReader& in, const Header& header) {
   request.model = in.name();
   request.tenant = in.name();
   request.work = read_work(in, kind);
+  request.workflow = in.extension(tag_workflow);
+  request.agent = in.extension(tag_agent);
   return SubmitTask{std::move(request)};
 }
 
@@ -220,8 +238,23 @@ Output read_embedding(BodyReader& in) {
   return embedding;
 }
 
+// Numbers from the future are read as if nothing had been said.
+void read_why(BodyReader& in, Timing& timing) {
+  const std::string bytes = in.extension(tag_timing);
+  if (bytes.empty()) return;
+  Reader why(bytes);
+  timing.batch_wait = in.duration(why.number<std::uint64_t>());
+  timing.predicted = in.duration(why.number<std::uint64_t>());
+  if (why.number<std::uint8_t>() == static_cast<std::uint8_t>(Entry::inside))
+    timing.entry = Entry::inside;
+  if (const auto reason = why.number<std::uint8_t>(); reason < launch_reasons)
+    timing.reason = static_cast<LaunchReason>(reason);
+  if (!why.finished()) in.refuse("an extension of timing does not have its length");
+}
+
 Message read_result(BodyReader& in, const Header& header) {
-  TaskOutcome outcome;
+  TaskResult message;
+  TaskOutcome& outcome = message.outcome;
   outcome.id = header.task;
   const auto kind = in.number<std::uint8_t>();
   outcome.timing.queue = in.duration();
@@ -229,6 +262,7 @@ Message read_result(BodyReader& in, const Header& header) {
   outcome.timing.network = in.duration();
   outcome.timing.batch_tasks = in.number<std::uint32_t>();
   outcome.timing.lane = header.lane.value_or(Lane::ordinary);
+  read_why(in, outcome.timing);
   if (!header.lane) in.refuse("a result has no lane");
   if (kind == outcome_error)
     outcome.result = read_error(in);
@@ -238,7 +272,7 @@ Message read_result(BodyReader& in, const Header& header) {
     outcome.result = Output{read_hits(in)};
   else
     in.refuse("a kind of result that does not exist");
-  return TaskResult{std::move(outcome)};
+  return message;
 }
 
 Message read_control_request(BodyReader& in) {

@@ -19,8 +19,17 @@ struct Draft {
   std::string& bytes;
   Writer out;
   std::span<const float> tensor{};
+  std::string extensions;
 
   explicit Draft(std::string& to) : bytes(to), out(to) {}
+
+  // One that says nothing is left out, so that messages without it are as they always were.
+  void extend(std::uint16_t tag, std::string_view value) {
+    if (value.empty()) return;
+    Writer to(extensions);
+    to.number(tag);
+    to.text32(value);
+  }
 };
 
 std::string agent_text(const AgentId& id) {
@@ -82,11 +91,23 @@ void body(Draft& draft, const SubmitTask& submit) {
   draft.out.text16(request.model);
   draft.out.text16(request.tenant);
   std::visit([&](const auto& one) { work(draft, one); }, request.work);
+  draft.extend(tag_workflow, request.workflow);
+  draft.extend(tag_agent, request.agent);
 }
 
 void body(Draft& draft, const CancelTask& cancel) {
   draft.header.kind = Kind::cancel_task;
   draft.header.task = cancel.task;
+}
+
+std::string why(const Timing& timing) {
+  std::string bytes;
+  Writer out(bytes);
+  out.number(nanoseconds(timing.batch_wait));
+  out.number(nanoseconds(timing.predicted));
+  out.number(static_cast<std::uint8_t>(timing.entry));
+  out.number(static_cast<std::uint8_t>(timing.reason));
+  return bytes.find_first_not_of('\0') == std::string::npos ? "" : bytes;
 }
 
 void output(Draft& draft, const Embedding& embedding) {
@@ -115,6 +136,7 @@ void body(Draft& draft, const TaskResult& result) {
   draft.out.number(nanoseconds(outcome.timing.compute));
   draft.out.number(nanoseconds(outcome.timing.network));
   draft.out.number(outcome.timing.batch_tasks);
+  draft.extend(tag_timing, why(outcome.timing));
   if (outcome.result) {
     std::visit([&](const auto& one) { output(draft, one); }, *outcome.result);
     return;
@@ -161,6 +183,8 @@ Result<Frames> encode(const Message& message) {
   draft.header.tensor_floats = static_cast<std::uint32_t>(draft.tensor.size());
   draft.header.tensor_framed = draft.tensor.size_bytes() >= tensor_frame_bytes_min;
   append_floats(draft.header.tensor_framed ? frames.tensor : frames.head, draft.tensor);
+  draft.header.extension_bytes = static_cast<std::uint32_t>(draft.extensions.size());
+  frames.head += draft.extensions;
   store(draft.header, frames.head);
   return frames;
 }

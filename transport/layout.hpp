@@ -15,6 +15,11 @@ inline constexpr std::uint8_t outcome_error = 1;
 inline constexpr std::uint8_t outcome_embedding = 2;
 inline constexpr std::uint8_t outcome_hits = 3;
 
+// Extensions: what an older node can do without.
+inline constexpr std::uint16_t tag_workflow = 1;
+inline constexpr std::uint16_t tag_agent = 2;
+inline constexpr std::uint16_t tag_timing = 3;
+
 // The longest timing that is believed: sums of a few of them stay far from overflow.
 inline constexpr Duration duration_max = std::chrono::hours(365 * 24);
 

@@ -7,9 +7,7 @@
 #include <vector>
 
 #include "base/time.hpp"
-#include "scheduler/batcher.hpp"
-#include "scheduler/fast_lane.hpp"
-#include "scheduler/lane_choice.hpp"
+#include "scheduler/scheduler.hpp"
 
 namespace troupe::apps {
 
@@ -36,6 +34,11 @@ struct NodeConfig {
 struct ModelConfig {
   std::string name;
   std::string folder;  // a Hugging Face folder; "$TROUPE_MODEL_DIR" and "~" are expanded
+};
+
+// [scheduling], beside the scheduler's own options
+struct RecordConfig {
+  std::string folder;  // key `record`; empty: nothing is recorded
 };
 
 // [agents]
@@ -76,11 +79,10 @@ struct UpConfig {
 
 struct Config {
   ClusterConfig cluster;
-  std::vector<NodeConfig> nodes;       // sorted by name, at least one
-  std::vector<ModelConfig> models;     // sorted by name
-  scheduler::LaneOptions lanes;        // [lanes]
-  scheduler::FastLaneOptions urgent;   // [lanes.urgent]
-  scheduler::BatcherOptions ordinary;  // [lanes.ordinary]; `enabled` is the key `batching`
+  std::vector<NodeConfig> nodes;           // sorted by name, at least one
+  std::vector<ModelConfig> models;         // sorted by name
+  scheduler::SchedulerOptions scheduling;  // [scheduling]
+  RecordConfig record;
   AgentConfig agents;
   MemoryConfig memory;
   LinkConfig link;

@@ -24,7 +24,7 @@ struct Origin {
   std::string name;  // of the file or the variable; of a flag, the key it sets
 };
 
-// "cluster.toml:14:3", "TROUPE_LANES__ENABLED", "--set lanes.enabled".
+// "cluster.toml:14:3", "TROUPE_LOG__LEVEL", "--set log.level".
 std::string to_string(const Origin& origin);
 
 // Collects up to mistakes_max and counts the rest.

@@ -3,6 +3,7 @@
 #include <span>
 #include <utility>
 
+#include "apps/config/former.hpp"
 #include "apps/config/layers.hpp"
 #include "apps/config/value.hpp"
 #include "apps/config/words.hpp"
@@ -93,6 +94,8 @@ class FileLayer {
       else if (holds_named_tables(path) ? draft_.tables.contains(below)
                                         : is_table(path, member.key))
         descend(member, below);
+      else if (is_former_table(below))
+        read_former(member, below);
       else if (!holds_named_tables(path))
         mistake(member.place, draft_.mistakes.full() ? std::string() : unknown_name(path, member));
     }
@@ -136,6 +139,22 @@ class FileLayer {
     if (const auto* table = std::get_if<TomlTable>(&member.value.value)) return read(*table, path);
     mistake(member.value.place, "'" + path + "' must be a table: write [" + path +
                                     (holds_named_tables(path) ? ".NAME]" : "]"));
+  }
+
+  void read_former(const TomlMember& member, const std::string& path) {
+    const auto* table = std::get_if<TomlTable>(&member.value.value);
+    if (table == nullptr || table->empty())
+      return mistake(member.place, "[" + path + "] is gone: use [scheduling]");
+    for (const auto& one : *table) {
+      const std::string below = path + "." + one.key;
+      if (is_former_table(below))
+        read_former(one, below);
+      else if (const auto instead = instead_of(below))
+        mistake(one.place, "'" + below + "' is gone: " + std::string(*instead));
+      else
+        mistake(one.place,
+                "'" + shown(below) + "' is unknown, and [" + path + "] is gone: use [scheduling]");
+    }
   }
 
   void set(Bound& bound, const TomlMember& member) {

@@ -86,6 +86,10 @@ Result<std::string> model_folder(const std::string& text, const Variables& varia
   return *cache + "/troupe/models/all-MiniLM-L6-v2";
 }
 
+Result<std::string> record_folder(const std::string& text, const Variables& variables) {
+  return expand_folder(text, variables);
+}
+
 Result<std::string> keys_folder(const std::string& text, const Variables& variables) {
   if (text == auto_folder) return text;
   return expand_folder(text, variables);

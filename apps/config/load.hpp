@@ -2,7 +2,7 @@
 // flag > environment > file > default.
 //
 // Nothing is guessed: an unknown key is refused with its place and the nearest key that exists
-// ("cluster.toml:14:3: unknown key 'delay_mx' in [lanes.ordinary]; did you mean 'delay_max'?"), a
+// ("cluster.toml:14:3: unknown key 'backoff_mx' in [agents]; did you mean 'backoff_max'?"), a
 // number without its unit likewise. Overrides change what the file sets; the nodes and models
 // themselves are the file's.
 #pragma once
@@ -19,7 +19,7 @@ namespace troupe::apps {
 
 // Where a value came from: "default", "quickstart.toml:14:3", "TROUPE_LANES__ENABLED", "--set".
 struct Setting {
-  std::string key;    // "lanes.ordinary.delay_max"
+  std::string key;    // "agents.backoff_min"
   std::string value;  // in effect, as a TOML value that is JSON as well: "\"2ms\"", "true", "64"
   std::string source;
 };
@@ -31,7 +31,7 @@ struct LoadedConfig {
 
 struct Overrides {
   std::vector<std::pair<std::string, std::string>> environment;  // TROUPE_LANES__ENABLED, false
-  std::vector<std::string> flags;                                // lanes.enabled=false
+  std::vector<std::string> flags;                                // scheduling.lanes=false
   Variables variables = environment_variable;                    // what folders may name
 };
 

@@ -1,6 +1,8 @@
 #include <map>
+#include <optional>
 #include <utility>
 
+#include "apps/config/former.hpp"
 #include "apps/config/layers.hpp"
 #include "apps/config/value.hpp"
 #include "apps/config/words.hpp"
@@ -18,6 +20,12 @@ void override_with(Draft& draft, Bound& bound, const std::string& text, const Or
     bound.origin = origin;
 }
 
+std::optional<std::string_view> instead_of_variable(std::string_view name) {
+  for (const auto& setting : former_settings())
+    if (environment_name(setting.table, setting.key) == name) return setting.instead;
+  return std::nullopt;
+}
+
 void apply_environment(Draft& draft, const Overrides& overrides) {
   std::map<std::string, std::vector<Bound*>, std::less<>> by_name;
   for (auto& bound : draft.settings)
@@ -25,7 +33,9 @@ void apply_environment(Draft& draft, const Overrides& overrides) {
   for (const auto& [name, text] : overrides.environment) {
     const Origin origin{Layer::environment, {}, shown(name)};
     const auto found = by_name.find(name);
-    if (found == by_name.end()) {
+    if (const auto instead = instead_of_variable(name)) {
+      draft.mistakes.add(origin, "this setting is gone: " + std::string(*instead));
+    } else if (found == by_name.end()) {
       std::vector<std::string_view> names;
       names.reserve(by_name.size());
       for (const auto& [known, bound] : by_name) names.emplace_back(known);
@@ -49,6 +59,8 @@ void apply_flags(Draft& draft, const Overrides& overrides) {
       draft.mistakes.add(origin, "write it as KEY=VALUE");
     } else if (Bound* bound = draft.find(path)) {
       override_with(draft, *bound, flag.substr(equals + 1), origin, overrides.variables);
+    } else if (const auto instead = instead_of(path)) {
+      draft.mistakes.add(origin, "this setting is gone: " + std::string(*instead));
     } else {
       std::vector<std::string> paths;
       for (const auto& known : draft.settings) paths.push_back(known.path());

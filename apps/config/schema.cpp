@@ -80,77 +80,47 @@ constexpr Key model_keys[] = {
      .expand = model_folder},
 };
 
-using scheduler::BatcherOptions;
-using scheduler::FastLaneOptions;
-using scheduler::LaneOptions;
+using scheduler::SchedulerOptions;
 constexpr std::int64_t queue_tasks_limit = 16'777'216;
 constexpr std::int64_t attempts_limit = 100;
 
-constexpr Key lanes_keys[] = {
-    {.name = "enabled",
-     .slot = in<&Config::lanes, &LaneOptions::enabled>,
+constexpr Key scheduling_keys[] = {
+    {.name = "lanes",
+     .slot = in<&Config::scheduling, &SchedulerOptions::lanes>,
      .help = "off: there is no urgent lane and every task is ordinary"},
-    {.name = "urgent_laxity",
-     .slot = in<&Config::lanes, &LaneOptions::urgent_laxity>,
-     .help = "a task that names no lane is urgent when it could wait for less than this and still "
-             "meet its deadline",
-     .max = count(1h)},
-};
-
-constexpr Key urgent_keys[] = {
-    {.name = "tasks_max",
-     .slot = in<&Config::urgent, &FastLaneOptions::tasks_max>,
-     .help = "tasks in one urgent launch",
-     .min = 1,
-     .max = limits::tasks_per_batch_max},
-    {.name = "units_max",
-     .slot = in<&Config::urgent, &FastLaneOptions::units_max>,
-     .help = "tokens in one urgent launch; a single larger task goes alone",
-     .min = 1,
-     .max = limits::tokens_per_batch_max},
-    {.name = "queue_tasks_max",
-     .slot = in<&Config::urgent, &FastLaneOptions::queue_tasks_max>,
-     .help = "urgent tasks that may wait on a node; more are refused",
-     .min = 1,
-     .max = queue_tasks_limit},
-    {.name = "attempts_max",
-     .slot = in<&Config::urgent, &FastLaneOptions::attempts_max>,
-     .help = "launches of one task when workers are lost",
-     .min = 1,
-     .max = attempts_limit},
-};
-
-constexpr Key ordinary_keys[] = {
     {.name = "batching",
-     .slot = in<&Config::ordinary, &BatcherOptions::enabled>,
+     .slot = in<&Config::scheduling, &SchedulerOptions::batching>,
      .help = "off: every task is a batch of its own"},
     {.name = "tasks_max",
-     .slot = in<&Config::ordinary, &BatcherOptions::tasks_max>,
+     .slot = in<&Config::scheduling, &SchedulerOptions::tasks_max>,
      .help = "tasks in one batch",
      .min = 1,
      .max = limits::tasks_per_batch_max},
     {.name = "units_max",
-     .slot = in<&Config::ordinary, &BatcherOptions::units_max>,
+     .slot = in<&Config::scheduling, &SchedulerOptions::units_max>,
      .help = "tokens in one batch; a single larger task goes alone",
      .min = 1,
      .max = limits::tokens_per_batch_max},
-    {.name = "delay_max",
-     .slot = in<&Config::ordinary, &BatcherOptions::delay_max>,
-     .help = "how long the oldest task waits for others to join its batch",
-     .max = count(10s)},
-    {.name = "eager_when_idle",
-     .slot = in<&Config::ordinary, &BatcherOptions::eager_when_idle>,
-     .help = "launch at once, without waiting for a fuller batch, on a worker with nothing to do"},
-    {.name = "queue_tasks_max",
-     .slot = in<&Config::ordinary, &BatcherOptions::queue_tasks_max>,
-     .help = "ordinary tasks that may wait on a node; more are refused",
+    {.name = "urgent_queue_tasks_max",
+     .slot = in<&Config::scheduling, &SchedulerOptions::urgent_queue_tasks_max>,
+     .help = "tasks asked for as urgent that a node may hold; more are refused",
+     .min = 1,
+     .max = queue_tasks_limit},
+    {.name = "ordinary_queue_tasks_max",
+     .slot = in<&Config::scheduling, &SchedulerOptions::ordinary_queue_tasks_max>,
+     .help = "other tasks that a node may hold; more are refused",
      .min = 1,
      .max = queue_tasks_limit},
     {.name = "attempts_max",
-     .slot = in<&Config::ordinary, &BatcherOptions::attempts_max>,
+     .slot = in<&Config::scheduling, &SchedulerOptions::attempts_max>,
      .help = "launches of one task when workers are lost",
      .min = 1,
      .max = attempts_limit},
+    {.name = "record",
+     .slot = in<&Config::record, &RecordConfig::folder>,
+     .help = "the folder into which each node writes what its scheduler was told, for `troupe "
+             "replay`; empty: nothing is written",
+     .expand = record_folder},
 };
 
 constexpr Key agents_keys[] = {
@@ -248,9 +218,8 @@ constexpr Section sections[] = {
     {"cluster", "The cluster as a whole.", cluster_keys},
     {"node.*", "One process each; `NAME` is the node's. At least one.", node_keys},
     {"model.*", "A model that every node loads; tasks call it by `NAME`.", model_keys},
-    {"lanes", "Which lane a task takes.", lanes_keys},
-    {"lanes.urgent", "Urgent work goes now.", urgent_keys},
-    {"lanes.ordinary", "Ordinary work coalesces into batches.", ordinary_keys},
+    {"scheduling", "Urgent work goes now, ordinary work coalesces. There is nothing to tune here.",
+     scheduling_keys},
     {"agents", "Supervision of agents, on every node.", agents_keys},
     {"memory", "What agents remember, beside the devices.", memory_keys},
     {"link", "The connections between nodes.", link_keys},

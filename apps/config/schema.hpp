@@ -42,7 +42,7 @@ struct Key {
 };
 
 struct Section {
-  std::string_view table;  // "lanes.ordinary"; "node.*" where the user gives the last part
+  std::string_view table;  // "agents"; "node.*" where the user gives the last part
   std::string_view help;
   std::span<const Key> keys;
 
@@ -53,13 +53,13 @@ struct Section {
   }
 };
 
-// As people write it: "lanes.ordinary", "node.NAME".
+// As people write it: "agents", "node.NAME".
 std::string title(const Section& section);
 
 // In the order of the reference.
 std::span<const Section> schema() noexcept;
 
-// "lanes.ordinary.delay_max" -> "TROUPE_LANES__ORDINARY__DELAY_MAX"; what no variable may contain
+// "agents.backoff_min" -> "TROUPE_AGENTS__BACKOFF_MIN"; what no variable may contain
 // becomes '_'. `table` is the real one ("node.a").
 std::string environment_name(std::string_view table, std::string_view key);
 

@@ -9,7 +9,8 @@
 
 namespace troupe::apps {
 
-// Why a value was not taken: "'delay_max' must be a duration with its unit, as in \"2ms\", not 8".
+// Why a value was not taken: "'backoff_min' must be a duration with its unit, as in \"8ms\", not
+// 8".
 struct Refusal {
   std::string what;
   Place place;  // of the value, or of the entry of a list that is at fault

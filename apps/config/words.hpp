@@ -19,7 +19,7 @@ namespace troupe::apps {
 std::optional<std::string_view> nearest(std::string_view word,
                                         std::span<const std::string_view> candidates);
 
-// "; did you mean 'delay_max'?", to follow what was wrong with `word`.
+// "; did you mean 'backoff_max'?", to follow what was wrong with `word`.
 std::optional<std::string> did_you_mean(std::string_view word,
                                         std::span<const std::string_view> candidates);
 

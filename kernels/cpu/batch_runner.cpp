@@ -36,18 +36,26 @@ bool all_finite(const std::vector<float>& vector) {
 
 }  // namespace
 
-BatchRunner::BatchRunner(const Tiles& tiles, const std::vector<Encoder>& encoders,
+BatchRunner::BatchRunner(const Tiles& tiles, std::vector<std::shared_ptr<const Encoder>> encoders,
                          std::shared_ptr<const MemoryStore> memory)
-    : encoders_(encoders), memory_(std::move(memory)), recaller_(tiles) {
-  workspaces_.reserve(encoders.size());
-  for (const auto& encoder : encoders) workspaces_.push_back(encoder.make_workspace());
+    : encoders_(std::move(encoders)), memory_(std::move(memory)), recaller_(tiles) {
+  workspaces_.reserve(encoders_.size());
+  for (const auto& encoder : encoders_) workspaces_.push_back(encoder->make_workspace());
 }
 
 std::vector<ItemResult> BatchRunner::run(const Batch& batch, const YieldHook& yield) {
   std::vector<ItemResult> results(batch.items.size());
   for (std::size_t i = 0; i < results.size(); ++i) results[i].task = batch.items[i].task;
   encode_all(batch, results, yield);
-  for (std::size_t i = 0; i < results.size(); ++i) {
+  recall_all(batch, results, yield);
+  return results;
+}
+
+void BatchRunner::recall_all(const Batch& batch, std::vector<ItemResult>& results,
+                             const YieldHook& yield) {
+  std::vector<const Recall*> tasks;
+  std::vector<std::size_t> items;
+  for (std::size_t i = 0; i < batch.items.size(); ++i) {
     const auto* recall = std::get_if<Recall>(&batch.items[i].work);
     if (recall == nullptr) continue;
     if (memory_ == nullptr) {
@@ -55,11 +63,14 @@ std::vector<ItemResult> BatchRunner::run(const Batch& batch, const YieldHook& yi
                                 "send the task to a node that keeps them"};
       continue;
     }
-    auto hits = recaller_.recall(*memory_, *recall, yield);
-    results[i].output = hits ? Result<Output>(*std::move(hits)) : Result<Output>(hits.error());
-    yield();
+    tasks.push_back(recall);
+    items.push_back(i);
   }
-  return results;
+  if (tasks.empty()) return;
+  auto answers = recaller_.recall(*memory_, tasks, yield);
+  for (std::size_t i = 0; i < items.size(); ++i)
+    results[items[i]].output =
+        answers[i] ? Result<Output>(*std::move(answers[i])) : Result<Output>(answers[i].error());
 }
 
 void BatchRunner::encode_all(const Batch& batch, std::vector<ItemResult>& results,
@@ -70,7 +81,7 @@ void BatchRunner::encode_all(const Batch& batch, std::vector<ItemResult>& result
     const auto* tokens = std::get_if<Tokens>(&batch.items[i].work);
     if (tokens == nullptr) continue;
     TROUPE_ASSERT(batch.model.value < encoders_.size(), "a batch for a model nobody checked");
-    const Encoder& encoder = encoders_[batch.model.value];
+    const Encoder& encoder = *encoders_[batch.model.value];
     if (auto good = check_tokens(*tokens, encoder.config()); !good) {
       results[i].output = good.error();
       continue;
@@ -94,7 +105,7 @@ void BatchRunner::encode_slice(const Batch& batch, std::vector<Pending>& slice,
   for (auto& pending : slice)
     sequences.push_back(
         {std::get<Tokens>(batch.items[pending.item].work).ids, pending.embedding.vector.data()});
-  encoders_[batch.model.value].encode(sequences, workspaces_[batch.model.value], yield);
+  encoders_[batch.model.value]->encode(sequences, workspaces_[batch.model.value], yield);
   for (auto& pending : slice) {
     if (all_finite(pending.embedding.vector))
       results[pending.item].output = Output(std::move(pending.embedding));

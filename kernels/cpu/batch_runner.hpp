@@ -1,5 +1,5 @@
 // Turns a Batch into its results on the CPU: checks each item, encodes the good ones together,
-// answers recalls one by one. What is wrong with one item becomes that item's Error and disturbs no
+// answers recalls together. What is wrong with one item becomes that item's Error and disturbs no
 // other.
 //
 // A runner owns its workspaces, so that the device can run an urgent batch with one runner while an
@@ -19,8 +19,8 @@ namespace troupe::kernels::cpu {
 
 class BatchRunner {
  public:
-  // The encoders, by ModelId, outlive the runner. `memory` may be null: recalls then fail.
-  BatchRunner(const Tiles& tiles, const std::vector<Encoder>& encoders,
+  // The encoders are by ModelId. `memory` may be null: recalls then fail.
+  BatchRunner(const Tiles& tiles, std::vector<std::shared_ptr<const Encoder>> encoders,
               std::shared_ptr<const MemoryStore> memory);
 
   // One result for each item, in their order. A batch with more tokens than the workspace holds is
@@ -34,11 +34,12 @@ class BatchRunner {
     Embedding embedding;
   };
 
+  void recall_all(const Batch& batch, std::vector<ItemResult>& results, const YieldHook& yield);
   void encode_all(const Batch& batch, std::vector<ItemResult>& results, const YieldHook& yield);
   void encode_slice(const Batch& batch, std::vector<Pending>& slice,
                     std::vector<ItemResult>& results, const YieldHook& yield);
 
-  const std::vector<Encoder>& encoders_;
+  const std::vector<std::shared_ptr<const Encoder>> encoders_;
   std::vector<EncoderWorkspace> workspaces_;  // by ModelId
   std::shared_ptr<const MemoryStore> memory_;
   Recaller recaller_;

@@ -65,8 +65,13 @@ Cost recall_cost(const Tiles& tiles) {
   FloatBuffer scores(rows);
   Cost cost;
   cost.fixed = std::chrono::microseconds(5);  // the query, the locks, the answer
-  cost.per_unit =
-      time_of([&] { tiles.dot(memory.data(), rows, width, query.data(), scores.data()); });
+  DotTile tile;
+  tile.rows = rows;
+  tile.width = width;
+  tile.queries = query.data();
+  tile.query_count = 1;
+  tile.scores = scores.data();
+  cost.per_unit = time_of([&] { tiles.dot(tile, memory.data()); });
   return cost;
 }
 

@@ -19,17 +19,22 @@
 #include "kernels/cpu/batch_runner.hpp"
 #include "kernels/cpu/calibrate.hpp"
 #include "kernels/cpu/encoder.hpp"
+#include "kernels/cpu/encoder_cache.hpp"
 #include "kernels/cpu/select.hpp"
 
 namespace troupe::kernels {
 namespace cpu {
 namespace {
 
+// How long urgent work waits for the running batch to yield, on the slowest of the machines that we
+// measured; only ever used as a price.
+constexpr Duration tile_assumed = std::chrono::microseconds(150);
+
 // What the device holds once it is open; made before its thread starts.
 struct Setup {
   const Tiles* tiles = nullptr;
-  std::vector<Encoder> encoders;
-  std::vector<Cost> costs;  // by ModelId
+  std::vector<std::shared_ptr<const Encoder>> encoders;  // by ModelId
+  std::vector<Cost> costs;                               // by ModelId
   Cost recall_cost;
   std::shared_ptr<const MemoryStore> memory;
   DeviceInfo info;
@@ -266,6 +271,9 @@ Status check_options(const CpuDeviceOptions& options) {
     return Error{ErrorCode::invalid_argument,
                  options.name + " cannot run at nice " + std::to_string(options.nice),
                  "choose 0 to 19"};
+  if (options.precisions.size() > options.models.size())
+    return Error{ErrorCode::invalid_argument,
+                 options.name + " was given precisions of models that are not there", ""};
   for (const auto& model : options.models) {
     if (model == nullptr)
       return Error{ErrorCode::invalid_argument,
@@ -284,15 +292,19 @@ Result<std::unique_ptr<Device>> open_cpu_device(CpuDeviceOptions options) {
   if (!tiles) return tiles.error();
   cpu::Setup setup;
   setup.tiles = *tiles;
-  setup.encoders.reserve(options.models.size());
-  for (auto& model : options.models) {
-    setup.encoders.emplace_back(**tiles, std::move(model));
-    setup.costs.push_back(cpu::encode_cost(setup.encoders.back()));
+  const auto cache =
+      options.encoders ? std::move(options.encoders) : std::make_shared<cpu::EncoderCache>();
+  options.precisions.resize(options.models.size(), Precision::f32);
+  for (std::size_t i = 0; i < options.models.size(); ++i) {
+    setup.encoders.push_back(
+        cache->get(**tiles, std::move(options.models[i]), options.precisions[i]));
+    setup.costs.push_back(cpu::encode_cost(*setup.encoders.back()));
   }
   setup.recall_cost = cpu::recall_cost(**tiles);
   setup.memory = std::move(options.memory);
   setup.info.name = std::move(options.name);
   setup.info.description = std::string((*tiles)->description) + ", one thread";
+  setup.info.tile = cpu::tile_assumed;
   setup.nice = options.nice;
   return std::unique_ptr<Device>(std::make_unique<cpu::CpuDevice>(std::move(setup)));
 }

@@ -10,18 +10,21 @@
 namespace troupe::kernels::cpu {
 
 EncoderWorkspace::EncoderWorkspace(const Tiles& tiles, const BertConfig& config,
-                                   std::size_t tokens_max)
+                                   Precision precision, std::size_t tokens_max)
     : hidden_(tokens_max * row_stride(config.width)),
       sum_(hidden_.size()),
       qkv_(tokens_max * row_stride(3 * std::size_t{config.width})),
       context_(hidden_.size()),
       ffn_(tokens_max * row_stride(config.ffn_width)),
+      logits_(tokens_max * row_stride(config.labels)),
+      rounded_(Linear::rounded_size(std::max(config.width, config.ffn_width), precision)),
       mean_(config.width),
       attention_(tiles, config.heads, config.width / config.heads, config.tokens_max) {}
 
-Encoder::Encoder(const Tiles& tiles, std::shared_ptr<const BertModel> model)
+Encoder::Encoder(const Tiles& tiles, std::shared_ptr<const BertModel> model, Precision precision)
     : tiles_(tiles),
       model_(std::move(model)),
+      precision_(precision),
       width_(model_->config.width),
       stride_(row_stride(width_)) {
   const std::size_t ffn_width = model_->config.ffn_width;
@@ -29,11 +32,16 @@ Encoder::Encoder(const Tiles& tiles, std::shared_ptr<const BertModel> model)
   for (const auto& from : model_->weights.layers) {
     const std::array projections = {from.query, from.key, from.value};
     Layer layer;
-    layer.query_key_value = Linear(tiles, width_, projections);
-    layer.attention_out = Linear(tiles, width_, {&from.attention_out, 1});
-    layer.ffn_in = Linear(tiles, width_, {&from.ffn_in, 1});
-    layer.ffn_out = Linear(tiles, ffn_width, {&from.ffn_out, 1});
+    layer.query_key_value = Linear(tiles, width_, projections, precision);
+    layer.attention_out = Linear(tiles, width_, {&from.attention_out, 1}, precision);
+    layer.ffn_in = Linear(tiles, width_, {&from.ffn_in, 1}, precision);
+    layer.ffn_out = Linear(tiles, ffn_width, {&from.ffn_out, 1}, precision);
     layers_.push_back(std::move(layer));
+  }
+  // One row for each text: nothing to gain from less than float32.
+  if (const auto& head = model_->weights.head) {
+    pooler_ = Linear(tiles, width_, {&head->pooler, 1});
+    classifier_ = Linear(tiles, width_, {&head->classifier, 1});
   }
 }
 
@@ -44,7 +52,7 @@ std::size_t Encoder::tokens_max() const noexcept {
 }
 
 EncoderWorkspace Encoder::make_workspace() const {
-  return {tiles_, config(), tokens_max()};
+  return {tiles_, config(), precision_, tokens_max()};
 }
 
 void Encoder::encode(std::span<const Sequence> sequences, EncoderWorkspace& workspace,
@@ -65,22 +73,24 @@ void Encoder::encode(std::span<const Sequence> sequences, EncoderWorkspace& work
   const std::size_t qkv_stride = row_stride(3 * width_);
   const std::size_t ffn_stride = row_stride(config().ffn_width);
   float* ffn = workspace.ffn_.data();
+  std::uint16_t* rounded = workspace.rounded_.data();
   const Epilogue plain;
   const Epilogue gelu{Activation::gelu, nullptr, 0};
   for (std::size_t i = 0; i < layers_.size(); ++i) {
     const Layer& layer = layers_[i];
     const BertLayerWeights& weights = model_->weights.layers[i];
     layer.query_key_value.apply(tiles_, hidden, stride_, tokens, plain, workspace.qkv_.data(),
-                                qkv_stride, yield);
+                                qkv_stride, rounded, yield);
     attend(sequences, workspace, yield);
     const Epilogue add_hidden{Activation::none, hidden, stride_};
     layer.attention_out.apply(tiles_, workspace.context_.data(), stride_, tokens, add_hidden, sum,
-                              stride_, yield);
+                              stride_, rounded, yield);
     normalize(weights.attention_norm, tokens, sum);
     std::swap(hidden, sum);
     const Epilogue add_attended{Activation::none, hidden, stride_};
-    layer.ffn_in.apply(tiles_, hidden, stride_, tokens, gelu, ffn, ffn_stride, yield);
-    layer.ffn_out.apply(tiles_, ffn, ffn_stride, tokens, add_attended, sum, stride_, yield);
+    layer.ffn_in.apply(tiles_, hidden, stride_, tokens, gelu, ffn, ffn_stride, rounded, yield);
+    layer.ffn_out.apply(tiles_, ffn, ffn_stride, tokens, add_attended, sum, stride_, rounded,
+                        yield);
     normalize(weights.ffn_norm, tokens, sum);
     std::swap(hidden, sum);
     yield();
@@ -88,10 +98,12 @@ void Encoder::encode(std::span<const Sequence> sequences, EncoderWorkspace& work
 
   token = 0;
   for (const auto& sequence : sequences) {
-    pool(sequence.ids.size(), hidden + token * stride_, workspace.mean_, sequence.vector);
+    if (sequence.vector != nullptr)
+      pool(sequence.ids.size(), hidden + token * stride_, workspace.mean_, sequence.vector);
     token += sequence.ids.size();
     yield();
   }
+  classify(sequences, hidden, workspace, yield);
 }
 
 void Encoder::embed(std::span<const std::int32_t> ids, float* hidden) const {
@@ -115,6 +127,30 @@ void Encoder::attend(std::span<const Sequence> sequences, EncoderWorkspace& work
                              sequence.ids.size(), workspace.context_.data() + token * stride_,
                              stride_, yield);
     token += sequence.ids.size();
+  }
+}
+
+void Encoder::classify(std::span<const Sequence> sequences, const float* hidden,
+                       EncoderWorkspace& workspace, const YieldHook& yield) const {
+  // The first tokens' rows side by side, in a buffer that attention no longer needs.
+  float* firsts = workspace.context_.data();
+  std::size_t rows = 0;
+  for (const auto& sequence : sequences) {
+    if (sequence.logits != nullptr) std::copy_n(hidden, width_, firsts + rows++ * stride_);
+    hidden += sequence.ids.size() * stride_;
+  }
+  if (rows == 0) return;
+  TROUPE_ASSERT(config().labels > 0, "a classification by a model that has no classifier");
+  const Epilogue tanh{Activation::tanh, nullptr, 0};
+  float* pooled = workspace.qkv_.data();
+  const std::size_t logits_stride = row_stride(config().labels);
+  float* logits = workspace.logits_.data();
+  pooler_.apply(tiles_, firsts, stride_, rows, tanh, pooled, stride_, nullptr, yield);
+  classifier_.apply(tiles_, pooled, stride_, rows, {}, logits, logits_stride, nullptr, yield);
+  for (const auto& sequence : sequences) {
+    if (sequence.logits == nullptr) continue;
+    std::copy_n(logits, config().labels, sequence.logits);
+    logits += logits_stride;
   }
 }
 

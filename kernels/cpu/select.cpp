@@ -8,11 +8,13 @@ std::vector<const Tiles*> supported_tiles() {
   std::vector<const Tiles*> tiles;
 #if defined(__x86_64__)
   __builtin_cpu_init();
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
-      __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-    tiles.push_back(&avx512_tiles);
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) tiles.push_back(&avx2_tiles);
+  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") &&
+                      __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+                      __builtin_cpu_supports("avx512vl");
+  if (avx512 && __builtin_cpu_supports("avx512bf16")) tiles.push_back(&avx512bf16_tiles);
+  if (avx512) tiles.push_back(&avx512_tiles);
+  if (avx2) tiles.push_back(&avx2_tiles);
 #endif
   tiles.push_back(&generic_tiles);
   return tiles;

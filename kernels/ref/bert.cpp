@@ -93,9 +93,8 @@ Rows embedded(const BertModel& model, std::span<const std::int32_t> ids) {
   return rows;
 }
 
-}  // namespace
-
-std::vector<double> encode(const BertModel& model, std::span<const std::int32_t> ids) {
+// What comes out of the last layer.
+Rows transformed(const BertModel& model, std::span<const std::int32_t> ids) {
   const BertConfig& config = model.config;
   const auto epsilon = static_cast<double>(config.layer_norm_epsilon);
   const std::size_t head_width = config.width / config.heads;
@@ -117,7 +116,14 @@ std::vector<double> encode(const BertModel& model, std::span<const std::int32_t>
     }
     hidden = added_and_normalized(hidden, linear(layer.ffn_out, wide), layer.ffn_norm, epsilon);
   }
-  std::vector<double> vector(config.width);
+  return hidden;
+}
+
+}  // namespace
+
+std::vector<double> encode(const BertModel& model, std::span<const std::int32_t> ids) {
+  const Rows hidden = transformed(model, ids);
+  std::vector<double> vector(model.config.width);
   for (const auto& row : hidden) {
     for (std::size_t c = 0; c < vector.size(); ++c)
       vector[c] += row[c] / static_cast<double>(hidden.size());
@@ -126,6 +132,12 @@ std::vector<double> encode(const BertModel& model, std::span<const std::int32_t>
   for (const double value : vector) squares += value * value;
   for (double& value : vector) value /= std::sqrt(squares);
   return vector;
+}
+
+std::vector<double> classify(const BertModel& model, std::span<const std::int32_t> ids) {
+  Row pooled = linear(model.weights.head->pooler, transformed(model, ids).front());
+  for (double& value : pooled) value = std::tanh(value);
+  return linear(model.weights.head->classifier, pooled);
 }
 
 }  // namespace troupe::kernels::ref

@@ -17,4 +17,7 @@ namespace troupe::kernels::ref {
 // the vocabulary. Takes about a second for a small model's longest text.
 std::vector<double> encode(const BertModel& model, std::span<const std::int32_t> ids);
 
+// The scores of the labels, for a model with a head.
+std::vector<double> classify(const BertModel& model, std::span<const std::int32_t> ids);
+
 }  // namespace troupe::kernels::ref

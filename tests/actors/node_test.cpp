@@ -89,6 +89,35 @@ TEST_CASE("a node answers its status and refuses verbs that it does not know") {
   CHECK_FALSE(client->control("a", "dance", "", 20s));
 }
 
+TEST_CASE("a node explains a client's task by the client's id, and says when it cannot") {
+  TestCluster cluster{{"a"}};
+  const auto node = cluster.start("a", {});
+  const auto client = cluster.client({"a"});
+  TaskRequest task;
+  task.model = "tiny";
+  task.tenant = "guests";
+  task.workflow = "news";
+  task.work = Encode{"why"};
+  const auto outcome = client->submit("a", std::move(task), 20s);
+  REQUIRE(outcome);
+  const auto body = client->control("a", "explain", to_string(outcome->id), 20s);
+  REQUIRE(body);
+  const auto why = nlohmann::json::parse(*body);
+  CHECK(why["task"] == to_string(outcome->id));
+  CHECK(why["model"] == "tiny");
+  CHECK(why["tenant"] == "guests");
+  CHECK(why["workflow"] == "news");
+  CHECK(why["asked_lane"].is_null());
+  CHECK(why["ok"] == true);
+  CHECK(why["reason"] == std::string(name(outcome->timing.reason)));
+  const auto unknown = client->control("a", "explain", std::string(32, '7'), 20s);
+  REQUIRE_FALSE(unknown);
+  CHECK(unknown.error().what.find("does not know task") != std::string::npos);
+  const auto nonsense = client->control("a", "explain", "yesterday's", 20s);
+  REQUIRE_FALSE(nonsense);
+  CHECK(nonsense.error().what.find("invalid_argument") != std::string::npos);
+}
+
 TEST_CASE("a node stops, with work and agents in it, every time of a hundred") {
   const auto chatter = [](actors::Context& context, const actors::AgentMail&) {
     TaskRequest task;

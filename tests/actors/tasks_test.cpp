@@ -1,10 +1,12 @@
 // Tasks through a node: exactly one outcome each, refusals that say why, work on other nodes.
+#include <algorithm>
 #include <cmath>
 #include <set>
 
 #include <nlohmann/json.hpp>
 
 #include "base/limits.hpp"
+#include "tests/actors/devices.hpp"
 #include "tests/actors/nodes.hpp"
 #include "tests/catch.hpp"
 
@@ -154,7 +156,7 @@ TEST_CASE("every task has exactly one outcome, on its node and on another") {
 TEST_CASE("a full lane refuses at the door and loses nothing") {
   TestCluster cluster{{"a"}};
   auto options = cluster.options("a", burst());
-  options.ordinary.queue_tasks_max = 50;
+  options.scheduling.ordinary_queue_tasks_max = 50;
   const auto node = cluster.start(std::move(options));
   const auto client = cluster.client({"a"});
   // The burst's submit throws at the first refusal, which the client sees as the agent's error.
@@ -172,6 +174,49 @@ TEST_CASE("a full lane refuses at the door and loses nothing") {
     again = std::move(*outcome);
   }
   CHECK(again->result);
+}
+
+TEST_CASE("an agent can raise a task that somebody urgent waits for") {
+  const auto device = std::make_shared<tests::HeldDevice>();
+  struct Raiser final : actors::Agent {
+    AgentMail asked;
+    std::vector<TaskId> tasks;
+    std::string order;
+    void on_message(Context& context, const AgentMail& mail) override {
+      asked = mail;
+      for (int i = 0; i < 6; ++i) {
+        auto id = context.submit(encode("x", Lane::ordinary));
+        if (!id) throw std::runtime_error(id.error().what);
+        tasks.push_back(*id);
+      }
+      context.raise(tasks.back(), std::nullopt);
+      const auto sent = context.reply(mail.from, "raised", "");
+      if (!sent) throw std::runtime_error(sent.error().what);
+    }
+    void on_outcome(Context& context, const TaskOutcome& outcome) override {
+      order += std::to_string(std::find(tasks.begin(), tasks.end(), outcome.id) - tasks.begin());
+      if (order.size() < tasks.size()) return;
+      const auto sent = context.reply(asked.from, "done", order);
+      if (!sent) throw std::runtime_error(sent.error().what);
+    }
+  };
+  TestCluster cluster{{"a"}};
+  auto options = cluster.options(
+      "a", {tests::module("raiser", [](const AgentId&) { return std::make_unique<Raiser>(); })});
+  options.devices_open = {device};
+  options.scheduling.batching = false;
+  const auto node = cluster.start(std::move(options));
+  const auto client = cluster.client({"a"});
+  REQUIRE(client->send("a", {"raiser", "x"}, 1, "go", ""));
+  REQUIRE(client->receive(limit));
+  for (int i = 0; i < 6; ++i) {
+    device->wait_held(1);
+    device->complete_one();
+  }
+  const auto mail = client->receive(limit);
+  REQUIRE(mail);
+  CHECK(mail->body.size() == 6);
+  CHECK(mail->body.find('5') < mail->body.find('2'));
 }
 
 TEST_CASE("what an agent remembers is found, by its own scope and by its type's") {

@@ -17,8 +17,8 @@ import unittest
 PROGRAM = sys.argv[1]
 SOURCE = pathlib.Path(sys.argv[2])
 QUICKSTART = str(SOURCE / "configs" / "quickstart.toml")
-VERBS = ["check", "keys", "node", "up", "status", "submit", "run", "version"]
-SUBVERBS = [["keys", "new"], ["keys", "show"]]
+VERBS = ["check", "keys", "node", "up", "status", "submit", "run", "bench", "version"]
+SUBVERBS = [["keys", "new"], ["keys", "show"], ["bench", "sim"], ["bench", "lanes"]]
 
 
 def troupe(*words, environment=None, stdout=subprocess.PIPE):
@@ -43,7 +43,7 @@ class Help(unittest.TestCase):
                 told = troupe(*words, "--help")
                 self.assertEqual(told.returncode, 0, told.stderr)
                 self.assertIn("Example:\n  troupe " + words[0], told.stdout)
-                if words != ["keys"]:
+                if words not in (["keys"], ["bench"]):
                     self.assertIn("--json", told.stdout)
 
 
@@ -67,6 +67,11 @@ class Usage(unittest.TestCase):
         self.refused(["node", QUICKSTART], "--name")
         self.refused(["submit", "text", "--lane", "fast"], "fast")
         self.refused(["run", "nothing"], "nothing")
+        self.refused(["bench"], "troupe: ")
+        self.refused(["bench", "lane"], "did you mean 'lanes'?")
+        self.refused(["bench", "lanes", "qiet\x1b"], "there is no scenario 'qiet?'")
+        self.refused(["bench", "lanes", "--policy", "fastest"], "there is no policy 'fastest'")
+        self.refused(["bench", "lanes", "--pairs", "0"], "--pairs")
 
     def test_with_json_they_are_objects(self):
         for words in (["chekc"], ["check", "--nonsense"], ["keys", "new"]):
@@ -87,11 +92,11 @@ class Usage(unittest.TestCase):
 class Check(unittest.TestCase):
     def test_it_shows_every_setting_with_its_source(self):
         told = troupe("check", QUICKSTART, "--set", "agents.threads=3",
-                      environment={"TROUPE_LANES__ORDINARY__DELAY_MAX": "8ms"})
+                      environment={"TROUPE_AGENTS__BACKOFF_MIN": "8ms"})
         self.assertEqual(told.returncode, 0, told.stderr)
-        self.assertIn("[lanes.ordinary]\n", told.stdout)
+        self.assertIn("[scheduling]\n", told.stdout)
         self.assertRegex(told.stdout,
-                         r'(?m)^  delay_max = "8ms" +TROUPE_LANES__ORDINARY__DELAY_MAX$')
+                         r'(?m)^  backoff_min = "8ms" +TROUPE_AGENTS__BACKOFF_MIN$')
         self.assertRegex(told.stdout, r"(?m)^  threads = 3 +--set$")
         self.assertRegex(told.stdout, r"(?m)^  urgent_port = 7101 +.*quickstart\.toml:\d+:\d+$")
         self.assertNotIn("\x1b", told.stdout)
@@ -101,7 +106,7 @@ class Check(unittest.TestCase):
         settings = {s["key"]: s for s in json.loads(told.stdout)["settings"]}
         self.assertEqual(settings["node.a.urgent_port"]["value"], 7101)
         self.assertEqual(settings["node.b.devices"]["value"], ["auto"])
-        self.assertIs(settings["lanes.enabled"]["value"], True)
+        self.assertIs(settings["scheduling.lanes"]["value"], True)
         self.assertEqual(settings["memory.bytes_max"]["value"], "1GiB")
 
     def test_the_config_may_be_named_in_four_ways(self):
@@ -118,19 +123,19 @@ class Check(unittest.TestCase):
 
     def test_all_mistakes_are_told_and_end_with_2(self):
         with tempfile.NamedTemporaryFile("w", suffix=".toml") as file:
-            file.write("[lanes.ordinary]\ndelay_mx = '8ms'\ndelay_max = 8\n")
+            file.write("[agents]\nbackoff_mx = '8ms'\nbackoff_min = 8\n")
             file.flush()
-            told = troupe("check", file.name, "--set", "lanes.enabeld=1")
+            told = troupe("check", file.name, "--set", "scheduling.lnaes=1")
             self.assertEqual(told.returncode, 2)
             self.assertEqual(told.stdout, "")
             lines = told.stderr.splitlines()
             self.assertEqual(lines[0], f"{file.name}:1:1: there is no node: write at least one "
                              "[node.NAME] with its two ports")
-            self.assertEqual(lines[1], f"{file.name}:2:1: unknown key 'delay_mx' in "
-                             "[lanes.ordinary]; did you mean 'delay_max'?")
-            self.assertEqual(lines[2], f"{file.name}:3:13: 'delay_max' must be a duration with "
+            self.assertEqual(lines[1], f"{file.name}:2:1: unknown key 'backoff_mx' in "
+                             "[agents]; did you mean 'backoff_max'?")
+            self.assertEqual(lines[2], f"{file.name}:3:15: 'backoff_min' must be a duration with "
                              'its unit, as in "8ms", not 8')
-            self.assertTrue(lines[3].startswith("--set lanes.enabeld: "))
+            self.assertTrue(lines[3].startswith("--set scheduling.lnaes: "))
             told = troupe("check", file.name, "--json")
             self.assertEqual(told.returncode, 2)
             error = json.loads(told.stdout)["error"]
@@ -146,9 +151,9 @@ class Check(unittest.TestCase):
     def test_the_verbs_of_the_cluster_refuse_a_bad_config_too(self):
         for words in (["node", "--name", "a"], ["up"], ["status"], ["submit", "text"], ["run"]):
             with self.subTest(words):
-                told = troupe(*words, "--set", "lanes.enabeld=1")
+                told = troupe(*words, "--set", "scheduling.lnaes=1")
                 self.assertEqual(told.returncode, 2)
-                self.assertIn("did you mean 'lanes.enabled'?", told.stderr)
+                self.assertIn("did you mean 'scheduling.lanes'?", told.stderr)
 
 
 class Keys(unittest.TestCase):
@@ -183,6 +188,42 @@ class Keys(unittest.TestCase):
             told = troupe("keys", "show", path)
             self.assertNotEqual(told.returncode, 0)
             self.assertTrue(told.stderr.startswith("troupe: "))
+
+
+class Bench(unittest.TestCase):
+    def test_scenarios_and_policies_are_listed(self):
+        told = json.loads(troupe("bench", "lanes", "--list", "--json").stdout)
+        self.assertIn("quiet", [scenario["name"] for scenario in told["scenarios"]])
+        self.assertEqual(told["policies"][0], "troupe")
+        self.assertRegex(troupe("bench", "lanes", "--list").stdout, r"(?m)^  quiet +How ")
+
+    def test_a_run_ends_with_its_verdict_and_leaves_a_report(self):
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = pathlib.Path(scratch, "a report")
+            told = troupe("bench", "lanes", "quiet", "--seconds", "1", "--json", "--date",
+                          "2026-01-31", "--report", str(folder))
+            body = json.loads(told.stdout)
+            self.assertEqual([figure["id"] for figure in body["figures"]], ["quiet"])
+            self.assertEqual(told.returncode, 0 if body["figures"][0]["ok"] else 1)
+            self.assertEqual(body["date"], "2026-01-31")
+            self.assertEqual(body["command"],
+                             f"troupe bench lanes quiet --seconds 1 --report '{folder}'")
+            self.assertEqual(json.loads((folder / "figures.json").read_text()), body)
+            self.assertIn("</html>", (folder / "index.html").read_text())
+            self.assertTrue(list(folder.glob("*.svg")))
+
+    def test_a_trace_that_cannot_be_read_ends_the_run_before_it_begins(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".csv") as file:
+            file.write("a,b\n")
+            file.flush()
+            told = troupe("bench", "sim", "--trace", file.name)
+            self.assertEqual(told.returncode, 1)
+            self.assertIn("the first line is 'a,b'", told.stderr)
+
+    def test_a_folder_that_cannot_be_made_ends_the_run_before_it_begins(self):
+        told = troupe("bench", "lanes", "--report", "/proc/no/such")
+        self.assertEqual(told.returncode, 1)
+        self.assertIn("cannot make the folder '/proc/no/such'", told.stderr)
 
 
 class Version(unittest.TestCase):

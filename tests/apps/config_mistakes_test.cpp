@@ -28,22 +28,21 @@ void check_each(const std::vector<Case>& cases) {
 
 TEST_CASE("an unknown name is refused with its place and what was probably meant") {
   check_each({
-      {"[lanes.ordinary]\n  delay_mx = '8ms'",
-       "c.toml:9:3: unknown key 'delay_mx' in [lanes.ordinary]; did you mean 'delay_max'?"},
-      {"[lane]\nenabled = true", "c.toml:8:2: unknown table 'lane'; did you mean 'lanes'?"},
-      {"[lanes.urgnet]", "c.toml:8:8: unknown table 'urgnet' in [lanes]; did you mean 'urgent'?"},
-      {"[lanes]\ndelay_max = '8ms'",
-       "c.toml:9:1: unknown key 'delay_max' in [lanes]; it belongs in [lanes.ordinary]"},
+      {"[agents]\n  backoff_mx = '8ms'",
+       "c.toml:9:3: unknown key 'backoff_mx' in [agents]; did you mean 'backoff_max'?"},
+      {"[schedulin]\nlanes = true",
+       "c.toml:8:2: unknown table 'schedulin'; did you mean 'scheduling'?"},
+      {"[cluster]\nbackoff_max = '8ms'",
+       "c.toml:9:1: unknown key 'backoff_max' in [cluster]; it belongs in [agents]"},
       {"[cluster]\nurgent_port = 1",
        "c.toml:9:1: unknown key 'urgent_port' in [cluster]; it belongs in [node.NAME]"},
       {"[memory]\nsomething = 1",
        "c.toml:9:1: unknown key 'something' in [memory]; known: bytes_max"},
       {"[node.b]\nurgent_port = 1\nordinary_port = 2\ndevice = ['cpu']",
        "c.toml:11:1: unknown key 'device' in [node.b]; did you mean 'devices'?"},
-      {"lanes.enabeld = true", "c.toml:8:1: unknown table 'lanes' in [model.m]; known: folder"},
-      {"[lanes]\n\"ordinary.delay_max\" = '8ms'",
-       "c.toml:9:1: unknown key 'ordinary.delay_max' in [lanes]; known: enabled, urgent_laxity, "
-       "urgent, ordinary"},
+      {"log.levl = true", "c.toml:8:1: unknown table 'log' in [model.m]; known: folder"},
+      {"[log]\n\"level.max\" = '8ms'",
+       "c.toml:9:1: unknown key 'level.max' in [log]; known: level, format"},
       {"[memory]\n\"a\\u001b[2Jb\" = 1",
        "c.toml:9:1: unknown key 'a\\x1b[2Jb' in [memory]; known: bytes_max"},
   });
@@ -51,8 +50,8 @@ TEST_CASE("an unknown name is refused with its place and what was probably meant
 
 TEST_CASE("a value of the wrong type is refused where it stands") {
   check_each({
-      {"[lanes]\nenabled = 'yes'", "c.toml:9:11: 'enabled' must be true or false, not \"yes\""},
-      {"[lanes]\nenabled = 1", "c.toml:9:11: 'enabled' must be true or false, not 1"},
+      {"[scheduling]\nlanes = 'yes'", "c.toml:9:9: 'lanes' must be true or false, not \"yes\""},
+      {"[scheduling]\nlanes = 1", "c.toml:9:9: 'lanes' must be true or false, not 1"},
       {"[agents]\nthreads = '2'", "c.toml:9:11: 'threads' must be a whole number, not \"2\""},
       {"[agents]\nthreads = 2.5", "c.toml:9:11: 'threads' must be a whole number, not 2.5"},
       {"[agents]\nthreads = [2]", "c.toml:9:11: 'threads' must be a whole number, not a list"},
@@ -63,21 +62,21 @@ TEST_CASE("a value of the wrong type is refused where it stands") {
        "c.toml:11:11: 'devices' must be a list of texts, as in [\"auto\"], not \"cpu\""},
       {"[node.b]\nurgent_port = 1\nordinary_port = 2\ndevices = ['cpu', 1]",
        "c.toml:11:19: 'devices' must be a list of texts, not 1"},
-      {"[lanes.enabled]", "c.toml:8:1: 'enabled' must be true or false, not a table"},
+      {"[scheduling.lanes]", "c.toml:8:1: 'lanes' must be true or false, not a table"},
   });
 }
 
 TEST_CASE("a duration or a size without its unit is refused") {
   check_each({
-      {"[lanes.ordinary]\ndelay_max = 8",
-       "c.toml:9:13: 'delay_max' must be a duration with its unit, as in \"8ms\", not 8"},
-      {"[lanes.ordinary]\ndelay_max = '8'",
-       "c.toml:9:13: 'delay_max' must be a duration with its unit, as in \"8ms\", not \"8\""},
-      {"[lanes.ordinary]\ndelay_max = '8 furlongs'",
-       "c.toml:9:13: 'delay_max' must be a duration with its unit, as in \"8ms\", not \"8 "
+      {"[agents]\nbackoff_min = 8",
+       "c.toml:9:15: 'backoff_min' must be a duration with its unit, as in \"8ms\", not 8"},
+      {"[agents]\nbackoff_min = '8'",
+       "c.toml:9:15: 'backoff_min' must be a duration with its unit, as in \"8ms\", not \"8\""},
+      {"[agents]\nbackoff_min = '8 furlongs'",
+       "c.toml:9:15: 'backoff_min' must be a duration with its unit, as in \"8ms\", not \"8 "
        "furlongs\""},
-      {"[lanes.ordinary]\ndelay_max = '-8ms'",
-       "c.toml:9:13: 'delay_max' must be a duration with its unit, as in \"8ms\", not \"-8ms\""},
+      {"[agents]\nbackoff_min = '-8ms'",
+       "c.toml:9:15: 'backoff_min' must be a duration with its unit, as in \"8ms\", not \"-8ms\""},
       {"[memory]\nbytes_max = 1024",
        "c.toml:9:13: 'bytes_max' must be a size with its unit, as in \"64MiB\", not 1024"},
       {"[memory]\nbytes_max = '8ms'",
@@ -87,16 +86,15 @@ TEST_CASE("a duration or a size without its unit is refused") {
 
 TEST_CASE("a value outside its range is refused with the range in its own unit") {
   check_each({
-      {"[lanes.ordinary]\ntasks_max = 0", "c.toml:9:13: 'tasks_max' must be from 1 to 1024, not 0"},
-      {"[lanes.ordinary]\ntasks_max = 1025",
+      {"[scheduling]\ntasks_max = 0", "c.toml:9:13: 'tasks_max' must be from 1 to 1024, not 0"},
+      {"[scheduling]\ntasks_max = 1025",
        "c.toml:9:13: 'tasks_max' must be from 1 to 1024, not 1025"},
-      {"[lanes.ordinary]\ntasks_max = -1",
-       "c.toml:9:13: 'tasks_max' must be from 1 to 1024, not -1"},
+      {"[scheduling]\ntasks_max = -1", "c.toml:9:13: 'tasks_max' must be from 1 to 1024, not -1"},
       // What fits 32 bits only after losing the rest.
       {"[agents]\nthreads = 4294967298",
        "c.toml:9:11: 'threads' must be from 1 to 1024, not 4294967298"},
-      {"[lanes.ordinary]\ndelay_max = '11s'",
-       "c.toml:9:13: 'delay_max' must be from \"0s\" to \"10s\", not \"11s\""},
+      {"[agents]\nbackoff_min = '2h'",
+       "c.toml:9:15: 'backoff_min' must be from \"1ms\" to \"1h\", not \"2h\""},
       {"[memory]\nbytes_max = '1B'",
        "c.toml:9:13: 'bytes_max' must be from \"1MiB\" to \"16384GiB\", not \"1B\""},
       {"[node.b]\nurgent_port = 65536\nordinary_port = 2",
@@ -164,7 +162,7 @@ TEST_CASE("a file without nodes says what is missing") {
   const std::string none =
       "c.toml:1:1: there is no node: write at least one [node.NAME] with its two ports";
   CHECK(mistakes("") == none);
-  CHECK(mistakes("[lanes]\nenabled = true") == none);
+  CHECK(mistakes("[scheduling]\nlanes = true") == none);
   CHECK(mistakes("[node]") == none);
 }
 
@@ -191,9 +189,24 @@ TEST_CASE("a shortest pause over the longest is told where somebody wrote it") {
   });
 }
 
+TEST_CASE("a key of an earlier release is told what came in its place") {
+  CHECK(mistakes_after_node("[lanes]\nenabled = true\n[lanes.ordinary]\ndelay_max = '8ms'\n"
+                            "tasks_max = 1\ntask_max = 1\n[lanes.urgent]\nqueue_tasks_max = 1") ==
+        "c.toml:9:1: 'lanes.enabled' is gone: use 'lanes' in [scheduling]\n"
+        "c.toml:11:1: 'lanes.ordinary.delay_max' is gone: the scheduler finds it out by itself; "
+        "remove the line\n"
+        "c.toml:12:1: 'lanes.ordinary.tasks_max' is gone: use 'tasks_max' in [scheduling], which "
+        "holds for both lanes\n"
+        "c.toml:13:1: 'lanes.ordinary.task_max' is unknown, and [lanes.ordinary] is gone: use "
+        "[scheduling]\n"
+        "c.toml:15:1: 'lanes.urgent.queue_tasks_max' is gone: use 'urgent_queue_tasks_max' in "
+        "[scheduling]");
+  CHECK(mistakes_after_node("[lanes]") == "c.toml:8:2: [lanes] is gone: use [scheduling]");
+}
+
 TEST_CASE("all mistakes of a file are told at once, in its order") {
-  CHECK(mistakes_after_node("[lanes]\nenabled = 'no'\n[agents]\nthreads = 0\n[lnk]") ==
-        "c.toml:9:11: 'enabled' must be true or false, not \"no\"\n"
+  CHECK(mistakes_after_node("[scheduling]\nlanes = 'no'\n[agents]\nthreads = 0\n[lnk]") ==
+        "c.toml:9:9: 'lanes' must be true or false, not \"no\"\n"
         "c.toml:11:11: 'threads' must be from 1 to 1024, not 0\n"
         "c.toml:12:2: unknown table 'lnk'; did you mean 'link'?");
 }

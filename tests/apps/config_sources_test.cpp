@@ -21,46 +21,46 @@ Setting setting(const LoadedConfig& loaded, const std::string& key) {
   return {};
 }
 
-const std::string file = one_node + "[lanes.ordinary]\ndelay_max = '4ms'\n";
+const std::string file = one_node + "[agents]\nbackoff_min = '4ms'\n";
 
 }  // namespace
 
 TEST_CASE("a flag wins over the environment, that over the file, that over the default") {
-  const std::string key = "lanes.ordinary.delay_max";
+  const std::string key = "agents.backoff_min";
   Overrides overrides;
 
   auto loaded = load(one_node);
   REQUIRE(loaded);
-  CHECK(loaded->config.ordinary.delay_max == 2ms);
+  CHECK(loaded->config.agents.backoff_min == 10ms);
   CHECK(setting(*loaded, key).source == "default");
-  CHECK(setting(*loaded, key).value == "\"2ms\"");
+  CHECK(setting(*loaded, key).value == "\"10ms\"");
 
   loaded = load(file);
   REQUIRE(loaded);
-  CHECK(loaded->config.ordinary.delay_max == 4ms);
-  CHECK(setting(*loaded, key).source == "c.toml:9:13");
+  CHECK(loaded->config.agents.backoff_min == 4ms);
+  CHECK(setting(*loaded, key).source == "c.toml:9:15");
 
-  overrides.environment = {{"TROUPE_LANES__ORDINARY__DELAY_MAX", "8ms"}};
+  overrides.environment = {{"TROUPE_AGENTS__BACKOFF_MIN", "8ms"}};
   loaded = load(file, overrides);
   REQUIRE(loaded);
-  CHECK(loaded->config.ordinary.delay_max == 8ms);
-  CHECK(setting(*loaded, key).source == "TROUPE_LANES__ORDINARY__DELAY_MAX");
+  CHECK(loaded->config.agents.backoff_min == 8ms);
+  CHECK(setting(*loaded, key).source == "TROUPE_AGENTS__BACKOFF_MIN");
 
-  overrides.flags = {"lanes.ordinary.delay_max=16ms"};
+  overrides.flags = {"agents.backoff_min=16ms"};
   loaded = load(file, overrides);
   REQUIRE(loaded);
-  CHECK(loaded->config.ordinary.delay_max == 16ms);
+  CHECK(loaded->config.agents.backoff_min == 16ms);
   CHECK(setting(*loaded, key).source == "--set");
 
-  overrides.flags.emplace_back("lanes.ordinary.delay_max=32ms");
+  overrides.flags.emplace_back("agents.backoff_min=32ms");
   loaded = load(file, overrides);
   REQUIRE(loaded);
-  CHECK(loaded->config.ordinary.delay_max == 32ms);
+  CHECK(loaded->config.agents.backoff_min == 32ms);
 }
 
 TEST_CASE("an override may set every type, quoted or not") {
   Overrides overrides;
-  overrides.environment = {{"TROUPE_LANES__ENABLED", "false"},
+  overrides.environment = {{"TROUPE_SCHEDULING__LANES", "false"},
                            {"TROUPE_NODE__A__DEVICES", R"(["cpu", "cuda:1"])"},
                            {"TROUPE_NODE__A__HOST", "10.0.0.1"},
                            {"TROUPE_MEMORY__BYTES_MAX", "'64MiB'"}};
@@ -68,7 +68,7 @@ TEST_CASE("an override may set every type, quoted or not") {
                      "model.m.folder=/with=sign"};
   const auto loaded = load(one_node, overrides);
   REQUIRE(loaded);
-  CHECK_FALSE(loaded->config.lanes.enabled);
+  CHECK_FALSE(loaded->config.scheduling.lanes);
   CHECK(loaded->config.nodes[0].devices == std::vector<std::string>{"cpu", "cuda:1"});
   CHECK(loaded->config.nodes[0].host == "10.0.0.1");
   CHECK(loaded->config.memory.bytes_max == 64U << 20U);
@@ -80,23 +80,26 @@ TEST_CASE("an override may set every type, quoted or not") {
 
 TEST_CASE("a wrong override is told by the name of its source, after the file's mistakes") {
   Overrides overrides;
-  overrides.environment = {{"TROUPE_LANES__ENABELD", "1"},
+  overrides.environment = {{"TROUPE_SCHEDULING__LNAES", "1"},
                            {"TROUPE_AGENTS__THREADS", "many"},
                            {"TROUPE_NODE__A__DEVICES", "[\"cpu\"]\nx = 1"}};
-  overrides.flags = {"lanes.enabled", "lane.enabled=1", "agents.threads=0", "node.c.host=x",
-                     "cluster.keys=\xff"};
-  CHECK(mistakes(one_node + "[lnk]", overrides) ==
-        "c.toml:8:2: unknown table 'lnk'; did you mean 'link'?\n"
-        "TROUPE_LANES__ENABELD: no setting has this name; did you mean "
-        "'TROUPE_LANES__ENABLED'?\n"
-        "TROUPE_AGENTS__THREADS: 'threads' must be a whole number, not \"many\"\n"
-        "TROUPE_NODE__A__DEVICES: 'devices' must be a list of texts, as in [\"auto\"], not "
-        "\"[\"cpu\"]\\x0ax = 1\"\n"
-        "--set lanes.enabled: write it as KEY=VALUE\n"
-        "--set lane.enabled: no setting has this name; did you mean 'lanes.enabled'?\n"
-        "--set agents.threads: 'threads' must be from 1 to 1024, not 0\n"
-        "--set node.c.host: no setting has this name; did you mean 'node.a.host'?\n"
-        "--set cluster.keys: 'keys' must be UTF-8, not \"\\xff\"");
+  overrides.flags = {"scheduling.lanes", "scheduling.lane=1", "lanes.urgent.units_max=1",
+                     "agents.threads=0", "node.c.host=x",     "cluster.keys=\xff"};
+  CHECK(
+      mistakes(one_node + "[lnk]", overrides) ==
+      "c.toml:8:2: unknown table 'lnk'; did you mean 'link'?\n"
+      "TROUPE_SCHEDULING__LNAES: no setting has this name; did you mean "
+      "'TROUPE_SCHEDULING__LANES'?\n"
+      "TROUPE_AGENTS__THREADS: 'threads' must be a whole number, not \"many\"\n"
+      "TROUPE_NODE__A__DEVICES: 'devices' must be a list of texts, as in [\"auto\"], not "
+      "\"[\"cpu\"]\\x0ax = 1\"\n"
+      "--set scheduling.lanes: write it as KEY=VALUE\n"
+      "--set scheduling.lane: no setting has this name; did you mean 'scheduling.lanes'?\n"
+      "--set lanes.urgent.units_max: this setting is gone: use 'units_max' in [scheduling], which "
+      "holds for both lanes\n"
+      "--set agents.threads: 'threads' must be from 1 to 1024, not 0\n"
+      "--set node.c.host: no setting has this name; did you mean 'node.a.host'?\n"
+      "--set cluster.keys: 'keys' must be UTF-8, not \"\\xff\"");
 }
 
 TEST_CASE("an override can give what the file lacks, but not a node") {
@@ -112,7 +115,7 @@ TEST_CASE("an override can give what the file lacks, but not a node") {
 }
 
 TEST_CASE("variables' names stand for what they may not contain") {
-  CHECK(environment_name("lanes.ordinary", "delay_max") == "TROUPE_LANES__ORDINARY__DELAY_MAX");
+  CHECK(environment_name("agents", "backoff_min") == "TROUPE_AGENTS__BACKOFF_MIN");
   CHECK(environment_name("node.gpu-1.rack2", "host") == "TROUPE_NODE__GPU_1_RACK2__HOST");
 
   const std::string two =
@@ -128,17 +131,17 @@ TEST_CASE("variables' names stand for what they may not contain") {
 }
 
 TEST_CASE("only variables with a double underscore are settings") {
-  ::setenv("TROUPE_LANES__ENABLED", "false", 1);
+  ::setenv("TROUPE_SCHEDULING__LANES", "false", 1);
   ::setenv("TROUPE_MODEL_DIR", "/models", 1);
   ::setenv("TROUPE__X", "1", 1);
   const auto found = config_environment();
-  ::unsetenv("TROUPE_LANES__ENABLED");
+  ::unsetenv("TROUPE_SCHEDULING__LANES");
   ::unsetenv("TROUPE_MODEL_DIR");
   ::unsetenv("TROUPE__X");
   const auto has = [&](const std::string& name) {
     return std::any_of(found.begin(), found.end(), [&](const auto& v) { return v.first == name; });
   };
-  CHECK(has("TROUPE_LANES__ENABLED"));
+  CHECK(has("TROUPE_SCHEDULING__LANES"));
   CHECK_FALSE(has("TROUPE_MODEL_DIR"));
   CHECK_FALSE(has("TROUPE__X"));
 }

@@ -27,7 +27,8 @@ TEST_CASE("the codes and their names are the same in every release") {
       {ErrorCode::unsupported, "unsupported"},
       {ErrorCode::io, "io"},
       {ErrorCode::config, "config"},
-      {ErrorCode::internal, "internal"}};
+      {ErrorCode::internal, "internal"},
+      {ErrorCode::infeasible, "infeasible"}};
   for (std::size_t i = 0; i < golden.size(); ++i) {
     CHECK(name(golden[i].first) == golden[i].second);
     CHECK(static_cast<std::size_t>(golden[i].first) == i + 1);
@@ -39,10 +40,10 @@ TEST_CASE("numbers from outside that are no code are told apart and have no name
   CHECK_FALSE(is_error_code(0));
   CHECK(is_error_code(1));
   CHECK(is_error_code(17));
-  CHECK_FALSE(is_error_code(18));
+  CHECK_FALSE(is_error_code(19));
   CHECK_FALSE(is_error_code(65535));
   CHECK(name(static_cast<ErrorCode>(0)) == "unknown");
-  CHECK(name(static_cast<ErrorCode>(18)) == "unknown");
+  CHECK(name(static_cast<ErrorCode>(19)) == "unknown");
   CHECK(name(static_cast<ErrorCode>(65535)) == "unknown");
 }
 

@@ -90,13 +90,13 @@ class ClusterTest(unittest.TestCase):
         self.assertEqual(done.returncode, exit_code, done.stdout + done.stderr)
         return json.loads(done.stdout)
 
-    def start_up(self):
+    def start_up(self, *words):
         """`troupe up`, ready; ended with the test if the test did not end it."""
         ready = os.path.join(self.folder.name, "ready")
         self.up_log = os.path.join(self.folder.name, "up.log")
         with open(self.up_log, "w", encoding="utf-8") as log:
             up = subprocess.Popen(
-                [PROGRAM, "up", self.config, "--ready-file", ready],
+                [PROGRAM, "up", self.config, "--ready-file", ready, *words],
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

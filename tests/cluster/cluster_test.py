@@ -28,6 +28,40 @@ class Life(ClusterTest):
         self.assertEqual(self.stop(up), 0, self.read_log())
         self.assertFalse(any(is_alive(pid) for pid in nodes))
 
+    def test_a_task_is_explained_and_a_recording_replayed(self):
+        recording = os.path.join(self.folder.name, "recording")
+        up = self.start_up("--record", recording)
+        outcome = self.json_of("submit", "hello world", "--config", self.config, "--node", "b",
+                               "--lane", "urgent")
+        why = self.json_of("explain", outcome["task"], self.config)
+        self.assertEqual((why["task"], why["node"]), (outcome["task"], "b"))
+        self.assertEqual(why["asked_lane"], "urgent")
+        for part in ("queue_ms", "batch_wait_ms", "compute_ms", "predicted_ms"):
+            self.assertAlmostEqual(why[part], outcome["timing"][part], places=5)
+        self.assertEqual(why["reason"], outcome["timing"]["reason"])
+        self.assertNotEqual(why["reason"], "none")
+        told = self.troupe("explain", outcome["task"], self.config)
+        self.assertEqual(told.returncode, 0, told.stderr)
+        for words in ("queued until", "on the device", "predicted", "launched in the urgent lane"):
+            self.assertIn(words, told.stdout)
+
+        unknown = self.json_of("explain", "f" * 32, self.config, exit_code=1)
+        self.assertEqual(unknown["error"]["code"], "not_found")
+        self.assertEqual(self.stop(up), 0, self.read_log())
+
+        journal = os.path.join(recording, "b.journal")
+        replayed = self.json_of("replay", journal)
+        self.assertTrue(replayed["same"] and replayed["complete"])
+        self.assertGreater(replayed["decisions"], 0)
+        # The options stand at the front, so a byte near the end is one of an event.
+        with open(journal, "r+b") as file:
+            file.seek(-4, os.SEEK_END)
+            byte = file.read(1)
+            file.seek(-4, os.SEEK_END)
+            file.write(bytes([byte[0] ^ 1]))
+        self.assertNotEqual(self.troupe("replay", journal).returncode, 0)
+        self.assertEqual(self.troupe("replay", self.config).returncode, 1)
+
     def test_it_starts_and_stops_again_and_again(self):
         for _ in range(10):
             up = self.start_up()

@@ -415,6 +415,7 @@ TEST_CASE("options that make no sense are refused") {
   CHECK(refusal([](Options& o) { o.nice = 20; }) == ErrorCode::invalid_argument);
   CHECK(refusal([](Options& o) { o.nice = -1; }) == ErrorCode::invalid_argument);
   CHECK(refusal([](Options& o) { o.name.clear(); }) == ErrorCode::invalid_argument);
+  CHECK(refusal([](Options& o) { o.precisions.resize(2); }) == ErrorCode::invalid_argument);
   CHECK(refusal([](Options& o) { o.models.push_back(nullptr); }) == ErrorCode::invalid_argument);
   CHECK(refusal([](Options& o) {
           auto broken = std::make_shared<BertModel>(*o.models[0]);

@@ -1,6 +1,7 @@
 // The encoder against the float64 reference, on every instruction set this machine has.
 #include "kernels/cpu/encoder.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 
@@ -124,6 +125,82 @@ TEST_CASE("other work between two tiles changes no bit") {
   }
 }
 
+TEST_CASE("in bf16 embeddings stay within a hundredth of the reference, on every path") {
+  const auto check = [](const BertConfig& config, std::uint64_t seed,
+                        const std::vector<std::size_t>& lengths) {
+    const auto model = random_bert(config, seed);
+    Random random(seed);
+    Texts texts;
+    for (const std::size_t length : lengths) texts.push_back(random_ids(config, length, random));
+    for (const cpu::Tiles* tiles : cpu::supported_tiles()) {
+      const cpu::Encoder encoder(*tiles, model, Precision::bf16);
+      auto workspace = encoder.make_workspace();
+      const auto vectors = encode(encoder, texts, workspace);
+      for (std::size_t i = 0; i < texts.size(); ++i) {
+        const double error = error_of(vectors[i], ref::encode(*model, texts[i]));
+        INFO(tiles->name << ", text " << i << " of " << texts[i].size() << " tokens");
+        CHECK(error < 1e-2);
+        CHECK(error > 1e-5);  // or it was not bf16
+        CHECK(vectors[i] == encode(encoder, {texts[i]}, workspace).front());
+      }
+    }
+  };
+  check(odd_config(), 1, {5, 1, 37, 2, 16, 17, 3, 36, 8});
+  check(small_config(2), 5, {16, 3, 64});
+  auto odd = odd_config();  // depths without a partner
+  odd.width = 51;
+  odd.ffn_width = 101;
+  check(odd, 3, {9, 30});
+}
+
+TEST_CASE("a classifier's scores agree with the reference, whoever shares the batch") {
+  for (const std::uint32_t labels : {1U, 2U, 5U, 64U, 65U, 130U}) {
+    auto config = odd_config();
+    config.labels = labels;
+    const auto model = random_bert(config, labels);
+    REQUIRE(check_model(*model));
+    Random random(labels);
+    Texts texts;
+    for (const std::size_t length : {7U, 1U, 37U, 12U, 2U})
+      texts.push_back(random_ids(config, length, random));
+    for (const cpu::Tiles* tiles : cpu::supported_tiles()) {
+      const cpu::Encoder encoder(*tiles, model);
+      auto workspace = encoder.make_workspace();
+      // Embeddings of some, scores of others, and both.
+      std::vector<std::vector<float>> logits(texts.size(), std::vector<float>(labels, 99));
+      std::vector<std::vector<float>> vectors(texts.size(), std::vector<float>(config.width));
+      std::vector<cpu::Sequence> sequences;
+      for (std::size_t i = 0; i < texts.size(); ++i)
+        sequences.push_back({texts[i], i % 2 == 0 ? vectors[i].data() : nullptr,
+                             i != 2 ? logits[i].data() : nullptr});
+      encoder.encode(sequences, workspace, [] {});
+      for (std::size_t i = 0; i < texts.size(); ++i) {
+        INFO(tiles->name << ", " << labels << " labels, text " << i);
+        if (i % 2 == 0) CHECK(error_of(vectors[i], ref::encode(*model, texts[i])) < error_max);
+        if (i == 2) {
+          CHECK(logits[i] == std::vector<float>(labels, 99));
+          continue;
+        }
+        const auto expected = ref::classify(*model, texts[i]);
+        REQUIRE(expected.size() == labels);
+        double largest = 0;
+        for (std::size_t c = 0; c < labels; ++c)
+          largest = std::max(largest, std::abs(static_cast<double>(logits[i][c]) - expected[c]));
+        CHECK(largest < 1e-5);
+        std::vector<float> alone(labels);
+        const cpu::Sequence sequence{texts[i], nullptr, alone.data()};
+        encoder.encode({&sequence, 1}, workspace, [] {});
+        CHECK(alone == logits[i]);
+        const cpu::Encoder rounded(*tiles, model, Precision::bf16);
+        auto rounded_workspace = rounded.make_workspace();
+        rounded.encode({&sequence, 1}, rounded_workspace, [] {});
+        for (std::size_t c = 0; c < labels; ++c)
+          CHECK(std::abs(static_cast<double>(alone[c]) - expected[c]) < 0.1);
+      }
+    }
+  }
+}
+
 TEST_CASE("a model whose parts do not fit together is refused") {
   const auto refused = [](const auto& damage) {
     BertModel model = *random_bert(odd_config(), 9);
@@ -147,4 +224,10 @@ TEST_CASE("a model whose parts do not fit together is refused") {
     bias = bias.first(bias.size() - 1);
   }));
   CHECK(refused([](BertModel& m) { m.weights.layers[2].ffn_norm.gain = {}; }));
+  CHECK(refused([](BertModel& m) { m.config.labels = 2; }));
+  CHECK(refused([](BertModel& m) { m.weights.head = BertHead{}; }));
+  CHECK(refused([](BertModel& m) {
+    m.config.labels = 2;
+    m.weights.head = BertHead{m.weights.layers[0].query, m.weights.layers[0].query};
+  }));
 }

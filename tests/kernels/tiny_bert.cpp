@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstddef>
 #include <deque>
+#include <utility>
 
 namespace troupe::kernels::test {
 namespace {
@@ -58,6 +59,21 @@ std::shared_ptr<const BertModel> random_bert(const BertConfig& config, std::uint
     layer.ffn_norm = numbers->norm(width);
     weights.layers.push_back(layer);
   }
+  if (config.labels > 0)
+    weights.head =
+        BertHead{numbers->linear(width, width, 1), numbers->linear(config.labels, width, 1)};
+  model->storage = numbers;
+  return model;
+}
+
+std::shared_ptr<const PolicyModel> random_policy(std::vector<std::uint32_t> widths,
+                                                 PolicyActivation activation, std::uint64_t seed) {
+  auto numbers = std::make_shared<Numbers>(seed);
+  auto model = std::make_shared<PolicyModel>();
+  model->activation = activation;
+  for (std::size_t i = 0; i + 1 < widths.size(); ++i)
+    model->layers.push_back(numbers->linear(widths[i + 1], widths[i], 1));
+  model->widths = std::move(widths);
   model->storage = numbers;
   return model;
 }

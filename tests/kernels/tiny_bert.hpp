@@ -1,4 +1,4 @@
-// Small random encoders and texts for the tests: seeded, so that every run sees the same.
+// Small random encoders, policies and texts for the tests: seeded, so that every run sees the same.
 #pragma once
 
 #include <cstdint>
@@ -8,6 +8,7 @@
 #include "base/random.hpp"
 #include "kernels/bert.hpp"
 #include "kernels/device.hpp"
+#include "kernels/policy.hpp"
 
 namespace troupe::kernels::test {
 
@@ -25,6 +26,10 @@ std::vector<std::int32_t> random_ids(const BertConfig& config, std::size_t count
 
 // The items' task ids count from 1.
 Batch encode_batch(std::uint64_t id, const std::vector<std::vector<std::int32_t>>& texts);
+
+// Linear layers as random_bert()'s; `widths` as in PolicyModel.
+std::shared_ptr<const PolicyModel> random_policy(std::vector<std::uint32_t> widths,
+                                                 PolicyActivation activation, std::uint64_t seed);
 
 std::vector<float> random_vector(std::size_t width, Random& random);
 

@@ -61,13 +61,6 @@ TEST_CASE("F16 is widened exactly, whatever the bits") {
   }
 }
 
-TEST_CASE("BF16 is the upper half of a float") {
-  CHECK(from_bf16(0x3f80) == 1.0F);
-  CHECK(from_bf16(0xc049) == -3.140625F);
-  CHECK(from_bf16(0x0001) == 0x1p-133F);
-  CHECK(std::isinf(from_bf16(0x7f80)));
-}
-
 TEST_CASE("aligned F32 is used where it lies, unaligned F32 is copied and the same") {
   const Tiny tiny;
   const auto wanted = tiny.bind();
@@ -165,6 +158,42 @@ TEST_CASE("weights that are no floats, or not finite, are refused") {
     std::memcpy(data.data() + data.size() - sizeof(bad), &bad, sizeof(bad));
     CHECK(damaged.error() ==
           "a.safetensors: tensor \"" + query + "\": it holds values that are not finite");
+  }
+}
+
+TEST_CASE("a classifier is bound with the pooler that it needs, whatever the prefix") {
+  for (const std::string prefix : {"", "bert."}) {
+    Tiny tiny;
+    CHECK_FALSE((*tiny.bind())->weights.head);
+    const auto width = std::uint64_t{tiny.config.width};
+    const std::string square = tiny.checkpoint[query].data;
+    const auto bias = square.substr(0, width * sizeof(float));
+    for (auto& tensor : tiny.checkpoint.tensors) tensor.name.insert(0, prefix);
+    auto& tensors = tiny.checkpoint.tensors;
+    tensors.push_back({"classifier.weight", "F32", {3, width}, square.substr(0, 3 * bias.size())});
+    tensors.push_back({"classifier.bias", "F32", {3}, bias.substr(0, 3 * sizeof(float))});
+    CHECK_FALSE((*tiny.bind())->weights.head);  // one of tokens
+    tensors.push_back({prefix + "pooler.dense.weight", "F32", {width, width}, square});
+    tensors.push_back({prefix + "pooler.dense.bias", "F32", {width}, bias});
+    const auto bound = tiny.bind();
+    REQUIRE(bound);
+    CHECK((*bound)->config.labels == 3);
+    REQUIRE((*bound)->weights.head);
+    const auto& head = *(*bound)->weights.head;
+    CHECK(copy(head.pooler.weight) == copy((*bound)->weights.layers[0].query.weight));
+    CHECK(head.classifier.weight.size() == 3 * width);
+    CHECK(head.classifier.bias.size() == 3);
+
+    tiny.checkpoint["classifier.weight"].shape = {width, 3};
+    CHECK(tiny.error() ==
+          "a.safetensors: tensor \"classifier.weight\": its shape is [32, 3], config.json asks for "
+          "[32, 32]");
+    tiny.checkpoint["classifier.weight"].shape = {3 * width};
+    CHECK(tiny.error() ==
+          "a.safetensors: tensor \"classifier.weight\": it is no classifier of 1 to 1024 labels");
+    tiny.checkpoint["classifier.weight"].shape = {3, width};
+    tiny.checkpoint.erase("classifier.bias");
+    CHECK(tiny.error() == "a.safetensors: tensor \"classifier.bias\": it is missing");
   }
 }
 

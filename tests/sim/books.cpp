@@ -1,7 +1,5 @@
 #include "tests/sim/books.hpp"
 
-#include <algorithm>
-
 namespace troupe::sim {
 
 const TaskView* Books::task(TaskId id) const {
@@ -14,11 +12,25 @@ const WorkerView* Books::worker(WorkerId id) const {
   return found == workers_.end() ? nullptr : &found->second;
 }
 
-void Books::arrived(Instant now, const scheduler::TaskRecord& task) {
+std::size_t Books::waiting_of(TenantId tenant) const {
+  const auto found = by_tenant_.find(tenant);
+  return found == by_tenant_.end() ? 0 : found->second;
+}
+
+void Books::arrived(Instant now, const scheduler::TaskRecord& task, std::optional<Lane> surely) {
   TaskView& view = tasks_[task.id];
   view.task = task;
-  view.arrived = now;
   view.order = ++arrivals_;
+  view.waits_since = now;
+  view.surely = surely;
+  wait(view);
+}
+
+void Books::raised(TaskId id, Instant deadline) {
+  TaskView& view = tasks_.at(id);
+  stop_waiting(view);
+  view.surely = Lane::urgent;
+  view.task.deadline = deadline;
   wait(view);
 }
 
@@ -27,21 +39,25 @@ void Books::refused(TaskId id) {
   tasks_.erase(id);
 }
 
-void Books::joined(const scheduler::WorkerJoined& event) {
+void Books::joined(Instant now, const scheduler::WorkerJoined& event) {
+  const bool is_new = !workers_.contains(event.worker);
   WorkerView& worker = workers_[event.worker];
   worker.id = event.worker;
+  if (is_new || worker.slots == 0) worker.idle_since = now;
   worker.slots = event.slots;
-  worker.cost_fixed = event.cost_fixed;
-  worker.cost_per_unit = event.cost_per_unit;
+  worker.urgent_slots = event.urgent_slots;
+  worker.tile = event.tile;
 }
 
-std::vector<TaskId> Books::left(WorkerId id) {
+std::vector<TaskId> Books::left(Instant now, WorkerId id) {
   std::vector<TaskId> back;
   const auto worker = workers_.find(id);
   if (worker == workers_.end()) return back;
   for (const HeldView& batch : worker->second.held)
     for (const TaskId task : batch.tasks) {
-      wait(tasks_.at(task));
+      TaskView& view = tasks_.at(task);
+      view.waits_since = now;
+      wait(view);
       back.push_back(task);
     }
   workers_.erase(worker);
@@ -49,49 +65,80 @@ std::vector<TaskId> Books::left(WorkerId id) {
 }
 
 void Books::launched(Instant now, const scheduler::Launch& launch) {
-  WorkerView& worker = workers_.at(launch.worker);
-  std::uint64_t units = 0;
+  bool patient = false;
   for (const TaskId id : launch.tasks) {
     TaskView& view = tasks_.at(id);
+    patient = patient || view.patient();
     stop_waiting(view);
     ++view.launches;
-    units += view.task.units;
   }
-  const Duration cost = worker.cost(units);
-  worker.held.push_back({launch.batch, launch.tasks, cost, worker.free_at(now) + cost});
+  KindView& kind = kinds_[launch.kind];
+  if (launch.entry == Entry::in_turn) kind.last_launch = now;
+  if (patient) kind.patient_passed_since = kind.patient.empty() ? never : now;
+  workers_.at(launch.worker).held.push_back({launch.batch, launch.tasks, launch.entry});
 }
 
-bool Books::finished(Instant now, const scheduler::BatchFinished& event) {
+std::optional<std::vector<TaskView>> Books::finished(Instant now,
+                                                     const scheduler::BatchFinished& event) {
   const auto worker = workers_.find(event.worker);
-  if (worker == workers_.end()) return false;
+  if (worker == workers_.end()) return std::nullopt;
   auto& held = worker->second.held;
   const auto done = std::find_if(held.begin(), held.end(),
                                  [&](const HeldView& batch) { return batch.batch == event.batch; });
-  if (done == held.end()) return false;
-  for (const TaskId task : done->tasks) tasks_.erase(task);
+  if (done == held.end()) return std::nullopt;
+  std::vector<TaskView> tasks;
+  for (const TaskId id : done->tasks) {
+    tasks.push_back(tasks_.at(id));
+    tasks_.erase(id);
+  }
   held.erase(done);
-  Instant at = now;
-  for (HeldView& next : held) at = next.ends = at + next.cost;
-  return true;
+  if (held.empty()) worker->second.idle_since = now;
+  return tasks;
 }
 
 void Books::wait(TaskView& view) {
   KindView& kind = kinds_[view.task.kind];
-  kind.ranked.insert(view.rank());
-  kind.arrivals.emplace(view.order, view.arrived);
-  kind.units += view.task.units;
+  ++kind.waiting;
+  kind.since.insert(view.waits_since);
+  if (!view.patient()) {
+    by_deadline_.insert(view.rank());
+    ++kind.with_deadline;
+  }
+  if (view.surely) ++surely_[static_cast<std::size_t>(*view.surely)];
+  if (view.surely == Lane::urgent) kind.urgent.insert(view.rank());
+  if (view.surely == Lane::ordinary && !view.patient())
+    kind.hurried[view.task.account.tenant].insert(view.rank());
+  if (view.surely == Lane::ordinary && view.patient()) {
+    if (kind.patient.empty()) kind.patient_passed_since = view.waits_since;
+    kind.patient[view.task.account].insert(view.order);
+  }
   view.waiting = true;
   ++waiting_;
+  ++by_tenant_[view.task.account.tenant];
 }
 
 void Books::stop_waiting(TaskView& view) {
-  const auto kind = kinds_.find(view.task.kind);
-  kind->second.ranked.erase(view.rank());
-  kind->second.arrivals.erase(view.order);
-  kind->second.units -= view.task.units;
-  if (kind->second.ranked.empty()) kinds_.erase(kind);
+  KindView& kind = kinds_.at(view.task.kind);
+  --kind.waiting;
+  kind.since.erase(kind.since.find(view.waits_since));
+  if (!view.patient()) {
+    by_deadline_.erase(view.rank());
+    --kind.with_deadline;
+  }
+  if (view.surely) --surely_[static_cast<std::size_t>(*view.surely)];
+  kind.urgent.erase(view.rank());
+  if (view.surely == Lane::ordinary && !view.patient())
+    kind.hurried[view.task.account.tenant].erase(view.rank());
+  if (view.surely == Lane::ordinary && view.patient()) {
+    const auto queue = kind.patient.find(view.task.account);
+    queue->second.erase(view.order);
+    if (queue->second.empty()) kind.patient.erase(queue);
+    if (kind.patient.empty()) kind.patient_passed_since = never;
+  }
   view.waiting = false;
   --waiting_;
+  const auto tenant = by_tenant_.find(view.task.account.tenant);
+  if (--tenant->second == 0) by_tenant_.erase(tenant);
 }
 
 }  // namespace troupe::sim

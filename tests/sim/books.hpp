@@ -1,20 +1,24 @@
-// What the trace of one lane implies: who waits, who is on which worker, what each worker should
-// still have to do. Kept in the plainest containers, and from the events and decisions alone, so
-// that it shares no mistake with the scheduler.
+// What the trace implies: who waits, who is on which device, who was given how much. Kept in the
+// plainest containers, and from the events and decisions alone, so that it shares no mistake with
+// the scheduler.
+//
+// The lane of a waiting task cannot be seen from outside; the books know where it must be: `surely`
+// urgent or ordinary, or neither.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <unordered_map>
-#include <utility>
 #include <vector>
 
 #include "scheduler/event.hpp"
 
 namespace troupe::sim {
 
-// The order of launching within a kind.
+// The order of launching within a kind: the earliest deadline first, ties as they came.
 struct Rank {
   Instant deadline;
   std::uint64_t order = 0;  // of arrival
@@ -23,71 +27,86 @@ struct Rank {
 };
 
 struct TaskView {
-  scheduler::TaskRecord task;
-  Instant arrived;
+  scheduler::TaskRecord task;  // its deadline as it is now
   std::uint64_t order = 0;
+  Instant waits_since;
   std::uint32_t launches = 0;
   bool waiting = false;
   bool canceled = false;
+  std::optional<Lane> surely;
   [[nodiscard]] Rank rank() const { return {task.deadline, order, task.id}; }
+  [[nodiscard]] bool patient() const { return task.deadline == never; }
 };
 
+// What waits of one kind.
 struct KindView {
-  std::set<Rank> ranked;
-  std::map<std::uint64_t, Instant> arrivals;  // by order
-  std::uint64_t units = 0;
+  std::size_t waiting = 0;
+  std::multiset<Instant> since;
+  std::set<Rank> urgent;                       // surely
+  std::map<TenantId, std::set<Rank>> hurried;  // surely ordinary, with a deadline
+  std::map<scheduler::Account, std::set<std::uint64_t>> patient;  // surely ordinary, without
+  std::size_t with_deadline = 0;
+  Instant last_launch = Instant::min();  // in turn
+  Instant patient_passed_since = never;  // surely ordinary ones without a deadline wait
 };
 
 struct HeldView {
   BatchId batch;
   std::vector<TaskId> tasks;
-  Duration cost{};
-  Instant ends;  // if it and all before it take their costs
+  Entry entry = Entry::in_turn;
 };
 
 struct WorkerView {
   WorkerId id;
   std::uint32_t slots = 0;
-  Duration cost_fixed{};
-  Duration cost_per_unit{};
+  std::uint32_t urgent_slots = 0;
+  Duration tile{};
   std::vector<HeldView> held;
-
-  [[nodiscard]] bool has_room() const { return held.size() < slots; }
-  [[nodiscard]] Duration cost(std::uint64_t units) const {
-    return cost_fixed + cost_per_unit * static_cast<std::int64_t>(units);
+  Instant idle_since;
+  [[nodiscard]] std::size_t holds(Entry entry) const {
+    return static_cast<std::size_t>(std::count_if(
+        held.begin(), held.end(), [entry](const HeldView& batch) { return batch.entry == entry; }));
   }
-  [[nodiscard]] Instant free_at(Instant now) const {
-    return held.empty() ? now : std::max(now, held.back().ends);
-  }
+  [[nodiscard]] bool idle() const { return slots > 0 && held.empty(); }
 };
 
 class Books {
  public:
-  using Kinds = std::map<scheduler::Kind, KindView>;
-
   [[nodiscard]] const TaskView* task(TaskId id) const;  // one without outcome, else null
   [[nodiscard]] const WorkerView* worker(WorkerId id) const;
-  [[nodiscard]] const Kinds& kinds() const { return kinds_; }  // none is empty
+  [[nodiscard]] const std::map<scheduler::Kind, KindView>& kinds() const { return kinds_; }
   [[nodiscard]] const std::map<WorkerId, WorkerView>& workers() const { return workers_; }
+  [[nodiscard]] const std::set<Rank>& by_deadline() const { return by_deadline_; }  // that wait
   [[nodiscard]] std::size_t waiting() const { return waiting_; }
+  [[nodiscard]] std::size_t waiting_of(TenantId tenant) const;
+  [[nodiscard]] std::size_t waiting_surely(Lane lane) const {
+    return surely_[static_cast<std::size_t>(lane)];
+  }
+  [[nodiscard]] const std::map<TenantId, std::size_t>& waiting_by_tenant() const {
+    return by_tenant_;
+  }
   [[nodiscard]] std::size_t on_workers() const { return tasks_.size() - waiting_; }
 
-  void arrived(Instant now, const scheduler::TaskRecord& task);
+  void arrived(Instant now, const scheduler::TaskRecord& task, std::optional<Lane> surely);
   void canceled(TaskId id) { tasks_.at(id).canceled = true; }
-  void refused(TaskId id);  // one that waits
-  void joined(const scheduler::WorkerJoined& event);
-  std::vector<TaskId> left(WorkerId id);  // all its tasks wait again
+  void raised(TaskId id, Instant deadline);  // one that waits
+  void refused(TaskId id);                   // one that waits
+  void joined(Instant now, const scheduler::WorkerJoined& event);
+  std::vector<TaskId> left(Instant now, WorkerId id);  // all its tasks wait again
   void launched(Instant now, const scheduler::Launch& launch);
-  // Whether that worker held the batch.
-  bool finished(Instant now, const scheduler::BatchFinished& event);
+  // Whether that worker held the batch; its tasks, with their outcome.
+  std::optional<std::vector<TaskView>> finished(Instant now, const scheduler::BatchFinished& event);
 
  private:
   void wait(TaskView& view);
   void stop_waiting(TaskView& view);
 
   std::unordered_map<TaskId, TaskView> tasks_;
-  Kinds kinds_;
+  std::map<scheduler::Kind, KindView> kinds_;
   std::map<WorkerId, WorkerView> workers_;
+  std::set<Rank> by_deadline_;
+  std::map<TenantId, std::size_t> by_tenant_;
+  std::size_t surely_[lane_count] = {};
   std::size_t waiting_ = 0;
   std::uint64_t arrivals_ = 0;
 };

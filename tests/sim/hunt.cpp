@@ -7,19 +7,20 @@
 #include <cstdlib>
 #include <string>
 
-#include "tests/sim/world.hpp"
+#include "tests/sim/judge.hpp"
 
 int main(int argc, char** argv) {
   const std::uint64_t seeds = argc > 1 ? std::strtoull(argv[1], nullptr, 10) : 300;
   const std::string wanted = argc > 2 ? argv[2] : "";
   std::string last;
   for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
-    const auto report = troupe::sim::run_seed(seed);
-    if (!report.violation) continue;
-    const auto& violation = *report.violation;
+    const auto judgement = troupe::sim::judge(troupe::sim::draw_configuration(seed));
+    if (!judgement.violation) continue;
+    const auto& violation = *judgement.violation;
     if (violation.checker != last)
       std::printf("caught %s seed %llu: %s\n", violation.checker.c_str(),
                   static_cast<unsigned long long>(seed), violation.what.c_str());
+    std::fflush(stdout);
     last = violation.checker;
     if (wanted.empty() || violation.checker == wanted) return 3;
   }

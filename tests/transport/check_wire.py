@@ -36,6 +36,10 @@ def timing(t):
     return struct.pack("<QQQI", t["queue_ns"], t["compute_ns"], t["network_ns"], t["batch_tasks"])
 
 
+def why(batch_wait_ns, predicted_ns, entry, reason):
+    return struct.pack("<QQBB", batch_wait_ns, predicted_ns, entry, reason)
+
+
 def body_of(m):
     kind = m["kind"]
     if kind == HELLO:
@@ -207,6 +211,13 @@ MESSAGES = {
     "submit_recall_framed": {"kind": SUBMIT, "task": TASK, "work": 2, "model": b"",
                              "tenant": b"default", "scope": b"librarian/017", "k": 1000,
                              "tensor": ramp(1536)},
+    "submit_of_agent": {"kind": SUBMIT, "task": TASK, "work": 1, "model": b"minilm",
+                        "tenant": b"default", "text": b"play music",
+                        "extensions": [(1, b"evening news"), (2, b"reader/3")]},
+    "submit_recall_of_agent": {"kind": SUBMIT, "task": TASK, "lane": ORDINARY, "work": 2,
+                               "model": b"", "tenant": b"default", "scope": b"librarian/*",
+                               "k": 10, "tensor": [0.5, -1.0, 0.25],
+                               "extensions": [(2, b"reader/3")]},
     "cancel_task": {"kind": CANCEL, "task": TASK},
     "result_error": {"kind": RESULT, "task": TASK, "lane": ORDINARY, "outcome": 1, **TIMES,
                      "code": 7, "what": b"4096 tasks wait already", "next_step": b"retry in 12ms"},
@@ -220,6 +231,11 @@ MESSAGES = {
                     "hits": [(b"librarian/017", 3, 0.875), (b"librarian/2", 2**63, -0.25)]},
     "result_no_hits": {"kind": RESULT, "task": TASK, "lane": ORDINARY, "outcome": 3, **TIMES,
                        "hits": []},
+    "result_explained": {"kind": RESULT, "task": TASK, "lane": URGENT, "outcome": 2, **TIMES,
+                         "tokens": 12, "truncated": 0, "tensor": [0.5, -0.5, 0.5, -0.5],
+                         "extensions": [(3, why(250_000, 7_900_000, 1, 4))]},
+    "result_infeasible": {"kind": RESULT, "task": TASK, "lane": ORDINARY, "outcome": 1, **TIMES,
+                          "code": 18, "what": b"too soon", "next_step": b"allow 40ms"},
     "control_request": {"kind": REQUEST, "id": 9, "verb": b"status", "body": b"{}"},
     "control_reply": {"kind": REPLY, "id": 9, "ok": 1, "body": b'{"up":true}'},
     "control_reply_failed": {"kind": REPLY, "id": 10, "ok": 0,
@@ -229,6 +245,9 @@ MESSAGES = {
                             "extensions": [(1, b""), (0xFFFF, b"skip me")]},
     "~result_unknown_error": {"kind": RESULT, "task": TASK, "lane": ORDINARY, "outcome": 1,
                               **TIMES, "code": 999, "what": b"from the future", "next_step": b""},
+    "~result_unknown_reason": {"kind": RESULT, "task": TASK, "lane": ORDINARY, "outcome": 3,
+                               **TIMES, "hits": [],
+                               "extensions": [(3, why(1, 2, 9, 250)), (4, b"skip me too")]},
     "~other_version": {"kind": HEARTBEAT, "epoch": 1, "version": 2},
 }
 

@@ -23,14 +23,35 @@ constexpr TaskId task{0x0123456789abcdef, 42};
 
 Message submit(const std::string& model, const std::string& tenant, Work work,
                std::optional<Lane> lane, std::optional<Duration> limit) {
-  return SubmitTask{{task, model, tenant, std::move(work), lane, limit}};
+  return SubmitTask{{task, model, tenant, "", "", std::move(work), lane, limit}};
+}
+
+Message submit_of(const std::string& workflow, const std::string& agent, Message message) {
+  TaskRequest& request = std::get<SubmitTask>(message).request;
+  request.workflow = workflow;
+  request.agent = agent;
+  return message;
+}
+
+Message explained(Message message, Duration batch_wait, Duration predicted, Entry entry,
+                  LaunchReason reason) {
+  Timing& timing = std::get<TaskResult>(message).outcome.timing;
+  timing.batch_wait = batch_wait;
+  timing.predicted = predicted;
+  timing.entry = entry;
+  timing.reason = reason;
+  return message;
 }
 
 Message result(Result<Output> output, Lane lane) {
   using std::chrono::microseconds;
-  return TaskResult{{task,
-                     std::move(output),
-                     {microseconds(1500), microseconds(8000), microseconds(120), 16, lane}}};
+  Timing timing;
+  timing.queue = microseconds(1500);
+  timing.compute = microseconds(8000);
+  timing.network = microseconds(120);
+  timing.batch_tasks = 16;
+  timing.lane = lane;
+  return TaskResult{{task, std::move(output), timing}};
 }
 
 }  // namespace
@@ -48,6 +69,7 @@ std::map<std::string, Bytes> read_goldens() {
 }
 
 std::map<std::string, Message> golden_messages() {
+  using std::chrono::microseconds;
   using std::chrono::milliseconds;
   constexpr std::uint64_t epoch = 0x1122334455667788;
   const AgentId librarian{"librarian", "017"};
@@ -64,6 +86,13 @@ std::map<std::string, Message> golden_messages() {
                                Lane::ordinary, Duration::zero())},
       {"submit_recall_framed", submit("", "default", Recall{"librarian/017", ramp(1536), 1000},
                                       std::nullopt, std::nullopt)},
+      {"submit_of_agent",
+       submit_of("evening news", "reader/3",
+                 submit("minilm", "default", Encode{"play music"}, std::nullopt, std::nullopt))},
+      {"submit_recall_of_agent",
+       submit_of("", "reader/3",
+                 submit("", "default", Recall{"librarian/*", {0.5F, -1.0F, 0.25F}, 10},
+                        Lane::ordinary, std::nullopt))},
       {"cancel_task", CancelTask{task}},
       {"result_error",
        result(Error{ErrorCode::queue_full, "4096 tasks wait already", "retry in 12ms"},
@@ -77,6 +106,11 @@ std::map<std::string, Message> golden_messages() {
                                           {"librarian/2", std::uint64_t{1} << 63, -0.25F}}}},
                              Lane::urgent)},
       {"result_no_hits", result(Output{Hits{}}, Lane::ordinary)},
+      {"result_explained",
+       explained(result(Output{Embedding{{0.5F, -0.5F, 0.5F, -0.5F}, 12, false}}, Lane::urgent),
+                 microseconds(250), microseconds(7900), Entry::inside, LaunchReason::urgent)},
+      {"result_infeasible",
+       result(Error{ErrorCode::infeasible, "too soon", "allow 40ms"}, Lane::ordinary)},
       {"control_request", ControlRequest{9, "status", "{}"}},
       {"control_reply", ControlReply{9, true, "{\"up\":true}"}},
       {"control_reply_failed", ControlReply{10, false, "{\"error\":{\"code\":\"not_found\"}}"}},

@@ -17,10 +17,12 @@ namespace {
 
 std::vector<Message> one_of_each() {
   TaskRequest encode{{1, 2},       "minilm",
-                     "default",    Encode{"some text"},
+                     "default",    "news",
+                     "reader/3",   Encode{"some text"},
                      Lane::urgent, std::chrono::milliseconds(50)};
   TaskRequest recall{{1, 3},       "",
-                     "default",    Recall{"librarian/*", std::vector<float>(2000, 0.5F), 5},
+                     "default",    "",
+                     "",           Recall{"librarian/*", std::vector<float>(2000, 0.5F), 5},
                      std::nullopt, std::nullopt};
   TaskOutcome embedding{{1, 2}, Output{Embedding{std::vector<float>(384, 0.05F), 12, true}}, {}};
   TaskOutcome failure{{1, 4}, Error{ErrorCode::queue_full, "4096 tasks wait", "retry in 12ms"}, {}};

@@ -7,8 +7,8 @@
 namespace troupe::transport::testing {
 
 inline bool same(const TaskRequest& a, const TaskRequest& b) {
-  return a.id == b.id && a.model == b.model && a.tenant == b.tenant && a.work == b.work &&
-         a.lane == b.lane && a.time_limit == b.time_limit;
+  return a.id == b.id && a.model == b.model && a.tenant == b.tenant && a.workflow == b.workflow &&
+         a.agent == b.agent && a.work == b.work && a.lane == b.lane && a.time_limit == b.time_limit;
 }
 
 inline bool same(const TaskOutcome& a, const TaskOutcome& b) {

@@ -39,7 +39,7 @@ ErrorCode encode_error(const Message& message) {
 }
 
 Message recall(Recall work) {
-  return SubmitTask{{{1, 1}, "", "default", std::move(work), std::nullopt, std::nullopt}};
+  return SubmitTask{{{1, 1}, "", "default", "", "", std::move(work), std::nullopt, std::nullopt}};
 }
 
 Message embedding(std::vector<float> vector) {
@@ -59,7 +59,7 @@ Message round_trip(const Message& message) {
 TEST_CASE("every golden message is written as the bytes that were released, and read back") {
   const auto goldens = read_goldens();
   const auto messages = golden_messages();
-  REQUIRE(messages.size() == 18);
+  REQUIRE(messages.size() == 22);
   for (const auto& [name, message] : messages) {
     INFO(name);
     REQUIRE(goldens.count(name) == 1);
@@ -85,6 +85,35 @@ TEST_CASE("an error code from the future becomes internal and keeps its text") {
   REQUIRE(!outcome.result);
   CHECK(outcome.result.error().code == ErrorCode::internal);
   CHECK(outcome.result.error().what == "from the future");
+}
+
+TEST_CASE("a reason and an entry from the future are read as none, and their times kept") {
+  auto result = decode_bytes(read_goldens().at("~result_unknown_reason"));
+  REQUIRE(result);
+  const Timing& timing = std::get<TaskResult>(*result).outcome.timing;
+  CHECK(timing.batch_wait == std::chrono::nanoseconds(1));
+  CHECK(timing.predicted == std::chrono::nanoseconds(2));
+  CHECK(timing.reason == LaunchReason::none);
+  CHECK(timing.entry == Entry::in_turn);
+}
+
+TEST_CASE("a known extension that stands there twice, or says nonsense, is refused") {
+  const auto golden = read_goldens();
+  const auto extended = [&](const std::string& name, const std::string& more) {
+    auto bytes = golden.at(name);
+    bytes[0] += more;
+    bytes[0][at_extension_bytes] =
+        static_cast<char>(bytes[0][at_extension_bytes] + static_cast<int>(more.size()));
+    return decode_bytes(bytes);
+  };
+  const std::string agent("\x02\0\x05\0\0\0a/b/c", 11);
+  const std::string other_agent("\x02\0\x03\0\0\0a/b", 9);
+  const std::string timing("\x03\0\x01\0\0\0\x01", 7);
+  CHECK(extended("submit_encode", other_agent));
+  CHECK(is_malformed(extended("submit_of_agent", other_agent)));
+  CHECK(is_malformed(extended("submit_encode", agent)));
+  CHECK(is_malformed(extended("result_no_hits", timing)));
+  CHECK(extended("heartbeat", timing));  // of no use there, so skipped
 }
 
 TEST_CASE("another major version is told apart from damage") {
@@ -117,14 +146,15 @@ TEST_CASE("a message cut short or with bytes left over is refused, whichever it 
 }
 
 TEST_CASE("bytes that no length accounts for are refused, even in the shape of an extension") {
-  const std::string extension("\x01\0\0\0\0\0", 6);
+  const std::string extension("\xff\xff\0\0\0\0", 6);
   for (const auto& [name, message] : golden_messages()) {
     INFO(name);
     // Behind everything, without being announced.
     auto behind = read_goldens().at(name);
     behind[0] += extension;
     CHECK(is_malformed(decode_bytes(behind)));
-    behind[0][at_extension_bytes] = static_cast<char>(extension.size());
+    behind[0][at_extension_bytes] =
+        static_cast<char>(behind[0][at_extension_bytes] + static_cast<int>(extension.size()));
     CHECK(decode_bytes(behind));
     // At the end of the body, announced as part of it.
     auto within = read_goldens().at(name);
@@ -202,8 +232,9 @@ TEST_CASE("names with control characters or broken UTF-8 are refused both ways")
     CHECK(!encode(Hello{name, 1, 1}));
     CHECK(!encode(ControlRequest{1, name, ""}));
     CHECK(!encode(AgentMessage{{"a", "b"}, {}, 0, name, ""}));
-    CHECK(!encode(SubmitTask{{{1, 1}, name, "default", Encode{"x"}, {}, {}}}));
-    CHECK(!encode(SubmitTask{{{1, 1}, "minilm", name, Encode{"x"}, {}, {}}}));
+    CHECK(!encode(SubmitTask{{{1, 1}, name, "default", "", "", Encode{"x"}, {}, {}}}));
+    CHECK(!encode(SubmitTask{{{1, 1}, "minilm", name, "", "", Encode{"x"}, {}, {}}}));
+    CHECK(!encode(SubmitTask{{{1, 1}, "minilm", "default", name, "", Encode{"x"}, {}, {}}}));
   }
   CHECK(is_malformed(with_byte("hello", 88 + 16 + 2, '\n')));
   CHECK(is_malformed(with_byte("hello", 88 + 16 + 2, 0xc0)));
@@ -219,9 +250,14 @@ TEST_CASE("what the other side would refuse is refused before it is sent") {
   CHECK(encode_error(AgentMessage{
             {"a", "b"}, {}, 0, "t", std::string(limits::message_bytes_max + 1, 'x')}) ==
         ErrorCode::too_large);
-  CHECK(encode_error(SubmitTask{
-            {{1, 1}, "m", "t", Encode{std::string(limits::text_bytes_max + 1, 'x')}, {}, {}}}) ==
-        ErrorCode::too_large);
+  CHECK(encode_error(SubmitTask{{{1, 1},
+                                 "m",
+                                 "t",
+                                 "",
+                                 "",
+                                 Encode{std::string(limits::text_bytes_max + 1, 'x')},
+                                 {},
+                                 {}}}) == ErrorCode::too_large);
   CHECK(encode_error(recall({"librarian/*", {}, 1})) == ErrorCode::invalid_argument);
   CHECK(encode_error(recall({"librarian/*", {1.0F}, 0})) == ErrorCode::invalid_argument);
   CHECK(encode_error(recall({"librarian/*", {1.0F}, limits::recall_hits_max + 1})) ==
@@ -249,8 +285,14 @@ TEST_CASE("everything at its limit still fits into a frame") {
         embedding(std::vector<float>(limits::embedding_width_max, 1.0F)),
         recall({name + "/*", std::vector<float>(limits::embedding_width_max, 1.0F),
                 limits::recall_hits_max}),
-        Message{SubmitTask{
-            {{1, 1}, name, name, Encode{std::string(limits::text_bytes_max, '\0')}, {}, {}}}},
+        Message{SubmitTask{{{1, 1},
+                            name,
+                            name,
+                            name,
+                            agent,
+                            Encode{std::string(limits::text_bytes_max, '\0')},
+                            {},
+                            {}}}},
         Message{TaskResult{
             {{1, 1},
              Output{Hits{std::vector<Hit>(limits::recall_hits_max, Hit{agent, 1, 1.0F})}},
@@ -265,7 +307,7 @@ TEST_CASE("everything at its limit still fits into a frame") {
 
 TEST_CASE("a time limit travels in whole microseconds, rounded down and kept within a year") {
   const auto travel = [](Duration limit) {
-    const Message submit = SubmitTask{{{1, 1}, "m", "t", Encode{"x"}, {}, limit}};
+    const Message submit = SubmitTask{{{1, 1}, "m", "t", "", "", Encode{"x"}, {}, limit}};
     return std::get<SubmitTask>(round_trip(submit)).request.time_limit;
   };
   using namespace std::chrono;

@@ -1,0 +1,151 @@
+// The dispatcher: the one owner of a node's devices. It stamps the time, hands events to the policy
+// (scheduler/policy.hpp), which decides for both lanes together, and carries its decisions out. The
+// tasks' work and the way back to whoever asked wait here.
+//
+// A plain thread of its own, not a CAF actor: docs/decisions/0008-one-dispatcher.md has the
+// figures. Others push into three inboxes (what devices report, urgent tasks, ordinary tasks) and
+// wake it; it takes an inbox at a time, whole, and looks into the first two again after every few
+// dozen ordinary tasks, so that nobody waits behind a thousand submits. Outcomes leave as one
+// message for each destination (reply.hpp).
+//
+// Every task that submit() accepted has exactly one outcome, whatever the device does and however
+// the node ends. Bounds: submit() counts what is held by lane and refuses over the limit.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <thread>
+#include <vector>
+
+#include "actors/carried.hpp"
+#include "actors/explanations.hpp"
+#include "actors/inbox.hpp"
+#include "actors/stats.hpp"
+#include "actors/wakeup.hpp"
+#include "base/log.hpp"
+#include "base/result.hpp"
+#include "kernels/device.hpp"
+#include "scheduler/policy.hpp"
+
+namespace troupe::actors {
+
+struct Submission {
+  scheduler::TaskRecord record;
+  TaskId known_as;
+  kernels::DeviceWork work;
+  ReplyTo reply;
+};
+
+// Sees every event and every passing of time (no event) with what was decided on it, in order. On
+// the dispatcher's thread; must not block.
+using Observe =
+    std::function<void(Instant, const scheduler::Event*, const scheduler::Actions& decided)>;
+
+struct DispatcherOptions {
+  std::vector<std::shared_ptr<kernels::Device>> devices;  // by WorkerId
+  std::uint32_t models = 0;                               // their ids count from 0
+  std::array<std::uint32_t, lane_count> tasks_max{};      // admitted and not done, by lane
+  Observe observe;                                        // may be empty
+};
+
+class Dispatcher {
+ public:
+  // Starts the thread. `stats`, `explanations` and `log` outlive it.
+  Dispatcher(DispatcherOptions options, std::unique_ptr<scheduler::Policy> policy, Stats& stats,
+             Explanations& explanations, Log& log);
+  ~Dispatcher();
+
+  // The rest is thread-safe and never blocks for long.
+
+  // Counted against the lane that it asks for, the ordinary one if none. Errors: queue_full,
+  // draining; then nothing is sent to its reply.
+  Status submit(Submission&& task);
+  void cancel(TaskId task);
+  void raise(TaskId task, Instant deadline);
+
+  // Answers every task that it carries as draining, and ends the thread. The devices may finish
+  // what they took until the dispatcher is destroyed. Idempotent; not from a reply.
+  void stop();
+
+ private:
+  // What comes through a lane's inbox, in order: a cancel never passes its task.
+  struct Order {
+    enum class What { submit, cancel, raise } what = What::submit;
+    Submission task;  // of the others only the id and the deadline count
+  };
+  struct Report {
+    WorkerId worker;
+    kernels::BatchReport batch;
+  };
+  struct Flight {  // a batch on a device
+    WorkerId worker;
+    scheduler::Launch decision;
+    Instant launched;
+    std::vector<CarriedTasks::Slot> tasks;
+  };
+
+  struct Departure {  // what the statistics want to know of a launch
+    Lane lane = Lane::ordinary;
+    std::uint32_t tasks = 0;
+    LaunchReason reason = LaunchReason::none;
+    Entry entry = Entry::in_turn;
+  };
+
+  void run();
+  void join_workers();
+  bool work_a_round();
+  void follow(std::vector<Order>& orders, std::size_t& done, std::size_t tasks_max);
+  void enter(Instant at, Submission&& task);
+  void cancel_here(Instant at, TaskId task);
+  void raise_here(Instant at, const scheduler::TaskRecord& wanted);
+  void tell(Instant at, const scheduler::Event& event);
+  void advance(Instant at);
+  void carry_out(Instant at);
+  void launch(Instant at, scheduler::Launch&& decision);
+  void refuse(Instant at, const scheduler::Refuse& decision);
+  void finish(Instant at, Report& report);
+  void conclude(CarriedTasks::Slot slot, Result<Output> result, Explanation&& why);
+  void send_out();
+  void count(NodeStats& stats);
+  void end();
+
+  DispatcherOptions options_;
+  std::unique_ptr<scheduler::Policy> policy_;
+  Stats& stats_;
+  Explanations& explanations_;
+  Log& log_;
+
+  // Shared with the other threads.
+  struct alignas(64) Held {
+    std::atomic<std::int64_t> tasks{0};
+  };
+  std::array<Held, lane_count> held_;
+  std::array<Inbox<Order>, lane_count> orders_;
+  Inbox<Report> reports_;
+  Wakeup wakeup_;
+  std::atomic<bool> stopping_{false};
+
+  // The thread's own.
+  CarriedTasks carried_;
+  std::vector<Flight> flights_;
+  std::vector<std::vector<CarriedTasks::Slot>> spare_;  // of flights that have landed
+  std::vector<Report> taken_reports_;
+  std::vector<Order> taken_urgent_;
+  std::vector<Order> taken_ordinary_;
+  std::size_t ordinary_done_ = 0;  // of taken_ordinary_
+  scheduler::Actions actions_;
+  Outbox outbox_;
+  std::vector<Explanation> explained_;
+  std::vector<Departure> departures_;  // since the last send_out(), as the next two
+  std::array<std::uint64_t, lane_count> entered_{};
+  std::array<std::uint64_t, lane_count> yields_{};
+  std::array<std::uint64_t, lane_count> queued_{};
+  std::array<std::uint64_t, lane_count> launched_{};
+
+  std::thread thread_;  // last: it uses all of the above
+};
+
+}  // namespace troupe::actors

@@ -1,0 +1,127 @@
+// troupe explain TASK: how a task of the last few thousand came to its outcome, and why it waited.
+#include <array>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "apps/cluster.hpp"
+#include "apps/verbs.hpp"
+#include "base/id.hpp"
+#include "base/units.hpp"
+
+namespace troupe::apps {
+namespace {
+
+using nlohmann::json;
+
+constexpr Duration answer_limit = std::chrono::seconds(3);
+
+Duration duration_of(const json& answer, const char* key) {
+  const auto found = answer.find(key);
+  if (found == answer.end() || !found->is_number()) return {};
+  return Duration{static_cast<Duration::rep>(found->get<double>() * 1e6)};
+}
+
+std::string text_of(const json& answer, const char* key) {
+  const auto found = answer.find(key);
+  return found != answer.end() && found->is_string() ? found->get<std::string>() : "";
+}
+
+std::string why_launched(const std::string& reason) {
+  if (reason == "full") return "the batch was full";
+  if (reason == "pressing") return "waiting longer would have missed a deadline";
+  if (reason == "enough") return "waiting for more would have cost more than it saved";
+  if (reason == "urgent") return "urgent, by itself: the device had time for that";
+  if (reason == "ride") return "urgent, at the head of an ordinary batch";
+  if (reason == "unbatched") return "batching is off";
+  return reason;
+}
+
+std::string line_of(Duration at, Duration took, const std::string& what) {
+  std::array<char, 64> times{};
+  std::snprintf(times.data(), times.size(), "  %10s  %10s  ", human_duration(at).c_str(),
+                human_duration(took).c_str());
+  return "\n" + std::string(times.data()) + what;
+}
+
+std::string header_of(const json& answer) {
+  std::string text = text_of(answer, "operation");
+  if (const auto model = text_of(answer, "model"); !model.empty()) text += " with " + model;
+  text += ", " + std::to_string(answer.value("units", 0U)) + " units, tenant " +
+          text_of(answer, "tenant");
+  if (const auto flow = text_of(answer, "workflow"); !flow.empty()) text += ", workflow " + flow;
+  const std::string asked = text_of(answer, "asked_lane");
+  text += "\nasked for: " + (asked.empty() ? "no lane" : "the " + asked + " lane");
+  const Duration limit = duration_of(answer, "time_limit_ms");
+  text += limit == Duration{} ? ", no time limit" : ", within " + human_duration(limit);
+  if (answer.value("raised", false)) text += "; raised, because somebody urgent waited for it";
+  return text;
+}
+
+// What ran: each wait with its reason.
+std::string timeline_of(const json& answer) {
+  const Duration queue = duration_of(answer, "queue_ms");
+  const Duration wait = duration_of(answer, "batch_wait_ms");
+  const Duration compute = duration_of(answer, "compute_ms");
+  std::string text = line_of({}, queue, "queued until a device could take it");
+  text += line_of(queue, wait, "waited for company");
+  text += line_of(queue + wait, compute,
+                  "on the device, " + text_of(answer, "entry") +
+                      (text_of(answer, "entry") == "inside" ? " a running batch" : "") + ", with " +
+                      std::to_string(answer.value("batch_tasks", 1U) - 1) + " others; predicted " +
+                      human_duration(duration_of(answer, "predicted_ms")));
+  text += line_of(queue + wait + compute, {}, "outcome");
+  return text + "\nlaunched in the " + text_of(answer, "lane") +
+         " lane because: " + why_launched(text_of(answer, "reason"));
+}
+
+std::string describe(const json& answer) {
+  std::string text = "task " + text_of(answer, "task") + " on node " + text_of(answer, "node") +
+                     ": " + header_of(answer);
+  const bool launched = answer.value("batch_tasks", 0U) != 0;
+  if (launched) text += timeline_of(answer);
+  const std::string error = text_of(answer, "error");
+  if (error.empty()) return text;
+  text += launched ? "\nfailed: " + error
+                   : line_of(duration_of(answer, "queue_ms"), {}, "refused: " + error);
+  if (const Duration nearest = duration_of(answer, "earliest_deadline_ms"); nearest != Duration{})
+    text += "\nthe nearest deadline that could have been met was " + human_duration(nearest) +
+            " from then";
+  if (const Duration retry = duration_of(answer, "retry_after_ms"); retry != Duration{})
+    text += "\nasking again made sense " + human_duration(retry) + " later";
+  return text;
+}
+
+}  // namespace
+
+int run_explain(const ExplainOptions& options, Output& output) {
+  const auto id = parse_task_id(options.task);
+  if (!id) return output.fail(id.error());
+  const auto cluster = load_cluster(options.config);
+  if (!cluster) return output.fail(cluster.error());
+  const auto client = open_client(*cluster);
+  if (!client) return output.fail(client.error());
+
+  Error silent{ErrorCode::not_found, "", ""};
+  bool asked_all = true;
+  for (const auto& node : cluster->config.nodes) {
+    if (auto up = (*client)->wait_up(node.name, answer_limit); !up) {
+      silent = up.error();
+      asked_all = false;
+      continue;
+    }
+    const auto body = (*client)->control(node.name, "explain", to_string(*id), answer_limit);
+    if (!body) continue;  // it does not know the task
+    const json answer = json::parse(*body, nullptr, false);
+    if (!answer.is_object())
+      return output.fail({ErrorCode::malformed, "node '" + node.name + "' answered no JSON", ""});
+    output.text(describe(answer));
+    output.object(answer);
+    return exit_ok;
+  }
+  if (!asked_all) return output.fail(silent);
+  return output.fail({ErrorCode::not_found, "no node knows task " + to_string(*id),
+                      "a node remembers the last few thousand that had their outcome on it; a "
+                      "task that still waits has none"});
+}
+
+}  // namespace troupe::apps
