@@ -74,6 +74,13 @@ Node::~Node() {
 void Node::stop() {
   state_->stop();
 }
+Result<TaskId> Node::submit(TaskRequest request, ReplyTo reply) {
+  request.id = state_->world.next_task_id();
+  const TaskId id = request.id;
+  if (auto taken = state_->door->submit(std::move(request), std::move(reply)); !taken)
+    return taken.error();
+  return id;
+}
 std::string Node::status() const {
   return state_->status();
 }

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "actors/agent.hpp"
+#include "actors/reply.hpp"
 #include "actors/restart_budget.hpp"
 #include "base/log.hpp"
 #include "base/result.hpp"
@@ -62,6 +63,11 @@ class Node {
   // within seconds. Idempotent; the destructor calls it.
   void stop();
   ~Node();
+
+  // A task of the program that has this node inside, without an agent: thread-safe, never blocks for
+  // long. The request's id is filled in. Once it has returned one, exactly one outcome goes to
+  // `reply`, on the dispatcher's thread; the errors are those of a client's task.
+  Result<TaskId> submit(TaskRequest request, ReplyTo reply);
 
   // The node's state in JSON: the answer to the control verb "status".
   [[nodiscard]] std::string status() const;

@@ -18,7 +18,8 @@ constexpr double batches_ahead_max = 4;
 // of other kinds often do not stand in the way, to so much too strict.
 constexpr double lenience = 2;
 constexpr double caution_max = 8;
-// What one broken promise adds. One in a thousand may be broken: a kept one takes back a 999th.
+// What one broken promise adds. When not everybody can be served, one in a thousand may be broken,
+// so that a kept one takes back a 999th; else one in 300, because refusing more would miss more.
 constexpr double caution_step = 0.05;
 
 }  // namespace
@@ -100,11 +101,19 @@ Duration Scheduler::State::lacking(Instant now, const TaskRecord& task, KindStat
   return calendar.lacking(ask);
 }
 
-// More is asked for than full batches could do, or nearly: small batches are no longer affordable.
+// Nearly as much is asked for as full batches could do: small ones are no longer affordable.
+bool Scheduler::State::is_busy(Instant now) noexcept {
+  const double load = headroom.load(now, devices());
+  if (load > 0.8) busy = true;
+  if (load < 0.7) busy = false;
+  return busy;
+}
+
+// More is asked for than full batches could do, or hardly less: not everybody can be served.
 bool Scheduler::State::is_overloaded(Instant now) noexcept {
   const double load = headroom.load(now, devices());
-  if (load > 0.9) overload = true;
-  if (load < 0.8) overload = false;
+  if (load > 0.95) overload = true;
+  if (load < 0.85) overload = false;
   return overload;
 }
 
@@ -139,7 +148,8 @@ void Scheduler::State::promise_broken() noexcept {
 }
 
 void Scheduler::State::promise_kept() noexcept {
-  caution = std::max(caution - caution_step / 999, 0.0);
+  const double kept_for_each_broken = overload ? 999 : 299;
+  caution = std::max(caution - caution_step / kept_for_each_broken, 0.0);
 }
 
 }  // namespace troupe::scheduler

@@ -62,7 +62,7 @@ Scheduler::State::Due Scheduler::State::due(Instant now, KindState& kind, Worker
 
 // From when on nothing is worth waiting for.
 Instant Scheduler::State::waited_enough(Instant now, const KindState& kind, Worker& worker) {
-  if (kind.queue.has_deadlines() && is_overloaded(now)) {
+  if (kind.queue.has_deadlines() && is_busy(now)) {
     // Full batches only, or what must go, with a batch's time to spare in case others must go, too.
     return std::min(later(kind.waiting_since, kind.full * overload_batches),
                     kind.queue.first_deadline(store) - 2 * kind.full);

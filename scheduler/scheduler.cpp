@@ -101,12 +101,14 @@ void Scheduler::State::on(Instant now, const TaskSubmitted& event, Actions& out)
     return;
   }
   KindState& kind = kind_of(task.kind);
-  if (kind.costs_stale) refresh_costs(kind);
-  const std::uint32_t tenant = tenants.place_of(task.account.tenant);
-  const Lane lane = lane_for(now, task, kind, tenant);
+  // How large its tasks are is known before anything is computed from it.
   const double units = static_cast<double>(std::max(task.units, 1U));
   const double gain = std::max(0.02, 1.0 / static_cast<double>(++kind.tasks_seen));
   kind.units_per_task += gain * (units - kind.units_per_task);
+  constexpr std::uint64_t tasks_few = 50;
+  if (kind.costs_stale || kind.tasks_seen <= tasks_few) refresh_costs(kind);
+  const std::uint32_t tenant = tenants.place_of(task.account.tenant);
+  const Lane lane = lane_for(now, task, kind, tenant);
   if (lane == Lane::urgent) {
     headroom.urgent_came(now, static_cast<double>(kind.single.count()));
   } else {

@@ -64,7 +64,8 @@ struct Scheduler::State {
   std::size_t ordinary_waiting = 0;
   std::uint64_t batches = 0;
   double caution = 0;     // full batches of slack that a promise needs, so that few are broken
-  bool overload = false;  // more is asked for than full batches could do
+  bool busy = false;      // nearly as much is asked for as full batches could do
+  bool overload = false;  // as much, or more
 
   // --- scheduler.cpp
   Instant clamp(Instant now) noexcept;
@@ -96,6 +97,7 @@ struct Scheduler::State {
   [[nodiscard]] std::optional<Refuse> objection(Instant now, const TaskRecord& task,
                                                 KindState& kind, Lane lane, std::uint32_t tenant);
   [[nodiscard]] Duration lacking(Instant now, const TaskRecord& task, KindState& kind, Lane lane);
+  [[nodiscard]] bool is_busy(Instant now) noexcept;
   [[nodiscard]] bool is_overloaded(Instant now) noexcept;
   [[nodiscard]] Instant full_batch_end(Instant now, const KindState& kind);
   [[nodiscard]] Duration place_free_in(Instant now) const noexcept;

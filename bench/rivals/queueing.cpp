@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::uint32_t attempts_max = 3;
 constexpr Duration retry_after = std::chrono::milliseconds(1);
+constexpr double cost_max_ns = 1e18;  // thirty years
 
 }  // namespace
 
@@ -17,7 +18,10 @@ Duration Machine::cost(const Kind& kind, std::size_t units) const {
   const auto found = costs.find(kind);
   const Duration fixed = found == costs.end() ? joined.cost_fixed : found->second.first;
   const Duration per_unit = found == costs.end() ? joined.cost_per_unit : found->second.second;
-  return fixed + per_unit * static_cast<Duration::rep>(units);
+  // Absurd sizes must not overflow.
+  const double cost = static_cast<double>(fixed.count()) +
+                      static_cast<double>(per_unit.count()) * static_cast<double>(units);
+  return Duration(static_cast<Duration::rep>(std::clamp(cost, 0.0, cost_max_ns)));
 }
 
 void Queueing::handle(Instant now, const Event& event, Actions& out) {
@@ -60,8 +64,20 @@ void Queueing::on(Instant, const TaskCanceled& event, Actions& out) {
     found->second.canceled = true;
 }
 
-void Queueing::on(Instant, const WorkerJoined& event, Actions&) {
-  machines_[event.worker].joined = event;
+void Queueing::on(Instant, const TaskRaised& event, Actions&) {
+  const auto found = tasks_.find(event.task);
+  if (found == tasks_.end() || !found->second.queued) return;
+  dequeue(event.task);  // by its old place
+  TaskRecord& task = found->second.task;
+  task.lane = Lane::urgent;
+  task.deadline = std::min(task.deadline, event.deadline);
+  enqueue(event.task);
+}
+
+void Queueing::on(Instant now, const WorkerJoined& event, Actions&) {
+  const auto [machine, is_new] = machines_.try_emplace(event.worker);
+  machine->second.joined = event;
+  if (is_new) machine->second.free = now;
 }
 
 void Queueing::on(Instant, const CostGuessed& event, Actions&) {
@@ -89,13 +105,14 @@ void Queueing::on(Instant now, const WorkerLeft& event, Actions& out) {
   }
 }
 
-void Queueing::on(Instant, const BatchFinished& event, Actions&) {
+void Queueing::on(Instant now, const BatchFinished& event, Actions&) {
   const auto machine = machines_.find(event.worker);
   if (machine == machines_.end()) return;
   const auto batch = machine->second.held.find(event.batch);
   if (batch == machine->second.held.end()) return;
   for (const TaskId id : batch->second) tasks_.erase(id);
   machine->second.held.erase(batch);
+  machine->second.free = now;
 }
 
 void Queueing::enqueue(TaskId id) {
@@ -121,28 +138,50 @@ void Queueing::dequeue(TaskId id) {
   --queued_;
 }
 
-void Queueing::refuse(TaskId id, ErrorCode reason, Actions& out) {
+void Queueing::refuse(TaskId id, ErrorCode reason, Actions& out, Duration needs) {
   if (tasks_.at(id).queued) dequeue(id);
   tasks_.erase(id);
-  out.emplace_back(Refuse{id, reason, {}, {}});
+  const bool infeasible = reason == ErrorCode::infeasible;
+  out.emplace_back(Refuse{id, reason, infeasible ? retry_after : Duration{}, needs});
 }
 
 void Queueing::expire(Instant now, Actions& out) {
   for (auto& [kind, queue] : queues_) {
     while (!queue.deadlines.empty() && queue.deadlines.begin()->first.first <= now)
       refuse(queue.deadlines.begin()->second, ErrorCode::expired, out);
-    if (patience() == Duration::max()) continue;
-    for (bool more = true; more && !queue.tasks.empty();) {
-      const TaskId first = queue.tasks.begin()->second;
-      more = later(tasks_.at(first).arrived, patience()) <= now;
-      if (more) refuse(first, ErrorCode::expired, out);
+  }
+}
+
+std::optional<Duration> Queueing::least_cost(const Kind& kind, std::size_t units) const {
+  std::optional<Duration> least;
+  for (const auto& [id, machine] : machines_) {
+    if (machine.joined.slots == 0) continue;
+    const Duration cost = machine.cost(kind, units);
+    if (!least || cost < *least) least = cost;
+  }
+  return least;
+}
+
+void Queueing::drop_hopeless(Instant now, Actions& out) {
+  for (auto& [kind, queue] : queues_) {
+    while (drops_hopeless() && !queue.deadlines.empty()) {
+      const auto [key, task] = *queue.deadlines.begin();
+      const auto needs = least_cost(kind, units_of(task));
+      if (!needs || later(now, *needs) <= key.first) break;
+      refuse(task, ErrorCode::infeasible, out, *needs);
+    }
+    while (!queue.tasks.empty()) {
+      const auto needs = least_cost(kind, queue.units);
+      if (!needs || !sheds(now, queue, *needs)) break;
+      refuse(queue.tasks.begin()->second, ErrorCode::infeasible, out, *needs);
     }
   }
 }
 
 void Queueing::settle(Instant now, Actions& out) {
+  drop_hopeless(now, out);
   for (auto& [id, machine] : machines_) {
-    if (!machine.held.empty() || machine.joined.slots == 0) continue;
+    if (!machine.idle()) continue;
     // Of the queues that may go, the one whose first task stands first.
     const Kind* best = nullptr;
     Order best_order;
@@ -153,27 +192,33 @@ void Queueing::settle(Instant now, Actions& out) {
         best_order = queue.tasks.begin()->first;
       }
     }
-    if (best == nullptr) continue;
-    const Queue& queue = queues_.at(*best);
-    Launch launch;
-    launch.worker = id;
-    launch.batch = BatchId{++batches_};
-    launch.kind = *best;
-    launch.worker_free = now;
-    std::size_t units = 0;
-    for (std::size_t left = size(now, *best, queue, machine); left > 0; --left) {
-      const TaskId task = queue.tasks.begin()->second;
-      Known& known = tasks_.at(task);
-      dequeue(task);
-      ++known.launches;
-      units += known.task.units;
-      if (known.task.lane == Lane::urgent) launch.lane = Lane::urgent;
-      launch.tasks.push_back(task);
-    }
-    launch.predicted = machine.cost(*best, units);
-    machine.held.emplace(launch.batch, launch.tasks);
-    out.emplace_back(std::move(launch));
+    if (best != nullptr) launch(now, id, machine, *best, out);
   }
+}
+
+void Queueing::launch(Instant now, WorkerId id, Machine& machine, const Kind& kind, Actions& out) {
+  const Queue& queue = queues_.at(kind);
+  launched_after(kind, now - queue.arrivals.begin()->second);
+  Launch launch;
+  launch.worker = id;
+  launch.batch = BatchId{++batches_};
+  launch.kind = kind;
+  launch.worker_free = machine.free;
+  const std::size_t tasks = size(now, kind, queue, machine);
+  launch.reason = tasks >= options_.tasks_max ? LaunchReason::full : LaunchReason::enough;
+  std::size_t units = 0;
+  for (std::size_t left = tasks; left > 0; --left) {
+    const TaskId task = queue.tasks.begin()->second;
+    Known& known = tasks_.at(task);
+    dequeue(task);
+    ++known.launches;
+    units += known.task.units;
+    if (known.task.lane == Lane::urgent) launch.lane = Lane::urgent;
+    launch.tasks.push_back(task);
+  }
+  launch.predicted = machine.cost(kind, units);
+  machine.held.emplace(launch.batch, launch.tasks);
+  out.emplace_back(std::move(launch));
 }
 
 std::optional<Instant> Queueing::next_wakeup() const {
@@ -181,11 +226,10 @@ std::optional<Instant> Queueing::next_wakeup() const {
   for (const auto& [kind, queue] : queues_) {
     if (queue.tasks.empty()) continue;
     if (!queue.deadlines.empty()) next = std::min(next, queue.deadlines.begin()->first.first);
-    if (patience() != Duration::max())
-      next = std::min(next, later(tasks_.at(queue.tasks.begin()->second).arrived, patience()));
+    if (const auto needs = least_cost(kind, queue.units))
+      next = std::min(next, sheds_at(queue, *needs));
     for (const auto& [id, machine] : machines_)
-      if (machine.held.empty() && machine.joined.slots > 0)
-        next = std::min(next, due(latest_, kind, queue, machine));
+      if (machine.idle()) next = std::min(next, due(latest_, kind, queue, machine));
   }
   if (next == never) return std::nullopt;
   return next;

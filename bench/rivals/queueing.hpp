@@ -39,7 +39,9 @@ struct Machine {
   scheduler::WorkerJoined joined;
   std::map<scheduler::Kind, std::pair<Duration, Duration>> costs;  // fixed, per unit
   std::map<BatchId, std::vector<TaskId>> held;
+  Instant free;  // since when it has held nothing
 
+  [[nodiscard]] bool idle() const { return held.empty() && joined.slots > 0; }
   [[nodiscard]] Duration cost(const scheduler::Kind& kind, std::size_t units) const;
 };
 
@@ -64,24 +66,41 @@ class Queueing : public scheduler::Policy {
                                          const Machine&) const {
     return std::min<std::size_t>(queue.tasks.size(), options_.tasks_max);
   }
-  // What has waited for longer is refused as expired, whatever its deadline.
-  [[nodiscard]] virtual Duration patience() const { return Duration::max(); }
+  // Whether what cannot be in time any more, even alone, is refused instead of launched.
+  [[nodiscard]] virtual bool drops_hopeless() const { return false; }
+  // Whether the queue's first task is shed, although its deadline has not come.
+  [[nodiscard]] virtual bool sheds(Instant, const Queue&, Duration /*cost of all*/) const {
+    return false;
+  }
+  // When sheds() turns true by itself, with nothing else happening.
+  [[nodiscard]] virtual Instant sheds_at(const Queue&, Duration /*cost of all*/) const {
+    return never;
+  }
+  // The queue's oldest task has waited so long and is launched now.
+  virtual void launched_after(const scheduler::Kind&, Duration /*waited*/) {}
 
   [[nodiscard]] const RivalOptions& options() const noexcept { return options_; }
+  [[nodiscard]] std::uint32_t units_of(TaskId id) const { return tasks_.at(id).task.units; }
 
  private:
   void on(Instant now, const scheduler::TaskSubmitted& event, scheduler::Actions& out);
   void on(Instant now, const scheduler::TaskCanceled& event, scheduler::Actions& out);
-  void on(Instant, const scheduler::TaskRaised&, scheduler::Actions&) {}
+  void on(Instant now, const scheduler::TaskRaised& event, scheduler::Actions& out);
   void on(Instant now, const scheduler::WorkerJoined& event, scheduler::Actions& out);
   void on(Instant now, const scheduler::CostGuessed& event, scheduler::Actions& out);
   void on(Instant now, const scheduler::WorkerLeft& event, scheduler::Actions& out);
   void on(Instant now, const scheduler::BatchFinished& event, scheduler::Actions& out);
   void expire(Instant now, scheduler::Actions& out);
+  void drop_hopeless(Instant now, scheduler::Actions& out);
   void settle(Instant now, scheduler::Actions& out);
+  void launch(Instant now, WorkerId id, Machine& machine, const scheduler::Kind& kind,
+              scheduler::Actions& out);
+  // On the fastest worker for it; none if there is no worker.
+  [[nodiscard]] std::optional<Duration> least_cost(const scheduler::Kind& kind,
+                                                   std::size_t units) const;
   void enqueue(TaskId id);
   void dequeue(TaskId id);
-  void refuse(TaskId id, ErrorCode reason, scheduler::Actions& out);
+  void refuse(TaskId id, ErrorCode reason, scheduler::Actions& out, Duration needs = {});
 
   RivalOptions options_;
   Instant latest_;

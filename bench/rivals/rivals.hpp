@@ -9,6 +9,7 @@
 #include <memory>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "base/time.hpp"
 #include "scheduler/policy.hpp"
@@ -18,6 +19,9 @@ namespace troupe::bench::rivals {
 struct RivalOptions {
   std::uint32_t tasks_max = 32;  // per batch
   std::uint32_t queue_tasks_max = 65536;
+  std::vector<std::uint32_t> preferred =
+      {};  // Triton's preferred_batch_size, rising; none: tasks_max
+  Duration latency_max = std::chrono::milliseconds(100);  // BentoML's max_latency, above zero
 };
 
 struct Rival {

@@ -26,8 +26,13 @@ std::span<const harness::Scenario> sim_scenarios() {
 }
 
 std::span<const harness::Scenario> lane_scenarios() {
-  static constexpr std::array<harness::Scenario, 1> all = {{
+  static constexpr std::array<harness::Scenario, 6> all = {{
       {"quiet", "How much of this machine's time others take; look here first", run_quiet},
+      {"loop", "What a decision costs, on one core", run_scheduler_loop},
+      {"encode", "The real model on the CPU: urgent texts beside bulk ones", run_encode},
+      {"mixed", "The real node at 95 and 50 % load, ordinary and urgent tasks", run_mixed},
+      {"agents", "Agents in a closed loop, and whether the device ever waits", run_agents},
+      {"identity", "What the node itself costs: a device that is done at once", run_identity},
   }};
   return all;
 }

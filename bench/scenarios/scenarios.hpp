@@ -25,5 +25,10 @@ Result<ScenarioResult> run_sweep(const RunOptions& options, Progress& progress);
 // --- rig C --------------------------------------------------------------------------------------
 
 Result<ScenarioResult> run_quiet(const RunOptions& options, Progress& progress);
+Result<ScenarioResult> run_scheduler_loop(const RunOptions& options, Progress& progress);
+Result<ScenarioResult> run_encode(const RunOptions& options, Progress& progress);
+Result<ScenarioResult> run_mixed(const RunOptions& options, Progress& progress);
+Result<ScenarioResult> run_agents(const RunOptions& options, Progress& progress);
+Result<ScenarioResult> run_identity(const RunOptions& options, Progress& progress);
 
 }  // namespace troupe::bench::scenarios

@@ -69,6 +69,12 @@ void Books::launched(Instant now, const scheduler::Launch& launch) {
   for (const TaskId id : launch.tasks) {
     TaskView& view = tasks_.at(id);
     patient = patient || view.patient();
+    KindView& kind = kinds_[launch.kind];
+    const TenantId tenant = view.task.account.tenant;
+    if (view.patient())
+      kind.passed_units.erase(tenant);
+    else if (view.surely == Lane::ordinary && kind.patient_of.contains(tenant))
+      kind.passed_units[tenant] += view.task.units;
     stop_waiting(view);
     ++view.launches;
   }
@@ -111,6 +117,7 @@ void Books::wait(TaskView& view) {
   if (view.surely == Lane::ordinary && view.patient()) {
     if (kind.patient.empty()) kind.patient_passed_since = view.waits_since;
     kind.patient[view.task.account].insert(view.order);
+    ++kind.patient_of[view.task.account.tenant];
   }
   view.waiting = true;
   ++waiting_;
@@ -133,6 +140,11 @@ void Books::stop_waiting(TaskView& view) {
     const auto queue = kind.patient.find(view.task.account);
     queue->second.erase(view.order);
     if (queue->second.empty()) kind.patient.erase(queue);
+    const auto own = kind.patient_of.find(view.task.account.tenant);
+    if (--own->second == 0) {
+      kind.passed_units.erase(own->first);
+      kind.patient_of.erase(own);
+    }
     if (kind.patient.empty()) kind.patient_passed_since = never;
   }
   view.waiting = false;

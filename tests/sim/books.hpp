@@ -45,6 +45,8 @@ struct KindView {
   std::set<Rank> urgent;                       // surely
   std::map<TenantId, std::set<Rank>> hurried;  // surely ordinary, with a deadline
   std::map<scheduler::Account, std::set<std::uint64_t>> patient;  // surely ordinary, without
+  std::map<TenantId, std::size_t> patient_of;                     // how many of those, by tenant,
+  std::map<TenantId, std::uint64_t> passed_units;  // and what was launched past them since the last
   std::size_t with_deadline = 0;
   Instant last_launch = Instant::min();  // in turn
   Instant patient_passed_since = never;  // surely ordinary ones without a deadline wait

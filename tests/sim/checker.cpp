@@ -38,7 +38,7 @@ const char* checker_of(ErrorCode reason) {
 }
 
 // A deadline that is so many full batches away can be met by an idle device that has nothing else.
-constexpr int idle_batches = 32;
+constexpr int idle_batches = 8;
 
 bool is_exact(const Configuration& drawn) {
   const Faults& faults = drawn.world.faults;
@@ -58,17 +58,16 @@ Checker::Checker(const Configuration& configuration) : drawn_(configuration) {
   tasks_max_ = options.batching ? options.tasks_max : 1;
   exact_ = is_exact(drawn_);
   const auto& streams = drawn_.world.streams;
-  plain_ = tasks_max_ >= 4 && drawn_.world.faults.raise_share == 0 &&
+  plain_ = drawn_.world.faults.raise_share == 0 &&
            drawn_.world.faults.hopeless_share == 0 &&
            std::ranges::all_of(streams, [&](const Stream& stream) {
              return stream.deadlines.empty() && stream.lane != Lane::urgent &&
                     stream.kind == streams.front().kind;
            });
-  std::uint64_t units_of_task = 1;
   for (const Stream& stream : streams)
-    units_of_task = std::max<std::uint64_t>(units_of_task, stream.units_max);
+    units_of_task_ = std::max<std::uint64_t>(units_of_task_, stream.units_max);
   units_full_ = std::max<std::uint64_t>(
-      std::min<std::uint64_t>(options.units_max, tasks_max_ * units_of_task), units_of_task);
+      std::min<std::uint64_t>(options.units_max, tasks_max_ * units_of_task_), units_of_task_);
   double factor = 1.1;
   for (const DeviceOptions& device : drawn_.world.devices) {
     full_ =

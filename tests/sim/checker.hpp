@@ -98,6 +98,7 @@ class Checker final : public Observer {
   bool calm_ = false;   // no urgent work and no bursts come between promises and their keeping
   Duration full_{};     // the dearest full batch, as the scheduler may have come to see it
   std::uint64_t units_full_ = 0;
+  std::uint64_t units_of_task_ = 1;  // at most
   std::size_t tasks_max_ = 1;
   Books books_;
   std::map<TaskId, ErrorCode> must_refuse_;  // within the step at hand

@@ -130,7 +130,7 @@ void draw_streams(Random& random, WorldOptions& world, const scheduler::Schedule
     }
     world.streams.push_back(stream);
   }
-  world.tasks_max = count(random, 80, 500);
+  world.tasks_max = plain ? 1500 : count(random, 80, 500);
   world.duration =
       std::clamp<Duration>(scaled(full.cost, static_cast<double>(world.tasks_max) / full.batch /
                                                  static_cast<double>(world.devices.size()) / load),

@@ -16,9 +16,11 @@ namespace {
 constexpr Duration company_max = std::chrono::milliseconds(1);
 constexpr int overload_batches = 4;
 // By how many full batches for each device one tenant may be ahead of another.
-constexpr double shares_batches = 12;
+constexpr double shares_batches = 6;
 // How long tasks without a deadline may be passed by others, in full batches.
 constexpr int passed_batches = 160;
+// And by their own tenant's tasks of the same kind, in tasks of the largest size and a batch.
+constexpr std::uint64_t passed_tasks = 24;
 
 }  // namespace
 
@@ -151,6 +153,10 @@ void Checker::check_waiting(Instant until, bool settled) const {
       expect(settled ? due > until : due >= until, "conservation",
              "tasks wait for company beside an idle device");
     }
+    if (exact_)
+      for (const auto& [tenant, units] : kind.passed_units)
+        expect(units <= passed_tasks * units_of_task_ + units_full_, "starvation",
+               "a tenant's own hurried tasks pass those without a deadline");
     if (exact_ && kind.patient_passed_since != never && !books_.workers().empty())
       expect(until - kind.patient_passed_since <=
                  full_ * passed_batches + std::chrono::milliseconds(20),

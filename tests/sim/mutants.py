@@ -138,7 +138,7 @@ def main():
     parser.add_argument("--source", required=True, help="the repository's root")
     parser.add_argument("--work", required=True, help="a folder for the mutants")
     parser.add_argument("--objects", required=True, help="the hunt, the simulator, the scheduler")
-    parser.add_argument("--seeds", type=int, default=300)
+    parser.add_argument("--seeds", type=int, default=1000)
     parser.add_argument("--only", default="", help="run mutants whose name contains this")
     arguments = parser.parse_args()
 

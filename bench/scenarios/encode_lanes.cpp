@@ -1,0 +1,204 @@
+// encode (figure 9): urgent texts beside bulk ones, on the CPU device with the real model.
+//
+// Bulk texts come at 0.9 of what the device does of them when it always has enough (measured first,
+// with our policy), urgent ones ten times a second; all arrivals are Poisson. Unloaded is the same
+// without bulk. Pairs of an unloaded and a loaded run, in turns; each rival is loaded once.
+#include <array>
+#include <cstdlib>
+#include <filesystem>
+#include <limits>
+
+#include "bench/harness/paired.hpp"
+#include "bench/report/number.hpp"
+#include "bench/scenarios/real.hpp"
+#include "bench/scenarios/virtual.hpp"
+
+namespace troupe::bench::scenarios {
+namespace {
+
+constexpr Duration run_length_usual = std::chrono::seconds(7);
+constexpr Duration warm_up = std::chrono::seconds(1);
+constexpr double load = 0.9;
+constexpr double urgent_per_s = 10;
+constexpr double flood_per_s = 4000;  // more than a core can do, and not more than can wait
+constexpr Duration flood_length = std::chrono::seconds(4);
+constexpr std::uint32_t tasks_max = 64;
+
+// Sentences of 8 to 30 tokens, as documents have them.
+constexpr std::array texts = {
+    "The river rises in the mountains and reaches the sea after two hundred miles.",
+    "Bread is made of flour, water, salt and time.",
+    "In spring the farmers of the valley open the gates, and the water runs through the old "
+    "channels into the fields as it has for centuries.",
+    "The museum is closed on Mondays.",
+    "A good index makes a book twice as useful, but few readers ever thank whoever wrote it.",
+    "Trains leave every half an hour from six in the morning until midnight.",
+    "Bees find their way home by the sun, and where clouds hide it, by the pattern of its light "
+    "in the sky.",
+    "The committee agreed on the budget after a long debate about the roof of the town hall."};
+
+TaskRequest encode(const char* text) {
+  TaskRequest task;
+  task.model = "encoder";
+  task.work = Encode{text};
+  return task;
+}
+TaskRequest bulk_task(std::uint64_t number) {
+  return encode(texts[number % texts.size()]);
+}
+TaskRequest urgent_task(std::uint64_t) {
+  TaskRequest task = encode("Where does the river reach the sea?");
+  task.lane = Lane::urgent;
+  return task;
+}
+
+std::string variable(const char* name) {
+  const char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe)
+  return value == nullptr ? "" : value;
+}
+
+// Where tools/get-model puts it, or TROUPE_MODEL_DIR; empty if there is none.
+std::string find_model() {
+  std::string folder = variable("TROUPE_MODEL_DIR");
+  if (folder.empty()) {
+    std::string cache = variable("XDG_CACHE_HOME");
+    if (cache.empty()) cache = variable("HOME") + "/.cache";
+    folder = cache + "/troupe/models/all-MiniLM-L6-v2";
+  }
+  std::error_code ignored;
+  return std::filesystem::exists(folder + "/model.safetensors", ignored) ? folder : "";
+}
+
+struct Bench {
+  std::string model;
+  Duration length{};
+  double bulk_per_s = 0;
+  const RunOptions& options;
+
+  // Urgent texts are the last stream.
+  [[nodiscard]] Result<RealRun> run(const std::string& policy, std::vector<RealStream> streams,
+                                    Duration this_long) const {
+    RealOptions node;
+    node.policy = policy;
+    node.tasks_max = tasks_max;
+    node.model_folder = model;
+    auto real = RealNode::start(std::move(node));
+    if (!real) return real.error();
+    return run_open_loop(**real, streams, std::min(warm_up, this_long / 4), this_long, options);
+  }
+  [[nodiscard]] Result<RealRun> unloaded() const {
+    return run(options.policies.front(), {{urgent_per_s, urgent_task}}, length);
+  }
+  [[nodiscard]] Result<RealRun> loaded(const std::string& policy) const {
+    return run(policy, {{bulk_per_s, bulk_task}, {urgent_per_s, urgent_task}}, length);
+  }
+};
+
+// Bulk answered in the measured time, over what came in it.
+double kept_up(const RealRun& run, Duration length) {
+  const double seconds = in_ms(length - std::min(warm_up, length / 4)) / 1e3;
+  return run.answers_per_s * seconds /
+         static_cast<double>(std::max<std::uint64_t>(run.streams[0].offered, 1));
+}
+
+}  // namespace
+
+Result<ScenarioResult> run_encode(const RunOptions& options, Progress& progress) {
+  ScenarioResult result;
+  report::Figure latency;
+  latency.id = "9";
+  latency.what = "real encode, bulk at 0.9 of capacity: urgent p99 / unloaded";
+  latency.target = 2.0;
+  report::Figure throughput;
+  throughput.id = "9";
+  throughput.what = "bulk answered / bulk offered, in the same runs";
+  throughput.target = 0.95;
+  throughput.comparison = report::Comparison::at_least;
+
+  Bench bench{find_model(), options.run_length.value_or(run_length_usual), 0, options};
+  if (bench.model.empty()) {
+    latency.value = throughput.value = std::numeric_limits<double>::quiet_NaN();
+    latency.detail = throughput.detail =
+        "there is no model: run tools/get-model, or set TROUPE_MODEL_DIR to its folder";
+    result.figures = {latency, throughput};
+    return result;
+  }
+  progress.at(0, "what the device can do");
+  const auto flood = bench.run(options.policies.front(), {{flood_per_s, bulk_task}}, flood_length);
+  if (!flood) return flood.error();
+  bench.bulk_per_s = load * flood->answers_per_s;
+
+  const std::size_t runs = 2 * options.pairs + options.policies.size() - 1;
+  const auto tell = [&](std::size_t done, const std::string& what) {
+    progress.at(0.05 + 0.95 * static_cast<double>(done) / static_cast<double>(runs), what);
+  };
+  const auto pairs = harness::run_pairs<RealRun>(
+      options.pairs, [&] { return bench.loaded(options.policies.front()); },
+      [&] { return bench.unloaded(); },
+      [&](std::size_t done) { tell(done, "loaded and unloaded"); });
+  if (!pairs) return pairs.error();
+
+  std::vector<std::pair<double, double>> p99s_ms;
+  std::vector<double> kept;
+  harness::LatencyHistogram unloaded_all;
+  harness::LatencyHistogram loaded_all;
+  std::uint64_t switches = 0;
+  for (const auto& [with, without] : *pairs) {
+    p99s_ms.emplace_back(quantile_ms(with.streams[1], 0.99), quantile_ms(without.streams[0], 0.99));
+    kept.push_back(kept_up(with, bench.length));
+    loaded_all.merge(with.streams[1].latency);
+    unloaded_all.merge(without.streams[0].latency);
+    switches += with.used.switches_involuntary + without.used.switches_involuntary;
+  }
+  const auto compared = harness::compare(p99s_ms);
+  latency.value = compared.ratio.median;
+  latency.detail =
+      "median and range of " + std::to_string(p99s_ms.size()) +
+      " pairs: " + harness::spread_text(compared.ratio) + "; loaded " +
+      harness::spread_text(compared.a) + " ms, unloaded " + harness::spread_text(compared.b) +
+      " ms; all runs together " +
+      report::number_text(in_ms(loaded_all.quantile(0.99)) / in_ms(unloaded_all.quantile(0.99))) +
+      " at p99, " +
+      report::number_text(in_ms(loaded_all.quantile(0.5)) / in_ms(unloaded_all.quantile(0.5))) +
+      " at p50; " + std::to_string(switches) + " involuntary switches";
+  const auto kept_spread = harness::spread_of(kept);
+  throughput.value = kept_spread.median;
+  throughput.detail = harness::spread_text(kept_spread) + " of " +
+                      report::number_text(bench.bulk_per_s) + " texts/s; the device can do " +
+                      report::number_text(flood->answers_per_s);
+
+  report::LineChart chart{{"urgent latency, ms", report::Scale::log},
+                          {"share of tasks answered within", report::Scale::linear, 0.0, 1.0},
+                          {}};
+  chart.steps = true;
+  const auto draw = [&](const std::string& name, const harness::LatencyHistogram& histogram) {
+    report::Series series{name, {}};
+    for (const auto& [value, share] : histogram.curve())
+      series.points.push_back({in_ms(value), share});
+    chart.series.push_back(std::move(series));
+  };
+  draw(options.policies.front(), loaded_all);
+  for (std::size_t i = 1; i < options.policies.size(); ++i) {
+    const std::string& policy = options.policies[i];
+    tell(2 * options.pairs + i - 1, policy);
+    const auto run = bench.loaded(policy);
+    if (!run) return run.error();
+    latency.rivals.push_back(
+        {policy, quantile_ms(run->streams[1], 0.99) / in_ms(unloaded_all.quantile(0.99))});
+    throughput.rivals.push_back({policy, kept_up(*run, bench.length)});
+    draw(policy, run->streams[1].latency);
+  }
+  draw("unloaded", unloaded_all);
+  chart.series.back().dashed = true;
+
+  result.figures = {latency, throughput};
+  result.charts.push_back({"encode-urgent-cdf", "Urgent texts beside bulk ones, real model",
+                           "all-MiniLM-L6-v2 on one CPU device, bulk at 0.9 of its capacity",
+                           std::move(chart)});
+  result.text =
+      "The real node, its CPU device and the real model. Bulk texts of 8 to 30 tokens at 0.9 of "
+      "the measured capacity, ten urgent ones a second, latency from the intended arrival.";
+  return result;
+}
+
+}  // namespace troupe::bench::scenarios
