@@ -28,14 +28,17 @@ class Device {
   // Call at next(): the batch that ended, or nothing when one only made way.
   std::optional<std::uint32_t> advance(Instant now);
   // From now on nothing on it comes to an end.
-  void fall_silent() noexcept { silent_ = true; }
+  void fall_silent(Instant now) noexcept {
+    busy_ = busy(now);
+    silent_ = true;
+  }
   // It is lost with all it held, and here again, empty.
   void clear(Instant now);
 
   [[nodiscard]] bool idle() const noexcept { return in_turn_.empty() && inside_.empty(); }
   // It has computed so long by now, for batches that ended or not.
   [[nodiscard]] Duration busy(Instant now) const noexcept {
-    return running_ == Running::none ? busy_ : busy_ + (now - began_);
+    return running_ == Running::none || silent_ ? busy_ : busy_ + (now - began_);
   }
   [[nodiscard]] std::uint64_t pauses() const noexcept { return pauses_; }
 

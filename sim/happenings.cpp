@@ -31,6 +31,7 @@ Duration scaled(Duration duration, double factor) noexcept {
 void World::arrive(std::uint32_t index) {
   const Stream& stream = options_.streams[index];
   if (now_ >= end_ || now_ - Instant{} >= stream.until) return;
+  if (report_.tasks >= options_.tasks_max) return;  // the last has come
   if (stream.trace != nullptr) {
     const TracedArrival& traced = (*stream.trace)[traced_[index]++];
     if (traced_[index] < stream.trace->size())

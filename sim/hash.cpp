@@ -26,7 +26,11 @@ void DecisionHash::add(const Step& step) noexcept {
       word(launch->batch.value);
       word(static_cast<std::uint64_t>(launch->entry) << 8U |
            static_cast<std::uint64_t>(launch->reason));
+      word(static_cast<std::uint64_t>(launch->lane) << 8U |
+           static_cast<std::uint64_t>(launch->kind.operation));
+      word(launch->kind.model.value);
       word(bits(launch->predicted));
+      word(bits(launch->worker_free));
       for (const TaskId id : launch->tasks) task(id);
     } else if (const auto* refuse = std::get_if<scheduler::Refuse>(&action)) {
       task(refuse->task);

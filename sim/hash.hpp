@@ -1,5 +1,5 @@
-// One number for all that a policy was asked and answered: two runs made the same decisions exactly
-// when their numbers agree, whatever the machine.
+// One number for when a policy was called and all that it answered: two runs that made different
+// decisions differ in it, in all likelihood, whatever the machine.
 #pragma once
 
 #include <cstdint>

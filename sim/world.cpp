@@ -167,7 +167,7 @@ void World::happen(const Happening& what) {
       const Outage& outage = options_.faults.outages[what.a];
       Node& node = nodes_[outage.device];
       if (!node.here) return;
-      node.device.fall_silent();
+      node.device.fall_silent(now_);
       replan(outage.device);
       return at(now_ + outage.silent, What::lose, outage.device, node.epoch, outage.down.count());
     }
@@ -303,6 +303,8 @@ void World::replan(std::uint32_t device) {
 RunReport World::finish() {
   for (std::size_t i = 0; i < nodes_.size(); ++i)
     report_.devices[i].pauses = nodes_[i].device.pauses();
+  // Whoever is left without an outcome, though nothing more can happen, was lost.
+  if (tasks_.size() > 0) report_.cut_off = true;
   tasks_.for_each([this](const LiveTask& task) {
     if (task.measured) ++report_.streams[task.stream].unfinished;
   });

@@ -61,8 +61,9 @@ TEST_CASE("a modelled device lets a batch in at a tile and loses no work") {
 TEST_CASE("a silent device ends nothing until it is cleared") {
   Device device(Duration{0});
   device.submit(at(0), Entry::in_turn, 1, Duration{100});
-  device.fall_silent();
+  device.fall_silent(at(40));
   CHECK(device.next() == never);
+  CHECK(device.busy(at(200)) == Duration{40});
   device.clear(at(300));
   CHECK(device.idle());
   device.submit(at(300), Entry::in_turn, 2, Duration{10});
