@@ -64,8 +64,8 @@ class Node {
   void stop();
   ~Node();
 
-  // A task of the program that has this node inside, without an agent: thread-safe, never blocks for
-  // long. The request's id is filled in. Once it has returned one, exactly one outcome goes to
+  // A task of the program that has this node inside, without an agent: thread-safe, never blocks
+  // for long. The request's id is filled in. Once it has returned one, exactly one outcome goes to
   // `reply`, on the dispatcher's thread; the errors are those of a client's task.
   Result<TaskId> submit(TaskRequest request, ReplyTo reply);
 

@@ -58,8 +58,7 @@ Checker::Checker(const Configuration& configuration) : drawn_(configuration) {
   tasks_max_ = options.batching ? options.tasks_max : 1;
   exact_ = is_exact(drawn_);
   const auto& streams = drawn_.world.streams;
-  plain_ = drawn_.world.faults.raise_share == 0 &&
-           drawn_.world.faults.hopeless_share == 0 &&
+  plain_ = drawn_.world.faults.raise_share == 0 && drawn_.world.faults.hopeless_share == 0 &&
            std::ranges::all_of(streams, [&](const Stream& stream) {
              return stream.deadlines.empty() && stream.lane != Lane::urgent &&
                     stream.kind == streams.front().kind;
