@@ -67,6 +67,8 @@ Instant Scheduler::State::waited_enough(Instant now, const KindState& kind, Work
     return std::min(later(kind.waiting_since, kind.full * overload_batches),
                     kind.queue.first_deadline(store) - 2 * kind.full);
   }
+  // While the worker is busy, those who will come back have not been answered yet.
+  if (!worker.idle() && kind.returns.come_back()) return never;
   const CostModel& cost = worker.cost(kind.queue.kind());
   const double waiting = static_cast<double>(kind.queue.tasks());
   const Returns::Expected back = kind.returns.expected(now);

@@ -5,9 +5,8 @@
 namespace troupe::scheduler {
 namespace {
 
-constexpr double gain = 0.2;              // of one window
-constexpr double part_that_counts = 0.3;  // below it, arrivals are called open
-constexpr double outside_windows = 50;    // how many the outside rate remembers, about
+constexpr double gain = 0.2;            // of one window
+constexpr double outside_windows = 50;  // how many the outside rate remembers, about
 
 double ns(Duration duration) noexcept {
   return static_cast<double>(duration.count());
@@ -54,7 +53,7 @@ void Returns::close(Instant now) noexcept {
 }
 
 Returns::Expected Returns::expected(Instant now) const noexcept {
-  if (!open_ || part_ < part_that_counts) return {};
+  if (!open_ || !come_back()) return {};
   const auto patience = Duration{static_cast<Duration::rep>(delay_ns_ * 1.5)};
   const Instant until = opened_ + std::min(patience + std::chrono::microseconds(20), window_);
   const double tasks = part_ * ended_ - came_;

@@ -31,9 +31,13 @@ class Returns {
   };
   [[nodiscard]] Expected expected(Instant now) const noexcept;
 
+  // Enough tasks come back to wait for them.
+  [[nodiscard]] bool come_back() const noexcept { return part_ >= part_that_counts; }
   [[nodiscard]] double part() const noexcept { return part_; }
 
  private:
+  static constexpr double part_that_counts = 0.3;  // below it, arrivals are called open
+
   void close(Instant now) noexcept;
 
   Duration window_ = std::chrono::microseconds(500);
