@@ -1,13 +1,13 @@
 // How much of the devices' time urgent work may take for itself.
 //
 // A task that runs alone takes a batch's whole fixed cost; at the head of an ordinary batch it
-// takes only its own part. So running alone is what an urgent task wants and what everybody pays
-// for. It is allowed while all urgent tasks, each alone, would take no more than half of the time
-// that ordinary work in full batches leaves, or the reserved share, whichever is more: then
-// ordinary work is hardly touched. Beyond that urgent tasks ride. The answer changes only when the
-// demand is clearly over or under, so that the lanes do not flap.
+// takes only its own part. The difference is what running alone wastes: an urgent task wants it,
+// everybody pays for it. It is allowed while all urgent tasks, each alone, would waste no more than
+// half of the time that ordinary work in full batches leaves, or the reserved share, whichever is
+// more: then ordinary work is hardly touched. Beyond that urgent tasks ride. The answer changes
+// only when the demand is clearly over or under, so that the lanes do not flap.
 //
-// Single tasks whose deadline riding would miss may still draw on the reserved share.
+// Single tasks whose deadline riding would miss may still draw on a share that is kept for them.
 //
 // Not thread-safe; one scheduler owns it.
 #pragma once
@@ -21,14 +21,15 @@ namespace troupe::scheduler {
 class Headroom {
  public:
   static constexpr double reserved_share = 0.02;
+  static constexpr double rescue_share = 0.1;
 
   void remember(Duration memory) noexcept {
     ordinary_.remember(memory);
     urgent_.remember(memory);
   }
-  // Work that came: device time in full batches, and device time if run alone.
+  // Work that came: device time in full batches, and what it wastes if run alone.
   void ordinary_came(Instant now, double work_ns) noexcept { ordinary_.add(now, work_ns); }
-  void urgent_came(Instant now, double alone_ns) noexcept { urgent_.add(now, alone_ns); }
+  void urgent_came(Instant now, double wasted_ns) noexcept { urgent_.add(now, wasted_ns); }
 
   // Of one device's time, for each of so many; nothing until it has been seen for a while.
   [[nodiscard]] double load(Instant now, double devices) const noexcept {
@@ -44,16 +45,16 @@ class Headroom {
     return alone_;
   }
 
-  // Takes `alone_ns` from the reserved share if it is there: for a task that cannot ride.
-  bool draw(Instant now, double devices, double alone_ns) noexcept {
+  // Takes `wasted_ns` from the share kept for tasks that cannot ride, if it is there.
+  bool draw(Instant now, double devices, double wasted_ns) noexcept {
     if (now > drawn_) {
-      credit_ns_ += reserved_share * devices * static_cast<double>((now - drawn_).count());
+      credit_ns_ += rescue_share * devices * static_cast<double>((now - drawn_).count());
       drawn_ = now;
     }
     constexpr double tasks_max = 4;  // that may draw at once after a quiet time
-    credit_ns_ = std::min(credit_ns_, tasks_max * alone_ns);
-    if (credit_ns_ < alone_ns) return false;
-    credit_ns_ -= alone_ns;
+    credit_ns_ = std::min(credit_ns_, tasks_max * wasted_ns);
+    if (credit_ns_ < wasted_ns) return false;
+    credit_ns_ -= wasted_ns;
     return true;
   }
 

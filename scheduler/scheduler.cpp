@@ -110,7 +110,7 @@ void Scheduler::State::on(Instant now, const TaskSubmitted& event, Actions& out)
   const std::uint32_t tenant = tenants.place_of(task.account.tenant);
   const Lane lane = lane_for(now, task, kind, tenant);
   if (lane == Lane::urgent) {
-    headroom.urgent_came(now, static_cast<double>(kind.single.count()));
+    headroom.urgent_came(now, kind.wasted_alone_ns());
   } else {
     kind.arrivals.add(now, 1);
     kind.returns.arrived(now);
@@ -180,8 +180,7 @@ void Scheduler::State::make_urgent(Instant now, KindState& kind, Slot slot, Inst
   kind.queue.remove(store, tenants, slot);
   leave_queue(slot);
   TaskEntry& entry = store[slot];
-  if (entry.lane == Lane::ordinary)
-    headroom.urgent_came(now, static_cast<double>(kind.single.count()));
+  if (entry.lane == Lane::ordinary) headroom.urgent_came(now, kind.wasted_alone_ns());
   entry.lane = Lane::urgent;
   entry.task.deadline = deadline;
   wait(now, kind, slot);

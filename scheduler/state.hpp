@@ -7,6 +7,7 @@
 //   ordinary.cpp   which batch goes to which worker, and when
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <vector>
 
@@ -24,6 +25,11 @@ namespace troupe::scheduler {
 // One kind of task: what waits, how it comes, what its batches cost.
 struct KindState {
   explicit KindState(const Kind& kind) : queue(kind) {}
+
+  // What a task takes of a device by itself beyond its part of a full batch.
+  [[nodiscard]] double wasted_alone_ns() const noexcept {
+    return std::max(static_cast<double>(single.count()) - units_per_task * work_per_unit_ns, 1.0);
+  }
 
   KindQueue queue;
   Rate arrivals;  // ordinary tasks
@@ -109,7 +115,7 @@ struct Scheduler::State {
   struct Choices {
     Worker* open = nullptr;     // takes a batch in turn now, and would end it first
     Worker* entered = nullptr;  // can be entered now, and would end it first
-    bool ride_in_time = false;  // the next batch of its kind ends before its deadline
+    bool ride_in_time = false;  // the next batch of its kind ends well before its deadline
   };
   [[nodiscard]] Choices choices(Instant now, KindState& kind, const TaskRecord& task);
   void settle_urgent(Instant now, Actions& out);

@@ -61,7 +61,9 @@ Scheduler::State::Choices Scheduler::State::choices(Instant now, KindState& kind
     const Instant ends_inside = later(worker.enters_at(now), cost.predict(task.units));
     if (ends_inside < entered_ends) found.entered = &worker, entered_ends = ends_inside;
   }
-  found.ride_in_time = task.deadline != never && ride_ends <= task.deadline;
+  // With two thirds of its time to spare: predictions are no promises, and this one was told a
+  // deadline.
+  found.ride_in_time = task.deadline != never && ride_ends - now <= (task.deadline - now) / 3;
   return found;
 }
 
@@ -73,8 +75,8 @@ bool Scheduler::State::launch_urgent(Instant now, KindState& kind, Actions& out)
   const bool must_not_ride = task.deadline != never && !found.ride_in_time;
   const auto by_itself = [&] {
     if (found.ride_in_time) return false;
-    const auto alone_ns = static_cast<double>(kind.single.count());
-    return headroom_left || (must_not_ride && headroom.draw(now, devices(), alone_ns));
+    return headroom_left ||
+           (must_not_ride && headroom.draw(now, devices(), kind.wasted_alone_ns()));
   };
   const bool idle = found.open != nullptr && found.open->idle() && found.open->inside.empty();
 
