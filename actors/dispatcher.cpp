@@ -265,8 +265,9 @@ void Dispatcher::launch(Instant at, scheduler::Launch&& decision) {
     batch.items.push_back({id, std::move(task.work)});
     flight.tasks.push_back(*slot);
   }
-  departures_.push_back({decision.lane, static_cast<std::uint32_t>(decision.tasks.size()),
-                         decision.reason, decision.entry});
+  departures_.push_back({decision.worker, decision.kind, decision.lane,
+                         static_cast<std::uint32_t>(decision.tasks.size()), decision.reason,
+                         decision.entry});
   const WorkerId worker = decision.worker;
   const BatchId id = decision.batch;
   const Entry entry = decision.entry;
@@ -313,9 +314,9 @@ void Dispatcher::finish(Instant at, Report& report) {
   flights_.pop_back();
   // The policy first, so that the device has its next batch before anybody reads this one's.
   const kernels::BatchReport& batch = report.batch;
-  tell(at, scheduler::BatchFinished{
-               report.worker, batch.id,
-               std::max(Duration::zero(), batch.finished - batch.started - batch.yielded)});
+  const Duration busy = std::max(Duration::zero(), batch.finished - batch.started - batch.yielded);
+  tell(at, scheduler::BatchFinished{report.worker, batch.id, busy});
+  landings_.push_back({report.worker, busy});
   const scheduler::Launch& decision = flight.decision;
   yields_[index_of(decision.lane)] += batch.yields;
   for (std::size_t i = 0; i < flight.tasks.size(); ++i) {
@@ -380,9 +381,16 @@ void Dispatcher::count(NodeStats& stats) {
     ++lane.batch_tasks[std::min<std::size_t>(departure.tasks, lane.batch_tasks.size() - 1)];
     ++stats.reasons[static_cast<std::size_t>(departure.reason)];
     if (departure.entry == Entry::inside) ++stats.inside;
+    ++stats.kinds[departure.kind].batches;
+    WorkerStats& worker = stats.of(departure.worker);
+    ++worker.batches;
+    worker.tasks += departure.tasks;
   }
   departures_.clear();
+  for (const Landing& landing : landings_) stats.of(landing.worker).busy += landing.busy;
+  landings_.clear();
   for (const Explanation& one : explained_) {
+    stats.note(one.record, one.timing, one.ok);
     LaneStats& lane = stats.of(one.timing.lane);
     if (!one.ok) {
       ++lane.failed[one.error];

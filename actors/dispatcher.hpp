@@ -88,10 +88,17 @@ class Dispatcher {
   };
 
   struct Departure {  // what the statistics want to know of a launch
+    WorkerId worker;
+    scheduler::Kind kind;
     Lane lane = Lane::ordinary;
     std::uint32_t tasks = 0;
     LaunchReason reason = LaunchReason::none;
     Entry entry = Entry::in_turn;
+  };
+
+  struct Landing {  // the same of a batch that is done
+    WorkerId worker;
+    Duration busy{};
   };
 
   void run();
@@ -139,7 +146,8 @@ class Dispatcher {
   scheduler::Actions actions_;
   Outbox outbox_;
   std::vector<Explanation> explained_;
-  std::vector<Departure> departures_;  // since the last send_out(), as the next two
+  std::vector<Departure> departures_;  // since the last send_out(), as the next three
+  std::vector<Landing> landings_;
   std::array<std::uint64_t, lane_count> entered_{};
   std::array<std::uint64_t, lane_count> yields_{};
   std::array<std::uint64_t, lane_count> queued_{};

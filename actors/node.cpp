@@ -63,7 +63,8 @@ struct Node::State {
   Result<std::string> explain(const std::string& task) const;
   Status start_modules();
   Status open_bridge();
-  [[nodiscard]] std::string status() const;
+  [[nodiscard]] std::vector<ModelFacts> model_facts() const;
+  [[nodiscard]] NodeFacts facts() const;
   void stop();
 };
 
@@ -81,8 +82,17 @@ Result<TaskId> Node::submit(TaskRequest request, ReplyTo reply) {
     return taken.error();
   return id;
 }
+void Node::cancel(TaskId task) {
+  state_->door->cancel(task);
+}
+std::vector<ModelFacts> Node::models() const {
+  return state_->model_facts();
+}
+NodeFacts Node::facts() const {
+  return state_->facts();
+}
 std::string Node::status() const {
-  return state_->status();
+  return to_json(state_->facts());
 }
 
 Result<std::unique_ptr<Node>> Node::start(NodeOptions options, Log& log) {
@@ -195,7 +205,7 @@ Status Node::State::open_bridge() {
 }
 
 Result<std::string> Node::State::control(const std::string& verb, const std::string& body) const {
-  if (verb == "status") return status();
+  if (verb == "status") return to_json(facts());
   if (verb == "explain") return explain(body);
   return Error{ErrorCode::not_found, "a node does not know the verb '" + verb + "'",
                "it knows: explain, status"};
@@ -217,13 +227,19 @@ Result<std::string> Node::State::explain(const std::string& task) const {
   return to_json(*found, names);
 }
 
-std::string Node::State::status() const {
+std::vector<ModelFacts> Node::State::model_facts() const {
+  std::vector<ModelFacts> found;
+  for (const auto& model : models) found.push_back({model.name, model.model->bert->config.width});
+  return found;
+}
+
+NodeFacts Node::State::facts() const {
   NodeFacts facts;
   facts.name = options.name;
   facts.epoch = world.epoch;
   facts.uptime = now() - started_at;
   facts.nodes = world.nodes;
-  for (const auto& model : models) facts.models.push_back(model.name);
+  facts.models = model_facts();
   for (const auto& device : devices) facts.devices.push_back(device->info());
   facts.agents = directory->agents_by_type();
   facts.memory_bytes = world.memory->bytes();
@@ -231,7 +247,9 @@ std::string Node::State::status() const {
   facts.peers = bridge->peers_up();
   facts.link = bridge->counters();
   facts.stats = stats.read();
-  return to_json(facts);
+  for (std::uint32_t tenant = 0; tenant < facts.stats.tenants.size(); ++tenant)
+    facts.tenants.push_back(door->accounts().tenant(TenantId{tenant}));
+  return facts;
 }
 
 void Node::State::stop() {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "actors/agent.hpp"
+#include "actors/node_status.hpp"
 #include "actors/reply.hpp"
 #include "actors/restart_budget.hpp"
 #include "base/log.hpp"
@@ -69,7 +70,16 @@ class Node {
   // `reply`, on the dispatcher's thread; the errors are those of a client's task.
   Result<TaskId> submit(TaskRequest request, ReplyTo reply);
 
-  // The node's state in JSON: the answer to the control verb "status".
+  // Its outcome will be `canceled`, unless it is done already. Thread-safe, as the rest.
+  void cancel(TaskId task);
+
+  // The models that it holds, by ModelId.
+  [[nodiscard]] std::vector<ModelFacts> models() const;
+
+  // What it tells of itself: a copy of all its counts, some 100 KB.
+  [[nodiscard]] NodeFacts facts() const;
+
+  // The same in JSON: the answer to the control verb "status".
   [[nodiscard]] std::string status() const;
 
  private:

@@ -44,6 +44,8 @@ std::string to_json(const NodeFacts& facts) {
   json devices = json::array();
   for (const auto& device : facts.devices)
     devices.push_back({{"name", device.name}, {"description", device.description}});
+  json models = json::array();
+  for (const auto& model : facts.models) models.push_back(model.name);
   json launches = json::object();
   for (std::size_t i = 0; i < facts.stats.reasons.size(); ++i)
     if (facts.stats.reasons[i] != 0)
@@ -56,7 +58,7 @@ std::string to_json(const NodeFacts& facts) {
       {"uptime_s", ms(facts.uptime) / 1e3},
       {"nodes", facts.nodes},
       {"peers_up", facts.peers},
-      {"models", facts.models},
+      {"models", models},
       {"devices", devices},
       {"agents", facts.agents},
       {"memory", {{"bytes", facts.memory_bytes}, {"documents", facts.memory_documents}}},

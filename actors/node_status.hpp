@@ -1,5 +1,5 @@
-// A node's state as JSON, for `troupe status` and the scenarios' reports. docs/operations.md says
-// what each field means.
+// What a node tells of itself, and the same as JSON for `troupe status` and the scenarios' reports.
+// docs/operations.md says what each field means.
 #pragma once
 
 #include <map>
@@ -12,12 +12,18 @@
 
 namespace troupe::actors {
 
+struct ModelFacts {
+  std::string name;
+  std::uint32_t width = 0;  // of its vectors
+};
+
 struct NodeFacts {
   std::string name;
   std::uint64_t epoch = 0;
   Duration uptime{};
   std::vector<std::string> nodes;
-  std::vector<std::string> models;
+  std::vector<ModelFacts> models;    // by ModelId
+  std::vector<std::string> tenants;  // their names by TenantId
   std::vector<kernels::DeviceInfo> devices;
   std::map<std::string, std::size_t> agents;
   std::uint64_t memory_bytes = 0;

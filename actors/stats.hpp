@@ -1,5 +1,6 @@
-// What a node counts about its lanes, for `troupe status` and the scenarios' reports. Written by
-// the dispatcher, a batch at a time; read by whoever asks. One mutex, held for microseconds.
+// What a node counts about its lanes, models, tenants and workers, for `troupe status`, /metrics
+// and the scenarios' reports. Written by the dispatcher, a batch at a time; read by whoever asks.
+// One mutex, held for microseconds.
 #pragma once
 
 #include <array>
@@ -12,6 +13,7 @@
 #include "base/histogram.hpp"
 #include "base/limits.hpp"
 #include "base/task.hpp"
+#include "scheduler/task.hpp"
 
 namespace troupe::actors {
 
@@ -31,12 +33,59 @@ struct LaneStats {
   std::uint64_t launched = 0;  // likewise
 };
 
+struct TenantStats {
+  std::uint64_t completed = 0;
+  std::uint64_t failed = 0;
+  std::uint64_t units = 0;  // of the completed ones: tokens, or thousands of memory rows
+};
+
+struct KindStats {  // of one operation with one model
+  std::uint64_t completed = 0;
+  std::uint64_t failed = 0;
+  std::uint64_t units = 0;    // of the completed ones, as this and what follows
+  Duration queue{};           // all of theirs together, batch_wait included
+  Duration compute{};         // likewise
+  std::uint64_t batches = 0;  // launched
+};
+
+struct WorkerStats {
+  std::uint64_t batches = 0;  // launched
+  std::uint64_t tasks = 0;    // in them
+  Duration busy{};            // the device's time in those that are done
+};
+
 struct NodeStats {
   std::array<LaneStats, lane_count> lanes;
+  std::vector<WorkerStats> workers;  // by WorkerId; those that had work
+  std::vector<TenantStats> tenants;  // by TenantId, which Accounts bounds
+  std::map<scheduler::Kind, KindStats> kinds;
   std::array<std::uint64_t, launch_reasons> reasons{};  // of launches
   std::uint64_t inside = 0;                             // launches that entered a running batch
 
   [[nodiscard]] LaneStats& of(Lane lane) { return lanes[static_cast<std::size_t>(lane)]; }
+
+  [[nodiscard]] WorkerStats& of(WorkerId worker) {
+    if (workers.size() <= worker.value) workers.resize(worker.value + 1);
+    return workers[worker.value];
+  }
+
+  // A task that has had its outcome.
+  void note(const scheduler::TaskRecord& task, const Timing& timing, bool ok) {
+    const std::uint32_t tenant = task.account.tenant.value;
+    if (tenants.size() <= tenant) tenants.resize(tenant + 1);
+    KindStats& kind = kinds[task.kind];
+    if (!ok) {
+      ++kind.failed;
+      ++tenants[tenant].failed;
+      return;
+    }
+    ++kind.completed;
+    kind.units += task.units;
+    kind.queue += timing.queue + timing.batch_wait;
+    kind.compute += timing.compute;
+    ++tenants[tenant].completed;
+    tenants[tenant].units += task.units;
+  }
 };
 
 class Stats {

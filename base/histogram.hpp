@@ -19,14 +19,27 @@ class DurationHistogram {
   void add(Duration sample) noexcept {
     ++counts_[bucket_of(sample)];
     ++total_;
+    sum_ += std::clamp<Duration>(sample, Duration::zero(), sample_max);
   }
 
   void merge(const DurationHistogram& other) noexcept {
     for (std::size_t i = 0; i < counts_.size(); ++i) counts_[i] += other.counts_[i];
     total_ += other.total_;
+    sum_ += other.sum_;
   }
 
   [[nodiscard]] std::uint64_t count() const noexcept { return total_; }
+
+  // Of all samples, not rounded; one outside the range counts as its edge.
+  [[nodiscard]] Duration sum() const noexcept { return sum_; }
+
+  // How many samples were below `bound`. Exact where the bound is a power of two of microseconds,
+  // which every bucket respects; elsewhere the bucket that holds the bound is left out.
+  [[nodiscard]] std::uint64_t count_below(Duration bound) const noexcept {
+    std::uint64_t below = 0;
+    for (std::size_t i = 0; i < counts_.size() && upper_edge(i) <= bound; ++i) below += counts_[i];
+    return below;
+  }
 
   // The upper edge of the bucket in which the share `q` (0 to 1) of all samples is reached; zero
   // when there are none.
@@ -40,6 +53,7 @@ class DurationHistogram {
   }
 
  private:
+  static constexpr Duration sample_max = std::chrono::hours(19);
   static constexpr std::size_t steps = 32;    // buckets per power of two
   static constexpr std::size_t octaves = 32;  // powers of two of microseconds
 
@@ -62,6 +76,7 @@ class DurationHistogram {
 
   std::array<std::uint64_t, steps * octaves> counts_{};
   std::uint64_t total_ = 0;
+  Duration sum_{};
 };
 
 }  // namespace troupe

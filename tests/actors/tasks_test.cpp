@@ -1,6 +1,8 @@
 // Tasks through a node: exactly one outcome each, refusals that say why, work on other nodes.
 #include <algorithm>
 #include <cmath>
+#include <condition_variable>
+#include <mutex>
 #include <set>
 
 #include <nlohmann/json.hpp>
@@ -279,4 +281,48 @@ TEST_CASE("when a node goes away, the tasks it had are answered as unreachable")
   } else {
     CHECK(mail->body.find("down or unknown") != std::string::npos);  // b was gone before the order
   }
+}
+
+TEST_CASE("the books by model, tenant and worker agree with those by lane") {
+  struct Counter final : actors::ReplySink {
+    void deliver(std::vector<actors::Answer> answers) override {
+      const std::lock_guard lock(mutex);
+      outcomes += answers.size();
+      changed.notify_all();
+    }
+    std::mutex mutex;
+    std::condition_variable changed;
+    std::size_t outcomes = 0;
+  };
+  TestCluster cluster{{"a"}};
+  const auto node = cluster.start("a", {});
+  const auto counter = std::make_shared<Counter>();
+  constexpr std::size_t tasks = 60;
+  for (std::size_t i = 0; i < tasks; ++i) {
+    auto task = encode("text", i % 4 == 0 ? Lane::urgent : Lane::ordinary);
+    task.tenant = i % 3 == 0 ? "blue" : "default";
+    REQUIRE(node->submit(std::move(task), {counter, i}));
+  }
+  {
+    std::unique_lock lock(counter->mutex);
+    REQUIRE(counter->changed.wait_for(lock, limit, [&] { return counter->outcomes == tasks; }));
+  }
+  const auto facts = node->facts();
+  REQUIRE(facts.models.size() == 1);
+  CHECK(facts.models[0].name == "tiny");
+  CHECK(facts.models[0].width > 0);
+  REQUIRE(facts.tenants == std::vector<std::string>{"default", "blue"});
+  CHECK(facts.stats.tenants[0].completed == 40);
+  CHECK(facts.stats.tenants[1].completed == 20);
+  REQUIRE(facts.stats.kinds.size() == 1);
+  const auto& kind = facts.stats.kinds.begin()->second;
+  CHECK(kind.completed == tasks);
+  CHECK(kind.failed == 0);
+  CHECK(kind.units == facts.stats.tenants[0].units + facts.stats.tenants[1].units);
+  CHECK(kind.batches == facts.stats.lanes[0].batches + facts.stats.lanes[1].batches);
+  CHECK(kind.queue == facts.stats.lanes[0].queue.sum() + facts.stats.lanes[1].queue.sum());
+  REQUIRE(facts.stats.workers.size() == 1);
+  CHECK(facts.stats.workers[0].tasks == tasks);
+  CHECK(facts.stats.workers[0].batches == kind.batches);
+  CHECK(facts.stats.workers[0].busy > Duration::zero());
 }

@@ -73,3 +73,26 @@ TEST_CASE("the median of a few samples is one of them") {
   CHECK(histogram.quantile(0.5) < 2100us);
   CHECK(histogram.quantile(1.0) >= 100ms);
 }
+
+TEST_CASE("sums and counts below a power of two of microseconds are exact") {
+  Random random(23);
+  DurationHistogram histogram;
+  std::vector<Duration> samples;
+  Duration sum{};
+  for (int i = 0; i < 20000; ++i) {
+    const Duration sample{random.between(0, 40'000'000)};
+    samples.push_back(sample);
+    sum += sample;
+    histogram.add(sample);
+  }
+  CHECK(histogram.sum() == sum);
+  for (std::int64_t us = 1; us <= 65536; us *= 2) {
+    const Duration bound = std::chrono::microseconds(us);
+    const auto below = std::count_if(samples.begin(), samples.end(),
+                                     [&](Duration sample) { return sample < bound; });
+    INFO(us);
+    CHECK(histogram.count_below(bound) == static_cast<std::uint64_t>(below));
+  }
+  histogram.merge(histogram);
+  CHECK(histogram.sum() == 2 * sum);
+}
