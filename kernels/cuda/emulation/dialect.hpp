@@ -9,7 +9,7 @@
 #include <cstring>
 
 #include "kernels/cuda/emulation/block.hpp"
-#include "kernels/cuda/emulation/half.hpp"
+#include "kernels/cuda/half.hpp"
 
 #define __global__
 #define __device__
@@ -27,7 +27,7 @@
 #define TROUPE_SHARED_BY_LAUNCH(Type, name) \
   Type* const name = static_cast<Type*>(::troupe::cuda::emulation::shared(0, __FILE__, 0))
 
-using __half = ::troupe::cuda::emulation::Half;
+using __half = ::troupe::cuda::Half;
 
 struct alignas(16) uint4 {
   unsigned x, y, z, w;
@@ -40,10 +40,10 @@ struct alignas(16) float4 {
 };
 
 inline float __half2float(__half value) {
-  return ::troupe::cuda::emulation::to_float(value);
+  return ::troupe::cuda::to_float(value);
 }
 inline __half __float2half(float value) {
-  return ::troupe::cuda::emulation::to_half(value);
+  return ::troupe::cuda::to_half(value);
 }
 
 inline void __syncthreads(int line = __builtin_LINE()) {

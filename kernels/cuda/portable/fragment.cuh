@@ -29,9 +29,8 @@ inline void multiply_fragments(std::byte* slots) {
     const unsigned row = lane / 4;
     const unsigned column = lane % 4 * 2;
     for (unsigned i = 0; i < 8; ++i)
-      a[row + i / 2 % 2 * 8][column + i % 2 + i / 4 * 8] = emulation::to_float({from.a[i]});
-    for (unsigned i = 0; i < 4; ++i)
-      b[row][column + i % 2 + i / 2 * 8] = emulation::to_float({from.b[i]});
+      a[row + i / 2 % 2 * 8][column + i % 2 + i / 4 * 8] = to_float({from.a[i]});
+    for (unsigned i = 0; i < 4; ++i) b[row][column + i % 2 + i / 2 * 8] = to_float({from.b[i]});
   }
   for (unsigned lane = 0; lane < lanes; ++lane) {
     float sums[4];

@@ -1,6 +1,6 @@
 #include "tests/kernels/cuda/arrays.hpp"
 
-#include "kernels/cuda/emulation/half.hpp"
+#include "kernels/cuda/half.hpp"
 #include "tests/catch.hpp"
 #include "tests/kernels/tiny_bert.hpp"
 
@@ -27,14 +27,14 @@ Rows Rows::random(Number number, std::size_t rows, std::size_t width, std::size_
 void Rows::put(std::size_t row, std::size_t column, float value) {
   const std::size_t at = row * stride_ + column;
   if (number_ == Number::f16)
-    halves_[at] = emulation::to_half(value).bits;
+    halves_[at] = to_half(value).bits;
   else
     floats_[at] = value;
 }
 
 float Rows::get(std::size_t row, std::size_t column) const {
   const std::size_t at = row * stride_ + column;
-  return number_ == Number::f16 ? emulation::to_float({halves_[at]}) : floats_[at];
+  return number_ == Number::f16 ? to_float({halves_[at]}) : floats_[at];
 }
 
 kernels::ref::Row Rows::row(std::size_t row, std::size_t first, std::size_t width) const {

@@ -7,8 +7,8 @@
 #include <numeric>
 #include <vector>
 
-#include "kernels/cuda/emulation/half.hpp"
 #include "kernels/cuda/emulation/queue.hpp"
+#include "kernels/cuda/half.hpp"
 #include "tests/catch.hpp"
 #include "tests/kernels/cuda/planted.hpp"
 
@@ -101,9 +101,9 @@ TEST_CASE("reads beyond shared memory are seen by the address sanitizer") {
 #endif
 
 TEST_CASE("halves are rounded as IEEE says") {
-  using emulation::Half;
-  using emulation::to_float;
-  using emulation::to_half;
+  using troupe::cuda::Half;
+  using troupe::cuda::to_float;
+  using troupe::cuda::to_half;
   // Every half comes through unchanged, and so does what lies between it and the next one, halfway
   // to the even one.
   for (std::uint32_t bits = 0; bits < 0x7c00; ++bits) {

@@ -4,7 +4,7 @@
 #include <bit>
 #include <cstdint>
 
-namespace troupe::cuda::emulation {
+namespace troupe::cuda {
 
 struct Half {
   std::uint16_t bits;
@@ -35,4 +35,4 @@ constexpr Half to_half(float value) noexcept {
   return {static_cast<std::uint16_t>(sign | rounded >> 13)};
 }
 
-}  // namespace troupe::cuda::emulation
+}  // namespace troupe::cuda

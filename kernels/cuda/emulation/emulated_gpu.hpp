@@ -1,0 +1,67 @@
+// A GPU of the CPU: memory from the heap, streams that do everything at once on the calling thread,
+// graphs that repeat what was launched while they were captured. It fails where it is told to.
+//
+// It cannot show what only time shows: copies beside kernels, an urgent stream that overtakes.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "kernels/cuda/gpu.hpp"
+
+namespace troupe::cuda::emulation {
+
+class Machine;
+
+class EmulatedGpu final : public Gpu {
+ public:
+  explicit EmulatedGpu(std::uint64_t seed);
+  ~EmulatedGpu() override;
+
+  // The call with that number, counted from one, fails with `status`, and so do all after it if the
+  // GPU is then gone. Zero: none.
+  void fail_at(std::uint64_t call, int status, bool gone);
+  [[nodiscard]] std::uint64_t calls() const noexcept { return calls_; }
+  // Memory, streams and graphs that nobody gave back.
+  [[nodiscard]] std::int64_t held() const noexcept { return held_; }
+  // What a kernel did wrong, if one did.
+  [[nodiscard]] const std::string& fault() const noexcept { return fault_; }
+
+  [[nodiscard]] const char* error_text(int status) const override;
+  int allocate(std::size_t bytes, void** memory) override;
+  void release(void* memory) override;
+  int allocate_pinned(std::size_t bytes, void** memory) override;
+  void release_pinned(void* memory) override;
+  int make_stream(bool urgent, Stream* stream) override;
+  void free_stream(Stream stream) override;
+  int copy_in(void* device, const void* host, std::size_t bytes, Stream stream) override;
+  int copy_out(void* host, const void* device, std::size_t bytes, Stream stream) override;
+  int clear(void* device, std::size_t bytes, Stream stream) override;
+  int call(void (*function)(void*), void* argument, Stream stream) override;
+  int wait(Stream stream) override;
+  int begin_capture(Stream stream) override;
+  int end_capture(Stream stream, Graph* graph) override;
+  int launch_graph(Graph graph, Stream stream) override;
+  void free_graph(Graph graph) override;
+  int embed(const Embed& arguments, Stream stream) override;
+  int gemm(const Gemm& arguments, Stream stream) override;
+  int attention(const Attention& arguments, Stream stream) override;
+  int residual_norm(const ResidualNorm& arguments, Stream stream) override;
+  int pool(const Pool& arguments, Stream stream) override;
+
+ private:
+  class Lane;
+  [[nodiscard]] int counted();
+
+  std::unique_ptr<Machine> machine_;
+  std::uint64_t calls_ = 0;
+  std::uint64_t fail_at_ = 0;
+  int fail_status_ = 0;
+  bool gone_ = false;
+  std::int64_t held_ = 0;
+  std::string fault_;
+};
+
+}  // namespace troupe::cuda::emulation
