@@ -44,6 +44,9 @@ class Gpu {
   // Calls the function on a thread of the driver's. It must only post, and call nothing of a Gpu's.
   virtual int call(void (*function)(void*), void* argument, Stream stream) = 0;
   virtual int wait(Stream stream) = 0;
+  // 0 when the stream has nothing left to do, not_ready while it has; anything else: it never will.
+  static constexpr int not_ready = 600;
+  virtual int query(Stream stream) = 0;
 
   // Between the two, kernels are not run but recorded, with the arguments they are given.
   virtual int begin_capture(Stream stream) = 0;

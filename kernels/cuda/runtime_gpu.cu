@@ -61,6 +61,8 @@ class RuntimeGpu final : public Gpu {
   }
   int wait(Stream stream) override { return number(cudaStreamSynchronize(stream_of(stream))); }
 
+  int query(Stream stream) override { return number(cudaStreamQuery(stream_of(stream))); }
+
   int begin_capture(Stream stream) override {
     return number(cudaStreamBeginCapture(stream_of(stream), cudaStreamCaptureModeThreadLocal));
   }

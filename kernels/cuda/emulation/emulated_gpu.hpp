@@ -23,6 +23,8 @@ class EmulatedGpu final : public Gpu {
   // The call with that number, counted from one, fails with `status`, and so do all after it if the
   // GPU is then gone. Zero: none.
   void fail_at(std::uint64_t call, int status, bool gone);
+  // From now on nobody is called any more, as by a driver whose device has gone.
+  void fall_silent() { silent_ = true; }
   [[nodiscard]] std::uint64_t calls() const noexcept { return calls_; }
   // Memory, streams and graphs that nobody gave back.
   [[nodiscard]] std::int64_t held() const noexcept { return held_; }
@@ -41,6 +43,7 @@ class EmulatedGpu final : public Gpu {
   int clear(void* device, std::size_t bytes, Stream stream) override;
   int call(void (*function)(void*), void* argument, Stream stream) override;
   int wait(Stream stream) override;
+  int query(Stream stream) override;
   int begin_capture(Stream stream) override;
   int end_capture(Stream stream, Graph* graph) override;
   int launch_graph(Graph graph, Stream stream) override;
@@ -60,6 +63,7 @@ class EmulatedGpu final : public Gpu {
   std::uint64_t fail_at_ = 0;
   int fail_status_ = 0;
   bool gone_ = false;
+  bool silent_ = false;
   std::int64_t held_ = 0;
   std::string fault_;
 };
