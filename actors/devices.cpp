@@ -1,14 +1,25 @@
 #include "actors/devices.hpp"
 
+#include <charconv>
+#include <optional>
+
 #include "actors/cuda_probe.hpp"
 #include "kernels/cpu/cpu_device.hpp"
 #include "kernels/cpu/encoder_cache.hpp"
+#include "kernels/cuda/cuda_device.hpp"
 
 namespace troupe::actors {
 namespace {
 
-bool is_cuda(const std::string& name) {
-  return name.rfind("cuda:", 0) == 0;
+// N of "cuda:N".
+std::optional<int> cuda_number(const std::string& name) {
+  constexpr std::string_view prefix = "cuda:";
+  if (name.rfind(prefix, 0) != 0) return std::nullopt;
+  int number = -1;
+  const char* const end = name.data() + name.size();
+  const auto read = std::from_chars(name.data() + prefix.size(), end, number);
+  if (read.ec != std::errc() || read.ptr != end || number < 0) return std::nullopt;
+  return number;
 }
 
 }  // namespace
@@ -22,10 +33,23 @@ Result<std::vector<std::shared_ptr<kernels::Device>>> open_devices(
   std::vector<std::shared_ptr<kernels::Device>> devices;
   const auto encoders = std::make_shared<kernels::cpu::EncoderCache>();  // weights once for all
   for (const auto& name : names) {
-    if (is_cuda(name))
-      return Error{ErrorCode::unsupported,
-                   "device '" + name + "' cannot be opened: " + why_no_cuda(),
-                   "use \"cpu\" or \"auto\""};
+    if (const auto number = cuda_number(name)) {
+      kernels::CudaDeviceOptions options;
+      options.name = name;
+      options.description = "a GPU through CUDA, half precision";
+      options.models = models;
+      options.memory = memory;
+      options.open = [number] { return open_gpu(*number); };
+      auto device = kernels::open_cuda_device(std::move(options));
+      if (!device)
+        return Error{device.error().code,
+                     "device '" + name + "' cannot be opened: " + device.error().what,
+                     "use \"cpu\" or \"auto\""};
+      log.info("a device is ready", {{"device", (*device)->info().name},
+                                     {"description", (*device)->info().description}});
+      devices.push_back(std::move(*device));
+      continue;
+    }
     if (name != "cpu" && name != "auto")
       return Error{ErrorCode::config, "'" + name + "' is not a device",
                    "use \"cpu\", \"auto\" or \"cuda:0\""};

@@ -13,8 +13,8 @@
 
 namespace troupe::actors {
 
-// "cpu", "auto" (a GPU if there is one that this build can use, else the CPU and one log line
-// saying why) or "cuda:N" (an error when it is not there).
+// "cpu", "auto" (the CPU and one log line saying why it is no GPU) or "cuda:N" (an error when it is
+// not there).
 Result<std::vector<std::shared_ptr<kernels::Device>>> open_devices(
     const std::vector<std::string>& names,
     const std::vector<std::shared_ptr<const kernels::BertModel>>& models,

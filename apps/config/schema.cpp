@@ -63,8 +63,8 @@ constexpr Key node_keys[] = {
      .required = true},
     {.name = "devices",
      .slot = of<&Config::nodes, &NodeConfig::devices>,
-     .help = "one worker each: `\"cpu\"`, `\"cuda:0\"`, or `\"auto\"` for a GPU if there is one "
-             "and else the CPU",
+     .help = "one worker each: `\"cpu\"`, `\"cuda:0\"`, or `\"auto\"`, which takes the "
+             "CPU and logs which GPU there would be",
      .min = 1,
      .max = limits::workers_per_node_max,
      .complaint = device_complaint},

@@ -13,6 +13,13 @@ TEST_CASE("there is always a reason why no GPU is used") {
   CHECK(troupe::actors::why_no_cuda().size() > 10);
 }
 
+TEST_CASE("a GPU that no machine has cannot be opened, and the error says why") {
+  const auto gpu = troupe::actors::open_gpu(1000);
+  REQUIRE_FALSE(gpu);
+  CHECK(gpu.error().code == troupe::ErrorCode::unsupported);
+  CHECK(gpu.error().what.size() > 10);
+}
+
 #ifdef TROUPE_CUDA_PLUGIN
 TEST_CASE("the CUDA plug-in describes what it finds within the space it is given") {
   void* plugin = ::dlopen(TROUPE_CUDA_PLUGIN, RTLD_NOW | RTLD_LOCAL);
