@@ -50,6 +50,19 @@ Error refusal_error(const scheduler::Refuse& refusal) {
   }
 }
 
+Error no_device() {
+  return {ErrorCode::unreachable, "no device of this node works any more",
+          "send it to another node, or restart this one; its log says what became of the devices"};
+}
+
+// A device that is gone says so for everything that it held.
+bool tells_of_loss(const kernels::BatchReport& report) {
+  return !report.results.empty() &&
+         std::all_of(report.results.begin(), report.results.end(), [](const auto& one) {
+           return !one.output && one.output.error().code == ErrorCode::unreachable;
+         });
+}
+
 Error draining() {
   return {ErrorCode::draining, "the node is shutting down", "submit it to another node"};
 }
@@ -63,6 +76,8 @@ Dispatcher::Dispatcher(DispatcherOptions options, std::unique_ptr<scheduler::Pol
       stats_(stats),
       explanations_(explanations),
       log_(log),
+      roll_(options_.devices.size()),
+      watch_(options_.patience),
       thread_([this] { run(); }) {}
 
 Dispatcher::~Dispatcher() {
@@ -87,7 +102,7 @@ Status Dispatcher::submit(Submission&& task) {
     held.fetch_sub(1, std::memory_order_relaxed);
     return draining();
   }
-  wakeup_.notify();
+  incoming_->wakeup.notify();
   return {};
 }
 
@@ -98,7 +113,7 @@ void Dispatcher::cancel(TaskId task) {
     order.task.record.id = task;
     inbox.push(std::move(order));
   }
-  wakeup_.notify();
+  incoming_->wakeup.notify();
 }
 
 void Dispatcher::raise(TaskId task, Instant deadline) {
@@ -108,12 +123,12 @@ void Dispatcher::raise(TaskId task, Instant deadline) {
     order.task.record.deadline = deadline;
     inbox.push(std::move(order));
   }
-  wakeup_.notify();
+  incoming_->wakeup.notify();
 }
 
 void Dispatcher::stop() {
   stopping_.store(true, std::memory_order_seq_cst);
-  wakeup_.notify();
+  incoming_->wakeup.notify();
   if (thread_.joinable()) thread_.join();
 }
 
@@ -122,49 +137,47 @@ void Dispatcher::stop() {
 void Dispatcher::run() {
   name_thread("dispatcher");
   wake_precisely();
-  join_workers();
+  for (std::uint32_t i = 0; i < options_.devices.size(); ++i) join_worker(WorkerId{i});
   while (!stopping_.load(std::memory_order_seq_cst)) {
-    wakeup_.clear();
+    incoming_->wakeup.clear();
     while (!stopping_.load(std::memory_order_relaxed) && work_a_round()) send_out();
-    if (!stopping_.load(std::memory_order_seq_cst))
-      wakeup_.wait_until(policy_->next_wakeup().value_or(never));
+    if (!stopping_.load(std::memory_order_seq_cst)) incoming_->wakeup.wait_until(next_look());
   }
   end();
 }
 
-void Dispatcher::join_workers() {
+void Dispatcher::join_worker(WorkerId id) {
   const Instant at = now();
-  for (std::size_t i = 0; i < options_.devices.size(); ++i) {
-    const kernels::Device& device = *options_.devices[i];
-    const WorkerId id{static_cast<std::uint32_t>(i)};
-    const kernels::Cost cost = device.cost(ModelId{});
-    scheduler::WorkerJoined joined;
-    joined.worker = id;
-    joined.slots = device.info().queue_batches_max;
-    joined.cost_fixed = cost.fixed;
-    joined.cost_per_unit = cost.per_unit;
-    joined.tile = device.info().tile;
-    tell(at, joined);
-    for (std::uint32_t model = 0; model < options_.models; ++model) {
-      const kernels::Cost guess = device.cost(ModelId{model});
-      tell(at,
-           scheduler::CostGuessed{
-               id, {scheduler::Operation::encode, ModelId{model}}, guess.fixed, guess.per_unit});
-    }
-    const kernels::Cost recall = device.recall_cost();
-    if (recall.fixed + recall.per_unit > Duration::zero())
-      tell(at, scheduler::CostGuessed{
-                   id, {scheduler::Operation::recall, ModelId{}}, recall.fixed, recall.per_unit});
+  const kernels::Device& device = *options_.devices[id.value];
+  const kernels::Cost cost = device.cost(ModelId{});
+  scheduler::WorkerJoined joined;
+  joined.worker = id;
+  joined.slots = device.info().queue_batches_max;
+  joined.cost_fixed = cost.fixed;
+  joined.cost_per_unit = cost.per_unit;
+  joined.tile = device.info().tile;
+  tell(at, joined);
+  for (std::uint32_t model = 0; model < options_.models; ++model) {
+    const kernels::Cost guess = device.cost(ModelId{model});
+    tell(at, scheduler::CostGuessed{
+                 id, {scheduler::Operation::encode, ModelId{model}}, guess.fixed, guess.per_unit});
   }
+  const kernels::Cost recall = device.recall_cost();
+  if (recall.fixed + recall.per_unit > Duration::zero())
+    tell(at, scheduler::CostGuessed{
+                 id, {scheduler::Operation::recall, ModelId{}}, recall.fixed, recall.per_unit});
+}
+
+Instant Dispatcher::next_look() const {
+  return std::min(policy_->next_wakeup().value_or(never), watch_.next_look());
 }
 
 // Whether there was anything to do.
 bool Dispatcher::work_a_round() {
-  reports_.take(taken_reports_);
+  incoming_->reports.take(taken_reports_);
   orders_[index_of(Lane::urgent)].take(taken_urgent_);
   if (taken_ordinary_.empty()) orders_[index_of(Lane::ordinary)].take(taken_ordinary_);
-  const auto next = policy_->next_wakeup();
-  const bool due = next && *next <= now();
+  const bool due = next_look() <= now();
   if (taken_reports_.empty() && taken_urgent_.empty() && taken_ordinary_.empty() && !due)
     return false;
 
@@ -174,7 +187,10 @@ bool Dispatcher::work_a_round() {
   std::size_t urgent_done = 0;
   follow(taken_urgent_, urgent_done, taken_urgent_.size());
   follow(taken_ordinary_, ordinary_done_, orders_per_round);
-  if (due) advance(now());
+  if (due) {
+    give_up_stuck_workers(now());
+    advance(now());
+  }
   return true;
 }
 
@@ -204,6 +220,7 @@ void Dispatcher::enter(Instant at, Submission&& task) {
   const std::size_t lane = index_of(asked_for(task.record));
   ++entered_[lane];
   ++queued_[lane];
+  if (!roll_.any_works()) return turn_away(at, std::move(task));
   const auto slot = carried_.add({task.record, task.known_as, std::move(task.work),
                                   std::move(task.reply), false, false, false});
   tell(at, scheduler::TaskSubmitted{carried_[slot].record});
@@ -257,12 +274,17 @@ void Dispatcher::launch(Instant at, scheduler::Launch&& decision) {
     const auto slot = carried_.find(id);
     TROUPE_ASSERT(slot, "a task was launched that nobody carries");
     Carried& task = carried_[*slot];
-    // A device of this process is lost only with the process, so no task is launched again.
-    TROUPE_ASSERT(!task.launched, "a task was launched twice");
+    TROUPE_ASSERT(!task.launched, "a task was launched that runs already");
     task.launched = true;
     --queued_[index_of(asked_for(task.record))];
     ++launched_[index_of(asked_for(task.record))];
-    batch.items.push_back({id, std::move(task.work)});
+    // Whatever is lost with one device runs again on another.
+    kernels::Item& item = batch.items.emplace_back();
+    item.task = id;
+    if (options_.devices.size() > 1)
+      item.work = task.work;
+    else
+      item.work = std::move(task.work);
     flight.tasks.push_back(*slot);
   }
   departures_.push_back({decision.worker, decision.kind, decision.lane,
@@ -271,15 +293,16 @@ void Dispatcher::launch(Instant at, scheduler::Launch&& decision) {
   const WorkerId worker = decision.worker;
   const BatchId id = decision.batch;
   const Entry entry = decision.entry;
+  watch_.launched(at, decision);
   flight.worker = worker;
   flight.launched = at;
   flight.decision = std::move(decision);
   flights_.push_back(std::move(flight));
 
   // Before submit() returns, on this thread, for a device that has nothing to wait for.
-  const auto completion = [this, worker](kernels::BatchReport&& report) {
-    reports_.push({worker, std::move(report)});
-    wakeup_.notify();
+  const auto completion = [incoming = incoming_, worker](kernels::BatchReport&& report) {
+    incoming->reports.push({worker, std::move(report)});
+    incoming->wakeup.notify();
   };
   kernels::Device& device = *options_.devices[worker.value];
   const Status taken = entry == Entry::inside ? device.submit_urgent(std::move(batch), completion)
@@ -289,7 +312,7 @@ void Dispatcher::launch(Instant at, scheduler::Launch&& decision) {
   kernels::BatchReport failed{id, {}, at, at, {}, 0};
   for (const auto slot : flights_.back().tasks)
     failed.results.push_back({carried_[slot].record.id, taken.error()});
-  reports_.push({worker, std::move(failed)});
+  incoming_->reports.push({worker, std::move(failed)});
 }
 
 void Dispatcher::refuse(Instant at, const scheduler::Refuse& decision) {
@@ -308,13 +331,21 @@ void Dispatcher::finish(Instant at, Report& report) {
   const auto found = std::find_if(flights_.begin(), flights_.end(), [&](const Flight& flight) {
     return flight.decision.batch == report.batch.id && flight.worker == report.worker;
   });
-  if (found == flights_.end()) return;  // reported twice
+  if (found == flights_.end()) {  // reported twice, or given up long ago
+    if (!roll_.settled(report.worker, report.batch.id)) return;
+    note_device(report.worker, true);
+    log_.warn("a device that was taken for stuck has finished after all and works again",
+              {{"device", options_.devices[report.worker.value]->info().name}});
+    return join_worker(report.worker);
+  }
+  if (tells_of_loss(report.batch)) return lose(at, report.worker, Loss::gone);
   Flight flight = std::move(*found);
   if (found != flights_.end() - 1) *found = std::move(flights_.back());
   flights_.pop_back();
   // The policy first, so that the device has its next batch before anybody reads this one's.
   const kernels::BatchReport& batch = report.batch;
   const Duration busy = std::max(Duration::zero(), batch.finished - batch.started - batch.yielded);
+  watch_.finished(at, report.worker, batch.id);
   tell(at, scheduler::BatchFinished{report.worker, batch.id, busy});
   landings_.push_back({report.worker, busy});
   const scheduler::Launch& decision = flight.decision;
@@ -348,6 +379,64 @@ void Dispatcher::finish(Instant at, Report& report) {
   }
   flight.tasks.clear();
   spare_.push_back(std::move(flight.tasks));
+}
+
+void Dispatcher::give_up_stuck_workers(Instant at) {
+  while (const auto worker = watch_.stalled(at)) lose(at, *worker, Loss::stuck);
+}
+
+// Its tasks wait again, as they were, before the policy hears of it and decides about them.
+void Dispatcher::lose(Instant at, WorkerId worker, Loss how) {
+  watch_.left(worker);
+  std::vector<BatchId> held;
+  std::size_t tasks = 0;
+  for (Flight& flight : flights_) {
+    if (flight.worker != worker) continue;
+    held.push_back(flight.decision.batch);
+    tasks += flight.tasks.size();
+    for (const auto slot : flight.tasks) {
+      const std::size_t lane = index_of(asked_for(carried_[slot].record));
+      carried_[slot].launched = false;
+      --launched_[lane];
+      ++queued_[lane];
+    }
+  }
+  std::erase_if(flights_, [&](const Flight& flight) { return flight.worker == worker; });
+  if (how == Loss::stuck)
+    roll_.lose(worker, std::move(held));
+  else
+    roll_.lose_for_good(worker);
+  note_device(worker, false);
+  log_.error(how == Loss::stuck ? "a device is stuck and gets no more work"
+                                : "a device is gone and gets no more work",
+             {{"device", options_.devices[worker.value]->info().name}, {"tasks_held", tasks}});
+  tell(at, scheduler::WorkerLeft{worker});
+  if (!roll_.any_works()) answer_all_as_unreachable(at);
+}
+
+// The policy forgets them as canceled; what it says of that finds nobody.
+void Dispatcher::answer_all_as_unreachable(Instant at) {
+  for (const auto slot : carried_.all()) {
+    const TaskId id = carried_[slot].record.id;
+    Explanation why;
+    why.timing.queue = std::max(Duration::zero(), at - carried_[slot].record.submitted);
+    why.timing.lane = asked_for(carried_[slot].record);
+    conclude(slot, no_device(), std::move(why));
+    tell(at, scheduler::TaskCanceled{id});
+  }
+}
+
+void Dispatcher::turn_away(Instant at, Submission&& task) {
+  Explanation why;
+  why.timing.queue = std::max(Duration::zero(), at - task.record.submitted);
+  why.timing.lane = asked_for(task.record);
+  conclude(
+      carried_.add({task.record, task.known_as, {}, std::move(task.reply), false, false, false}),
+      no_device(), std::move(why));
+}
+
+void Dispatcher::note_device(WorkerId worker, bool works) {
+  stats_.update([&](NodeStats& stats) { stats.of(worker).lost = !works; });
 }
 
 void Dispatcher::conclude(CarriedTasks::Slot slot, Result<Output> result, Explanation&& why) {
@@ -412,7 +501,7 @@ void Dispatcher::count(NodeStats& stats) {
 
 // Whoever still waits is told so.
 void Dispatcher::end() {
-  reports_.close();
+  incoming_->reports.close();
   const Instant at = now();
   for (std::size_t lane = 0; lane < lane_count; ++lane) {
     auto& taken = lane == index_of(Lane::urgent) ? taken_urgent_ : taken_ordinary_;

@@ -10,6 +10,12 @@
 //
 // Every task that submit() accepted has exactly one outcome, whatever the device does and however
 // the node ends. Bounds: submit() counts what is held by lane and refuses over the limit.
+//
+// A device that says that it is gone (`unreachable`, for a whole batch), or that is stuck by
+// scheduler/stall_watch.hpp, is lost: its tasks run again on another one, within the policy's
+// attempts; without another one every task is answered as `unreachable`. A stuck device that does
+// report all it held after all works again; what it reports then was answered already and is
+// dropped.
 #pragma once
 
 #include <array>
@@ -25,10 +31,12 @@
 #include "actors/inbox.hpp"
 #include "actors/stats.hpp"
 #include "actors/wakeup.hpp"
+#include "actors/worker_roll.hpp"
 #include "base/log.hpp"
 #include "base/result.hpp"
 #include "kernels/device.hpp"
 #include "scheduler/policy.hpp"
+#include "scheduler/stall_watch.hpp"
 
 namespace troupe::actors {
 
@@ -49,6 +57,7 @@ struct DispatcherOptions {
   std::uint32_t models = 0;                               // their ids count from 0
   std::array<std::uint32_t, lane_count> tasks_max{};      // admitted and not done, by lane
   Observe observe;                                        // may be empty
+  scheduler::Patience patience{};                         // with a device that does not report
 };
 
 class Dispatcher {
@@ -67,8 +76,12 @@ class Dispatcher {
   void raise(TaskId task, Instant deadline);
 
   // Answers every task that it carries as draining, and ends the thread. The devices may finish
-  // what they took until the dispatcher is destroyed. Idempotent; not from a reply.
+  // what they took, then or later: what they report is dropped. Idempotent; not from a reply.
   void stop();
+
+  // After stop(): whether a device still owes batches that it was given up for. Its thread may
+  // never end.
+  [[nodiscard]] bool is_stuck(WorkerId worker) const { return roll_.owes(worker); }
 
  private:
   // What comes through a lane's inbox, in order: a cancel never passes its task.
@@ -102,7 +115,14 @@ class Dispatcher {
   };
 
   void run();
-  void join_workers();
+  void join_worker(WorkerId id);
+  [[nodiscard]] Instant next_look() const;
+  void give_up_stuck_workers(Instant at);
+  enum class Loss { stuck, gone };
+  void lose(Instant at, WorkerId worker, Loss how);
+  void answer_all_as_unreachable(Instant at);
+  void turn_away(Instant at, Submission&& task);
+  void note_device(WorkerId worker, bool works);
   bool work_a_round();
   void follow(std::vector<Order>& orders, std::size_t& done, std::size_t tasks_max);
   void enter(Instant at, Submission&& task);
@@ -131,12 +151,18 @@ class Dispatcher {
   };
   std::array<Held, lane_count> held_;
   std::array<Inbox<Order>, lane_count> orders_;
-  Inbox<Report> reports_;
-  Wakeup wakeup_;
+  struct Incoming {
+    Inbox<Report> reports;
+    Wakeup wakeup;
+  };
+  // Shared with the completions: a stuck device may report when the dispatcher is long gone.
+  std::shared_ptr<Incoming> incoming_ = std::make_shared<Incoming>();
   std::atomic<bool> stopping_{false};
 
   // The thread's own.
   CarriedTasks carried_;
+  WorkerRoll roll_;
+  scheduler::StallWatch watch_;
   std::vector<Flight> flights_;
   std::vector<std::vector<CarriedTasks::Slot>> spare_;  // of flights that have landed
   std::vector<Report> taken_reports_;

@@ -66,6 +66,7 @@ struct Node::State {
   [[nodiscard]] std::vector<ModelFacts> model_facts() const;
   [[nodiscard]] NodeFacts facts() const;
   void stop();
+  void stop_devices();
 };
 
 Node::Node(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -252,6 +253,20 @@ NodeFacts Node::State::facts() const {
   return facts;
 }
 
+// Nothing ends a thread from outside: one that is stuck in a batch keeps its device, and all that
+// it may touch, until the process ends.
+void Node::State::stop_devices() {
+  for (std::uint32_t i = 0; i < devices.size(); ++i) {
+    if (!dispatcher || !dispatcher->is_stuck(WorkerId{i})) {
+      devices[i]->stop();
+      continue;
+    }
+    log.error("a device is stuck and is left to the end of the process",
+              {{"device", devices[i]->info().name}});
+    new std::shared_ptr<kernels::Device>(devices[i]);
+  }
+}
+
 void Node::State::stop() {
   if (std::exchange(stopped, true)) return;
   if (directory) {
@@ -263,7 +278,7 @@ void Node::State::stop() {
   // what they took.
   if (dispatcher) dispatcher->stop();
   if (recorder) recorder->finish();
-  for (const auto& device : devices) device->stop();
+  stop_devices();
   if (bridge) bridge->close(link_linger);
   // Only now is nobody left who arms one; the actor system's destructor wants it gone.
   if (world.timers) {

@@ -42,8 +42,15 @@ json lane_json(const LaneStats& lane) {
 
 std::string to_json(const NodeFacts& facts) {
   json devices = json::array();
-  for (const auto& device : facts.devices)
-    devices.push_back({{"name", device.name}, {"description", device.description}});
+  bool ready = facts.devices.empty();
+  for (std::size_t i = 0; i < facts.devices.size(); ++i) {
+    const auto& workers = facts.stats.workers;
+    const bool lost = i < workers.size() && workers[i].lost;
+    ready = ready || !lost;
+    devices.push_back({{"name", facts.devices[i].name},
+                       {"description", facts.devices[i].description},
+                       {"state", lost ? "lost" : "working"}});
+  }
   json models = json::array();
   for (const auto& model : facts.models) models.push_back(model.name);
   json launches = json::object();
@@ -54,7 +61,7 @@ std::string to_json(const NodeFacts& facts) {
   const json status = {
       {"node", facts.name},
       {"epoch", facts.epoch},
-      {"ready", true},  // it answers, and a node answers only once it can work
+      {"ready", ready},  // a node answers only once it can work; later its devices may be lost
       {"uptime_s", ms(facts.uptime) / 1e3},
       {"nodes", facts.nodes},
       {"peers_up", facts.peers},

@@ -52,6 +52,7 @@ struct WorkerStats {
   std::uint64_t batches = 0;  // launched
   std::uint64_t tasks = 0;    // in them
   Duration busy{};            // the device's time in those that are done
+  bool lost = false;          // it is stuck or gone, and gets no more work
 };
 
 struct NodeStats {

@@ -30,11 +30,13 @@ std::string describe(const json& status) {
   std::string devices;
   for (const auto& device : status["devices"])
     devices += (devices.empty() ? "" : "; ") + device.value("name", "") + " (" +
-               device.value("description", "") + ")";
+               device.value("description", "") + ")" +
+               (device.value("state", "") == "lost" ? " LOST" : "");
   std::string peers;
   for (const auto& [peer, up] : status["peers_up"].items())
     peers += " " + peer + (up.get<bool>() ? " up" : " DOWN");
-  return "ready, " + std::to_string(agents) + " agents, " +
+  return std::string(status.value("ready", true) ? "ready, " : "NOT READY: no device works, ") +
+         std::to_string(agents) + " agents, " +
          std::to_string(status["memory"].value("documents", 0ULL)) + " documents remembered\n    " +
          devices + (peers.empty() ? "" : "\n    peers:" + peers) +
          lane_line("urgent", status["lanes"]["urgent"]) +

@@ -62,7 +62,7 @@ class HeldDevice final : public kernels::Device {
     while (complete_one()) continue;
   }
 
-  enum class Manner { well, twice, without_results };
+  enum class Manner { well, twice, without_results, gone };
 
   // The oldest, urgent ones first. False if it holds none.
   bool complete_one(Manner manner = Manner::well) {
@@ -76,6 +76,9 @@ class HeldDevice final : public kernels::Device {
     }
     auto report = done_report(job.first);
     if (manner == Manner::without_results) report.results.clear();
+    if (manner == Manner::gone)
+      for (auto& one : report.results)
+        one.output = Error{ErrorCode::unreachable, "the device is gone", ""};
     if (manner == Manner::twice) job.second(kernels::BatchReport(report));
     job.second(std::move(report));
     return true;
@@ -90,9 +93,10 @@ class HeldDevice final : public kernels::Device {
     while (complete_one()) continue;
   }
 
-  void refuse(bool refusing) {
+  void refuse(bool refusing, ErrorCode why = ErrorCode::queue_full) {
     const std::lock_guard lock(mutex_);
     refusing_ = refusing;
+    refusal_ = why;
   }
 
   // Until it holds that many, or for long enough to give up a broken test.
@@ -107,7 +111,7 @@ class HeldDevice final : public kernels::Device {
 
   Status hold(kernels::Batch&& batch, kernels::Completion&& completion, bool urgent) {
     std::unique_lock lock(mutex_);
-    if (refusing_) return Error{ErrorCode::queue_full, "the device is full", ""};
+    if (refusing_) return Error{refusal_, "the device takes nothing", ""};
     if (released_) {
       lock.unlock();
       completion(done_report(batch));
@@ -124,6 +128,7 @@ class HeldDevice final : public kernels::Device {
   std::deque<Job> ordinary_;
   std::deque<Job> urgent_;
   bool refusing_ = false;
+  ErrorCode refusal_ = ErrorCode::queue_full;
   bool released_ = false;
 };
 

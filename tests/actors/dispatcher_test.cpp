@@ -20,6 +20,9 @@ namespace {
 
 constexpr Duration limit = 20s;  // nothing here takes long; this only ends a broken test
 
+// How long a device of these tests may take. Only its end is waited for, never its length.
+constexpr scheduler::Patience soon{40ms, 0};
+
 class Sink final : public actors::ReplySink {
  public:
   void deliver(std::vector<actors::Answer> answers) override {
@@ -50,9 +53,15 @@ class Sink final : public actors::ReplySink {
 
 struct Desk {  // a dispatcher and somebody who asks it
   explicit Desk(std::shared_ptr<kernels::Device> device, scheduler::SchedulerOptions options = {})
-      : dispatcher(
-            {{device}, 1, {options.urgent_queue_tasks_max, options.ordinary_queue_tasks_max}, {}},
-            std::make_unique<scheduler::Scheduler>(options), stats, explanations, log) {}
+      : Desk(std::vector{std::move(device)}, {}, options) {}
+  Desk(std::vector<std::shared_ptr<kernels::Device>> devices, scheduler::Patience patience,
+       scheduler::SchedulerOptions options = {})
+      : dispatcher({std::move(devices),
+                    1,
+                    {options.urgent_queue_tasks_max, options.ordinary_queue_tasks_max},
+                    {},
+                    patience},
+                   std::make_unique<scheduler::Scheduler>(options), stats, explanations, log) {}
 
   Status submit(std::uint64_t id, std::optional<Lane> lane = {}, Instant deadline = never,
                 TaskId known_as = {}) {
@@ -219,6 +228,89 @@ TEST_CASE("a deadline is answered in time while the device is busy, without any 
   REQUIRE(outcomes.size() == 1);
   const ErrorCode code = code_of(outcomes[0]);
   CHECK((code == ErrorCode::expired || code == ErrorCode::infeasible));
+}
+
+TEST_CASE("what a stuck device held is done by another one, and it may come back") {
+  const auto stuck = std::make_shared<HeldDevice>();
+  const auto well = std::make_shared<HeldDevice>();
+  well->release();
+  Desk desk({stuck, well}, soon);
+  std::uint64_t id = 0;
+  for (; id < 40; ++id) REQUIRE(desk.submit(id + 1, id % 4 == 0 ? Lane::urgent : Lane::ordinary));
+  stuck->wait_held(1);
+  auto outcomes = desk.sink->wait(id);
+  REQUIRE(outcomes.size() == id);
+  for (const auto& outcome : outcomes) CHECK(outcome.result);
+  CHECK(desk.stats.read().workers.at(0).lost);
+
+  stuck->release();  // reports all that was answered long ago
+  REQUIRE(desk.submit(++id));
+  outcomes = desk.sink->wait(id);
+  REQUIRE(outcomes.size() == id);
+  CHECK(outcomes.back().result);
+  CHECK_FALSE(desk.stats.read().workers.at(0).lost);
+  desk.dispatcher.stop();
+  CHECK_FALSE(desk.dispatcher.is_stuck(WorkerId{0}));
+  CHECK(desk.sink->wait(id).size() == id);
+}
+
+TEST_CASE("without another device everybody is told, until the stuck one is back") {
+  const auto device = std::make_shared<HeldDevice>();
+  Desk desk({device}, soon);
+  for (std::uint64_t id = 1; id <= 5; ++id) REQUIRE(desk.submit(id));
+  const auto outcomes = desk.sink->wait(5);
+  REQUIRE(outcomes.size() == 5);
+  for (const auto& outcome : outcomes) CHECK(code_of(outcome) == ErrorCode::unreachable);
+  REQUIRE(desk.submit(6));
+  CHECK(code_of(desk.sink->wait(6).at(5)) == ErrorCode::unreachable);
+  device->release();
+  REQUIRE(desk.submit(7));
+  CHECK(desk.sink->wait(7).at(6).result);
+}
+
+TEST_CASE("a device that says that it is gone costs no task while another one works") {
+  const auto gone = std::make_shared<HeldDevice>();
+  const auto well = std::make_shared<HeldDevice>();
+  well->release();
+  SECTION("when it is given a batch") {
+    gone->refuse(true, ErrorCode::unreachable);
+  }
+  SECTION("in a batch") {}
+  Desk desk({gone, well}, {});
+  for (std::uint64_t id = 1; id <= 10; ++id) REQUIRE(desk.submit(id, Lane::ordinary));
+  // Where it refuses there is nothing to complete, and nothing to wait for.
+  gone->refuse(true, ErrorCode::unreachable);
+  while (gone->complete_one(HeldDevice::Manner::gone)) continue;
+  const auto outcomes = desk.sink->wait(10);
+  REQUIRE(outcomes.size() == 10);
+  for (const auto& outcome : outcomes) CHECK(outcome.result);
+  desk.dispatcher.stop();
+  CHECK_FALSE(desk.dispatcher.is_stuck(WorkerId{0}));
+}
+
+TEST_CASE("a task that loses one device after the other is given up after its attempts") {
+  std::vector<std::shared_ptr<kernels::Device>> devices;
+  for (int i = 0; i < 5; ++i) devices.push_back(std::make_shared<HeldDevice>());
+  scheduler::SchedulerOptions options;
+  options.attempts_max = 2;
+  Desk desk(devices, soon, options);
+  REQUIRE(desk.submit(1, Lane::ordinary));
+  CHECK(code_of(desk.sink->wait(1).at(0)) == ErrorCode::unreachable);
+  std::size_t lost = 0;
+  for (const auto& worker : desk.stats.read().workers) lost += worker.lost ? 1 : 0;
+  CHECK(lost == 2);
+}
+
+TEST_CASE("a device may report to a dispatcher that has been destroyed") {
+  const auto device = std::make_shared<HeldDevice>();
+  {
+    Desk desk({device}, soon);
+    REQUIRE(desk.submit(1));
+    CHECK(code_of(desk.sink->wait(1).at(0)) == ErrorCode::unreachable);
+    desk.dispatcher.stop();
+    CHECK(desk.dispatcher.is_stuck(WorkerId{0}));
+  }
+  CHECK(device->complete_one());
 }
 
 TEST_CASE("stop answers what waits and what runs, and refuses what comes") {
