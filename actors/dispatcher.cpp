@@ -3,23 +3,15 @@
 #include <algorithm>
 #include <utility>
 
+#include "actors/refusals.hpp"
 #include "base/assert.hpp"
 #include "base/clock.hpp"
-#include "base/units.hpp"
 
 namespace troupe::actors {
 namespace {
 
 // Ordinary orders between two looks at what is more pressing: some 20 us of work.
 constexpr std::size_t orders_per_round = 64;
-
-std::size_t index_of(Lane lane) {
-  return static_cast<std::size_t>(lane);
-}
-
-Lane asked_for(const scheduler::TaskRecord& task) {
-  return task.lane.value_or(Lane::ordinary);
-}
 
 // The batch is urgent if any of its tasks is; of the others in it, this one may be.
 Lane carried_by(const Carried& task, const scheduler::Launch& decision) {
@@ -28,43 +20,12 @@ Lane carried_by(const Carried& task, const scheduler::Launch& decision) {
   return task.record.deadline == never ? Lane::ordinary : Lane::urgent;
 }
 
-Error refusal_error(const scheduler::Refuse& refusal) {
-  const std::string retry = refusal.retry_after > Duration::zero()
-                                ? "retry after " + human_duration(refusal.retry_after)
-                                : "retry later";
-  switch (refusal.reason) {
-    case ErrorCode::queue_full:
-      return {refusal.reason, "the lane's queue is full", retry};
-    case ErrorCode::infeasible:
-      return {refusal.reason, "the deadline cannot be met by what is queued before it",
-              "allow at least " + human_duration(refusal.earliest_deadline) + ", or " + retry};
-    case ErrorCode::expired:
-      return {refusal.reason, "the deadline passed while the task waited",
-              "allow more time, or submit it as urgent"};
-    case ErrorCode::canceled:
-      return {refusal.reason, "the task was canceled", ""};
-    case ErrorCode::unreachable:
-      return {refusal.reason, "the workers that had the task were lost", "submit it again"};
-    default:
-      return {refusal.reason, "the task was refused", ""};
-  }
-}
-
-Error no_device() {
-  return {ErrorCode::unreachable, "no device of this node works any more",
-          "send it to another node, or restart this one; its log says what became of the devices"};
-}
-
 // A device that is gone says so for everything that it held.
 bool tells_of_loss(const kernels::BatchReport& report) {
   return !report.results.empty() &&
          std::all_of(report.results.begin(), report.results.end(), [](const auto& one) {
            return !one.output && one.output.error().code == ErrorCode::unreachable;
          });
-}
-
-Error draining() {
-  return {ErrorCode::draining, "the node is shutting down", "submit it to another node"};
 }
 
 }  // namespace
@@ -100,7 +61,7 @@ Status Dispatcher::submit(Submission&& task) {
   }
   if (!orders_[lane].push({Order::What::submit, std::move(task)})) {
     held.fetch_sub(1, std::memory_order_relaxed);
-    return draining();
+    return draining_error();
   }
   incoming_->wakeup.notify();
   return {};
@@ -381,64 +342,6 @@ void Dispatcher::finish(Instant at, Report& report) {
   spare_.push_back(std::move(flight.tasks));
 }
 
-void Dispatcher::give_up_stuck_workers(Instant at) {
-  while (const auto worker = watch_.stalled(at)) lose(at, *worker, Loss::stuck);
-}
-
-// Its tasks wait again, as they were, before the policy hears of it and decides about them.
-void Dispatcher::lose(Instant at, WorkerId worker, Loss how) {
-  watch_.left(worker);
-  std::vector<BatchId> held;
-  std::size_t tasks = 0;
-  for (Flight& flight : flights_) {
-    if (flight.worker != worker) continue;
-    held.push_back(flight.decision.batch);
-    tasks += flight.tasks.size();
-    for (const auto slot : flight.tasks) {
-      const std::size_t lane = index_of(asked_for(carried_[slot].record));
-      carried_[slot].launched = false;
-      --launched_[lane];
-      ++queued_[lane];
-    }
-  }
-  std::erase_if(flights_, [&](const Flight& flight) { return flight.worker == worker; });
-  if (how == Loss::stuck)
-    roll_.lose(worker, std::move(held));
-  else
-    roll_.lose_for_good(worker);
-  note_device(worker, false);
-  log_.error(how == Loss::stuck ? "a device is stuck and gets no more work"
-                                : "a device is gone and gets no more work",
-             {{"device", options_.devices[worker.value]->info().name}, {"tasks_held", tasks}});
-  tell(at, scheduler::WorkerLeft{worker});
-  if (!roll_.any_works()) answer_all_as_unreachable(at);
-}
-
-// The policy forgets them as canceled; what it says of that finds nobody.
-void Dispatcher::answer_all_as_unreachable(Instant at) {
-  for (const auto slot : carried_.all()) {
-    const TaskId id = carried_[slot].record.id;
-    Explanation why;
-    why.timing.queue = std::max(Duration::zero(), at - carried_[slot].record.submitted);
-    why.timing.lane = asked_for(carried_[slot].record);
-    conclude(slot, no_device(), std::move(why));
-    tell(at, scheduler::TaskCanceled{id});
-  }
-}
-
-void Dispatcher::turn_away(Instant at, Submission&& task) {
-  Explanation why;
-  why.timing.queue = std::max(Duration::zero(), at - task.record.submitted);
-  why.timing.lane = asked_for(task.record);
-  conclude(
-      carried_.add({task.record, task.known_as, {}, std::move(task.reply), false, false, false}),
-      no_device(), std::move(why));
-}
-
-void Dispatcher::note_device(WorkerId worker, bool works) {
-  stats_.update([&](NodeStats& stats) { stats.of(worker).lost = !works; });
-}
-
 void Dispatcher::conclude(CarriedTasks::Slot slot, Result<Output> result, Explanation&& why) {
   Carried& task = carried_[slot];
   const std::size_t lane = index_of(asked_for(task.record));
@@ -526,7 +429,7 @@ void Dispatcher::end() {
     Explanation why;
     why.timing.queue = std::max(Duration::zero(), at - carried_[slot].record.submitted);
     why.timing.lane = asked_for(carried_[slot].record);
-    conclude(slot, draining(), std::move(why));
+    conclude(slot, draining_error(), std::move(why));
   }
   send_out();
 }

@@ -40,6 +40,14 @@
 
 namespace troupe::actors {
 
+// The lane that a task asks for, by which it is admitted and counted while it has no outcome.
+inline Lane asked_for(const scheduler::TaskRecord& task) {
+  return task.lane.value_or(Lane::ordinary);
+}
+inline std::size_t index_of(Lane lane) {
+  return static_cast<std::size_t>(lane);
+}
+
 struct Submission {
   scheduler::TaskRecord record;
   TaskId known_as;
