@@ -22,11 +22,29 @@ std::optional<int> cuda_number(const std::string& name) {
   return number;
 }
 
+Status check_precisions(const std::string& device, const std::vector<ModelToRun>& models) {
+  for (const auto& model : models)
+    if (model.precision != kernels::Precision::f32)
+      return Error{ErrorCode::unsupported,
+                   "device '" + device + "' cannot run model '" + model.name +
+                       "' with precision = \"bf16\": a GPU has a half precision of its own",
+                   "leave the model at \"f32\", or use \"cpu\""};
+  return {};
+}
+
+std::vector<std::shared_ptr<const kernels::BertModel>> weights_of(
+    const std::vector<ModelToRun>& models) {
+  std::vector<std::shared_ptr<const kernels::BertModel>> weights;
+  weights.reserve(models.size());
+  for (const auto& model : models) weights.push_back(model.bert);
+  return weights;
+}
+
 }  // namespace
 
 Result<std::vector<std::shared_ptr<kernels::Device>>> open_devices(
     const std::vector<std::string>& names,
-    const std::vector<std::shared_ptr<const kernels::BertModel>>& models,
+    const std::vector<ModelToRun>& models,
     const std::shared_ptr<const kernels::MemoryStore>& memory, Log& log) {
   if (names.empty())
     return Error{ErrorCode::config, "a node needs at least one device", "set devices = [\"cpu\"]"};
@@ -34,10 +52,11 @@ Result<std::vector<std::shared_ptr<kernels::Device>>> open_devices(
   const auto encoders = std::make_shared<kernels::cpu::EncoderCache>();  // weights once for all
   for (const auto& name : names) {
     if (const auto number = cuda_number(name)) {
+      if (auto good = check_precisions(name, models); !good) return good.error();
       kernels::CudaDeviceOptions options;
       options.name = name;
       options.description = "a GPU through CUDA, half precision";
-      options.models = models;
+      options.models = weights_of(models);
       options.memory = memory;
       options.open = [number] { return open_gpu(*number); };
       auto device = kernels::open_cuda_device(std::move(options));
@@ -57,7 +76,8 @@ Result<std::vector<std::shared_ptr<kernels::Device>>> open_devices(
 
     kernels::CpuDeviceOptions options;
     options.name = "cpu:" + std::to_string(devices.size());
-    options.models = models;
+    options.models = weights_of(models);
+    for (const auto& model : models) options.precisions.push_back(model.precision);
     options.encoders = encoders;
     options.memory = memory;
     auto device = kernels::open_cpu_device(std::move(options));

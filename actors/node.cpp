@@ -109,10 +109,11 @@ Result<std::unique_ptr<Node>> Node::start(NodeOptions options, Log& log) {
 Status Node::State::open() {
   if (auto loaded = load_models(); !loaded) return loaded;
   world.memory = std::make_shared<kernels::MemoryStore>(options.memory_bytes_max);
-  std::vector<std::shared_ptr<const kernels::BertModel>> weights;
-  for (const auto& model : models) weights.push_back(model.model->bert);
+  std::vector<ModelToRun> to_run;
+  for (std::size_t i = 0; i < models.size(); ++i)
+    to_run.push_back({models[i].name, models[i].model->bert, options.models[i].precision});
   if (options.devices_open.empty()) {
-    auto opened = open_devices(options.devices, weights, world.memory, log);
+    auto opened = open_devices(options.devices, to_run, world.memory, log);
     if (!opened) return opened.error();
     devices = std::move(*opened);
   } else {

@@ -16,6 +16,7 @@
 #include "actors/restart_budget.hpp"
 #include "base/log.hpp"
 #include "base/result.hpp"
+#include "kernels/bert.hpp"
 #include "kernels/device.hpp"
 #include "scheduler/scheduler.hpp"
 #include "transport/link.hpp"
@@ -31,6 +32,7 @@ struct ClusterNode {
 struct ModelSource {
   std::string name;
   std::string folder;  // a Hugging Face folder
+  kernels::Precision precision = kernels::Precision::f32;  // on CPU devices; no other knows bf16
 };
 
 struct NodeOptions {

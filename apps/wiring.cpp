@@ -1,6 +1,13 @@
 #include "apps/wiring.hpp"
 
 namespace troupe::apps {
+namespace {
+
+kernels::Precision precision_of(const ModelConfig& model) {
+  return model.precision == "bf16" ? kernels::Precision::bf16 : kernels::Precision::f32;
+}
+
+}  // namespace
 
 Result<actors::NodeOptions> node_options(
     const Config& config, const ClusterKeys& keys, const std::string& name,
@@ -25,7 +32,8 @@ Result<actors::NodeOptions> node_options(
   options.link.heartbeats_missed_max = config.link.heartbeats_missed_max;
   options.link.outbox_bytes_max = config.link.outbox_bytes_max;
   options.devices = self->devices;
-  for (const auto& model : config.models) options.models.push_back({model.name, model.folder});
+  for (const auto& model : config.models)
+    options.models.push_back({model.name, model.folder, precision_of(model)});
   options.memory_bytes_max = config.memory.bytes_max;
   options.scheduling = config.scheduling;
   options.record_folder = config.record.folder;

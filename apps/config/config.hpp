@@ -34,6 +34,7 @@ struct NodeConfig {
 struct ModelConfig {
   std::string name;
   std::string folder;  // a Hugging Face folder; "$TROUPE_MODEL_DIR" and "~" are expanded
+  std::string precision = "f32";  // bf16
 };
 
 // [scheduling], beside the scheduler's own options

@@ -29,6 +29,7 @@ constexpr std::int64_t mebi(std::int64_t number) {
 }
 
 constexpr std::array<std::string_view, 5> levels = {"trace", "debug", "info", "warn", "error"};
+constexpr std::array<std::string_view, 2> precisions = {"f32", "bf16"};
 constexpr std::array<std::string_view, 3> formats = {"auto", "human", "json"};
 
 constexpr Key cluster_keys[] = {
@@ -78,6 +79,11 @@ constexpr Key model_keys[] = {
      .required = true,
      .complaint = folder_complaint,
      .expand = model_folder},
+    {.name = "precision",
+     .slot = of<&Config::models, &ModelConfig::precision>,
+     .help = "what the CPU multiplies in: `\"f32\"`, or `\"bf16\"`, which is quicker where the CPU "
+             "has it and moves a vector by up to 1 % of its length; a node with a GPU refuses it",
+     .complaint = choice_complaint<precisions>},
 };
 
 using scheduler::SchedulerOptions;

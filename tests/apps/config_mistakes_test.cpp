@@ -40,7 +40,7 @@ TEST_CASE("an unknown name is refused with its place and what was probably meant
        "c.toml:9:1: unknown key 'something' in [memory]; known: bytes_max"},
       {"[node.b]\nurgent_port = 1\nordinary_port = 2\ndevice = ['cpu']",
        "c.toml:11:1: unknown key 'device' in [node.b]; did you mean 'devices'?"},
-      {"log.levl = true", "c.toml:8:1: unknown table 'log' in [model.m]; known: folder"},
+      {"log.levl = true", "c.toml:8:1: unknown table 'log' in [model.m]; known: folder, precision"},
       {"[log]\n\"level.max\" = '8ms'",
        "c.toml:9:1: unknown key 'level.max' in [log]; known: level, format"},
       {"[memory]\n\"a\\u001b[2Jb\" = 1",
