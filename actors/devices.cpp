@@ -43,8 +43,7 @@ std::vector<std::shared_ptr<const kernels::BertModel>> weights_of(
 }  // namespace
 
 Result<std::vector<std::shared_ptr<kernels::Device>>> open_devices(
-    const std::vector<std::string>& names,
-    const std::vector<ModelToRun>& models,
+    const std::vector<std::string>& names, const std::vector<ModelToRun>& models,
     const std::shared_ptr<const kernels::MemoryStore>& memory, Log& log) {
   if (names.empty())
     return Error{ErrorCode::config, "a node needs at least one device", "set devices = [\"cpu\"]"};

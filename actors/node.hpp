@@ -31,7 +31,7 @@ struct ClusterNode {
 
 struct ModelSource {
   std::string name;
-  std::string folder;  // a Hugging Face folder
+  std::string folder;                                      // a Hugging Face folder
   kernels::Precision precision = kernels::Precision::f32;  // on CPU devices; no other knows bf16
 };
 

@@ -33,7 +33,7 @@ struct NodeConfig {
 // [model.NAME]
 struct ModelConfig {
   std::string name;
-  std::string folder;  // a Hugging Face folder; "$TROUPE_MODEL_DIR" and "~" are expanded
+  std::string folder;             // a Hugging Face folder; "$TROUPE_MODEL_DIR" and "~" are expanded
   std::string precision = "f32";  // bf16
 };
 
