@@ -20,7 +20,7 @@ namespace troupe::scheduler {
 
 class Headroom {
  public:
-  static constexpr double reserved_share = 0.02;
+  static constexpr double reserved_share = 0.05;
   static constexpr double rescue_share = 0.1;
 
   void remember(Duration memory) noexcept {
