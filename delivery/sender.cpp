@@ -1,0 +1,340 @@
+#include "delivery/sender.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/assert.hpp"
+
+namespace troupe::delivery {
+namespace {
+
+// Another node, or another time, may answer otherwise.
+bool may_be_retried(ErrorCode code) {
+  return code == ErrorCode::queue_full || code == ErrorCode::draining ||
+         code == ErrorCode::unreachable;
+}
+
+}  // namespace
+
+Sender::Sender(SenderOptions options, std::uint64_t seed)
+    : options_(std::move(options)), random_(seed), nodes_(options_.nodes) {
+  TROUPE_ASSERT(options_.self.value < options_.nodes, "our own node is one of the cluster's");
+  nodes_[options_.self.value].up = true;
+}
+
+void Sender::handle(Instant now, const SenderEvent& event, SenderActions& out) {
+  std::visit([&](const auto& one) { on(now, one, out); }, event);
+}
+
+void Sender::advance(Instant now, SenderActions& out) {
+  while (const auto due = timers_.pop(now))
+    if (const auto task = tasks_.find(due->task); task != tasks_.end()) look_at(now, task, out);
+}
+
+// --- events --------------------------------------------------------------------------------------
+
+void Sender::on(Instant now, const Submitted& event, SenderActions& out) {
+  const bool known = event.first.value < nodes_.size() && !tasks_.contains(event.task);
+  if (!known || tasks_.size() >= options_.tasks_max) {
+    out.push_back(Conclude{event.task, Conclude::With::error,
+                           known ? ErrorCode::queue_full : ErrorCode::invalid_argument});
+    return;
+  }
+  budget_.task();
+  Task task;
+  task.wanted = event;
+  task.submitted = now;
+  const auto added = tasks_.emplace(event.task, std::move(task)).first;
+  dispatch(now, added, out);
+}
+
+void Sender::on(Instant now, const NodeUp& event, SenderActions& out) {
+  if (event.node.value >= nodes_.size() || event.node == options_.self) return;
+  Node& node = nodes_[event.node.value];
+  if (node.up && node.epoch == event.epoch) return;
+  if (node.up) on(now, NodeDown{event.node}, out);
+  node.up = true;
+  if (node.epoch != event.epoch) node.refuses_until = {};
+  node.epoch = event.epoch;
+  const std::set<TaskId> waiting = node.tasks;
+  for (const TaskId id : waiting)
+    if (const auto task = tasks_.find(id); task != tasks_.end()) dispatch(now, task, out);
+}
+
+void Sender::on(Instant now, const NodeDown& event, SenderActions& out) {
+  if (event.node.value >= nodes_.size() || event.node == options_.self) return;
+  Node& node = nodes_[event.node.value];
+  if (!std::exchange(node.up, false)) return;
+  const std::set<TaskId> had = node.tasks;
+  for (const TaskId id : had)
+    if (const auto task = tasks_.find(id); task != tasks_.end()) lost(now, task, out);
+}
+
+void Sender::on(Instant, const Accepted& event, SenderActions&) {
+  const auto found = tasks_.find(event.task);
+  if (found == tasks_.end() || !current(event.node, event.epoch)) return;
+  Task& task = found->second;
+  if (task.state != State::offered || task.node != event.node || task.attempt != event.attempt)
+    return;
+  task.state = State::held;
+  task.retry_at = never;
+  arm(task);
+}
+
+void Sender::on(Instant now, const Rejected& event, SenderActions& out) {
+  const auto found = tasks_.find(event.task);
+  if (found == tasks_.end() || !current(event.node, event.epoch)) return;
+  Task& task = found->second;
+  if (task.state == State::waiting || task.node != event.node || task.attempt != event.attempt)
+    return;
+  // It does not have the task, so it can neither answer it nor be told to stop.
+  std::erase_if(task.given, [&](const Given& given) { return given.node == event.node; });
+  if (!may_be_retried(event.why)) {
+    conclude(found, Conclude::With::refusal, event.why, out);
+    return;
+  }
+  Node& node = nodes_[event.node.value];
+  const Duration pause = event.why == ErrorCode::draining
+                             ? std::max(event.retry_after, options_.draining_pause)
+                             : event.retry_after;
+  node.refuses_until = std::max(node.refuses_until, later(now, pause));
+  refused(now, found, event.why, out);
+}
+
+void Sender::on(Instant now, const ResultCame& event, SenderActions& out) {
+  if (!current(event.node, event.epoch)) return;
+  const auto found = tasks_.find(event.task);
+  // Concluded already: the node need not know why.
+  if (found == tasks_.end()) {
+    out.push_back(Acknowledge{event.node, event.task});
+    return;
+  }
+  Task& task = found->second;
+  const auto given = std::find_if(task.given.begin(), task.given.end(), [&](const Given& one) {
+    return one.node == event.node && one.epoch == event.epoch;
+  });
+  if (given == task.given.end()) return;
+  out.push_back(Acknowledge{event.node, event.task});
+  task.given.erase(given);
+  if (!event.error || !may_be_retried(*event.error)) {
+    conclude(found, Conclude::With::result, event.error.value_or(ErrorCode::internal), out);
+    return;
+  }
+  if (*event.error == ErrorCode::draining)
+    nodes_[event.node.value].refuses_until = later(now, options_.draining_pause);
+  if (task.state == State::waiting || task.node != event.node) return;  // it is elsewhere by now
+  // A node that ends gave back what it could not do: that is a loss, not a refusal.
+  if (*event.error == ErrorCode::queue_full)
+    refused(now, found, *event.error, out);
+  else
+    lost(now, found, out);
+}
+
+void Sender::on(Instant now, const Undelivered& event, SenderActions& out) {
+  const auto found = tasks_.find(event.task);
+  if (found == tasks_.end()) return;
+  Task& task = found->second;
+  if (task.state != State::offered || task.node != event.node || task.attempt != event.attempt)
+    return;
+  // An offer that was sent before this one may have arrived.
+  if (task.repeats == 0 && !task.given.empty()) task.given.pop_back();
+  if (may_be_retried(event.why))
+    refused(now, found, event.why, out);
+  else
+    conclude(found, Conclude::With::refusal, event.why, out);
+}
+
+void Sender::on(Instant, const Canceled& event, SenderActions& out) {
+  const auto found = tasks_.find(event.task);
+  if (found != tasks_.end()) conclude(found, Conclude::With::error, ErrorCode::canceled, out);
+}
+
+// --- time ----------------------------------------------------------------------------------------
+
+void Sender::look_at(Instant now, Tasks::iterator found, SenderActions& out) {
+  Task& task = found->second;
+  const Instant deadline = task.wanted.deadline;
+  if (task.state == State::waiting) {
+    if (now >= deadline) return conclude(found, Conclude::With::error, ErrorCode::expired, out);
+    if (now >= task.waits_until)
+      return conclude(found, Conclude::With::error, ErrorCode::unreachable, out);
+    if (now >= task.retry_at) return dispatch(now, found, out);
+    return arm(task);
+  }
+  if (now >= later(deadline, options_.grace))
+    return conclude(found, Conclude::With::error, ErrorCode::expired, out);
+  if (now >= task.retry_at) {
+    if (now < deadline && budget_.take(now)) {
+      ++task.repeats;
+      offer(now, task, task.node, out);
+      return;
+    }
+    task.retry_at = now < deadline ? later(now, options_.repeat_after) : never;
+  }
+  arm(task);
+}
+
+// --- decisions -----------------------------------------------------------------------------------
+
+// Gives the task to a node now, or says when to try again.
+void Sender::dispatch(Instant now, Tasks::iterator found, SenderActions& out) {
+  Task& task = found->second;
+  if (now >= task.wanted.deadline)
+    return conclude(found, Conclude::With::error, ErrorCode::expired, out);
+  if (task.wanted.pinned) {
+    const NodeId home = task.wanted.first;
+    const Node& node = nodes_[home.value];
+    if (!node.up) return wait_for_node(now, found, out);
+    // What it would have searched is gone with the process that was given it.
+    if (!task.given.empty() && task.given.back().epoch != node.epoch)
+      return conclude(found, Conclude::With::error, ErrorCode::unreachable, out);
+    if (node.refuses_until <= now) {
+      ++task.attempt;
+      task.repeats = 0;
+      return offer(now, task, home, out);
+    }
+  } else if (const auto open = candidates(now, task); !open.empty()) {
+    const auto has = [&](NodeId node) {
+      return std::find(open.begin(), open.end(), node) != open.end();
+    };
+    NodeId chosen = open[random_.below(open.size())];
+    if (task.attempt == 0 && has(task.wanted.first))
+      chosen = task.wanted.first;
+    else if (options_.choose)
+      chosen = options_.choose(now, task.wanted.task, open);
+    else if (has(options_.self))
+      chosen = options_.self;
+    ++task.attempt;
+    task.repeats = 0;
+    return offer(now, task, chosen, out);
+  }
+  // All refuse for a while.
+  if (now >= patience_ends(task))
+    return conclude(found, Conclude::With::error, task.refused.value_or(ErrorCode::queue_full),
+                    out);
+  leave_node(task);
+  task.state = State::waiting;
+  const Instant open_at =
+      task.wanted.pinned ? nodes_[task.wanted.first.value].refuses_until : soonest_candidate(now);
+  task.retry_at =
+      std::min(later(open_at, jittered(options_.backoff_min, task.refusals)), patience_ends(task));
+  arm(task);
+}
+
+void Sender::offer(Instant now, Task& task, NodeId to, SenderActions& out) {
+  leave_node(task);
+  Node& node = nodes_[to.value];
+  task.state = State::offered;
+  task.node = to;
+  task.on_node = true;
+  task.waits_until = never;
+  node.tasks.insert(task.wanted.task);
+  const bool known = std::any_of(task.given.begin(), task.given.end(), [&](const Given& given) {
+    return given.node == to && given.epoch == node.epoch;
+  });
+  if (!known) task.given.push_back({to, node.epoch});
+  task.retry_at = later(now, std::min(options_.repeat_after_max,
+                                      options_.repeat_after * (1L << std::min(task.repeats, 10U))));
+  std::optional<Duration> time_left;
+  if (task.wanted.deadline != never) time_left = task.wanted.deadline - now;
+  out.push_back(Offer{to, task.wanted.task, task.attempt, time_left});
+  arm(task);
+}
+
+// The node that had it is gone, or gave it back because it is going.
+void Sender::lost(Instant now, Tasks::iterator found, SenderActions& out) {
+  Task& task = found->second;
+  if (task.state == State::waiting) return;
+  ++task.losses;
+  task.state = State::waiting;
+  leave_node(task);
+  if (task.losses >= options_.attempts_max)
+    return conclude(found, Conclude::With::error, ErrorCode::unreachable, out);
+  dispatch(now, found, out);
+}
+
+void Sender::refused(Instant now, Tasks::iterator found, ErrorCode why, SenderActions& out) {
+  Task& task = found->second;
+  ++task.refusals;
+  task.refused = why;
+  leave_node(task);
+  task.state = State::waiting;
+  if (now >= patience_ends(task) || !budget_.take(now))
+    return conclude(found, Conclude::With::refusal, why, out);
+  const Instant home_opens =
+      task.wanted.pinned ? nodes_[task.wanted.first.value].refuses_until : now;
+  task.retry_at = later(std::max(now, home_opens), jittered(options_.backoff_min, task.refusals));
+  arm(task);
+}
+
+void Sender::wait_for_node(Instant now, Tasks::iterator found, SenderActions&) {
+  Task& task = found->second;
+  leave_node(task);
+  task.state = State::waiting;
+  task.node = task.wanted.first;
+  task.on_node = true;
+  nodes_[task.node.value].tasks.insert(task.wanted.task);
+  task.retry_at = never;
+  task.waits_until = later(now, options_.pinned_patience);
+  arm(task);
+}
+
+void Sender::conclude(Tasks::iterator found, Conclude::With with, ErrorCode code,
+                      SenderActions& out) {
+  Task& task = found->second;
+  leave_node(task);
+  timers_.clear({0, task.wanted.task});
+  for (const Given& given : task.given)
+    if (current(given.node, given.epoch)) out.push_back(Withdraw{given.node, task.wanted.task});
+  out.push_back(Conclude{task.wanted.task, with, code});
+  tasks_.erase(found);
+}
+
+// --- helpers -------------------------------------------------------------------------------------
+
+void Sender::leave_node(Task& task) {
+  if (!std::exchange(task.on_node, false)) return;
+  nodes_[task.node.value].tasks.erase(task.wanted.task);
+}
+
+void Sender::arm(const Task& task) {
+  const Instant end = task.state == State::waiting ? task.wanted.deadline
+                                                   : later(task.wanted.deadline, options_.grace);
+  timers_.set({0, task.wanted.task}, std::min({end, task.retry_at, task.waits_until}));
+}
+
+Instant Sender::patience_ends(const Task& task) const {
+  return std::min(task.wanted.deadline, later(task.submitted, options_.refusal_patience));
+}
+
+bool Sender::current(NodeId node, std::uint64_t epoch) const {
+  return node.value < nodes_.size() && nodes_[node.value].up && nodes_[node.value].epoch == epoch;
+}
+
+// Nodes that are up and do not refuse; of those only the ones that were given it least often.
+std::vector<NodeId> Sender::candidates(Instant now, const Task& task) const {
+  std::vector<NodeId> fresh;
+  std::vector<NodeId> again;
+  for (std::uint32_t i = 0; i < nodes_.size(); ++i) {
+    if (!nodes_[i].up || nodes_[i].refuses_until > now) continue;
+    const bool had = std::any_of(task.given.begin(), task.given.end(),
+                                 [&](const Given& given) { return given.node.value == i; });
+    (had ? again : fresh).push_back(NodeId{i});
+  }
+  return fresh.empty() ? again : fresh;
+}
+
+Instant Sender::soonest_candidate(Instant now) const {
+  Instant soonest = never;
+  for (const Node& node : nodes_)
+    if (node.up) soonest = std::min(soonest, std::max(now, node.refuses_until));
+  return soonest;
+}
+
+// Between one and two times `least`, doubled so often, at most backoff_max.
+Duration Sender::jittered(Duration least, std::uint32_t doublings) {
+  const Duration pause = std::min(options_.backoff_max, least * (1L << std::min(doublings, 20U)));
+  return pause + Duration{random_.between(0, pause.count())};
+}
+
+}  // namespace troupe::delivery

@@ -1,0 +1,129 @@
+// The half of the delivery protocol on the node that wants tasks done: it offers each task to a
+// node, offers it again, there or elsewhere, when that comes to nothing, and concludes it exactly
+// once.
+//
+// A task is waiting (for a moment, or for its node to come back), offered (no word yet whether the
+// node took it) or held (a node has accepted it and its lease runs: that node is up, in the epoch
+// in which it accepted). When a node is lost, what it held goes to another one at once; such
+// retries replace work that is gone, so they are limited by attempts_max alone. Repeats and retries
+// after refusals add to the load: they come out of a retry budget, after a jittered pause
+// ("Exponential Backoff And Jitter", Brooker, AWS 2015), and not before the time that a refusal
+// asks for.
+//
+// A result counts whichever of the nodes that were given the task it comes from: a node that was
+// cut off for a while may be the first to answer. Words of a node that is down, of another epoch of
+// it, or about tasks that it was never given change nothing.
+//
+// Sans-io: events and the time come in, decisions go out. Not thread-safe. O(log n) per event.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <span>
+#include <vector>
+
+#include "base/random.hpp"
+#include "delivery/retry_budget.hpp"
+#include "delivery/timetable.hpp"
+#include "delivery/words.hpp"
+
+namespace troupe::delivery {
+
+// Which of some nodes gets a task that its first node cannot do; none: the default, our own node if
+// it is among them, else one at random. `candidates` is never empty; one of them is returned.
+using Choose = std::function<NodeId(Instant now, TaskId task, std::span<const NodeId> candidates)>;
+
+struct SenderOptions {
+  NodeId self;
+  std::uint32_t nodes = 1;             // of the cluster
+  std::uint32_t tasks_max = 1U << 20;  // without an outcome; more are concluded as queue_full
+  std::uint32_t attempts_max = 5;      // nodes that may be lost with a task before it is given up
+  Duration repeat_after = std::chrono::seconds(1);  // an offer without an answer is sent again
+  Duration repeat_after_max = std::chrono::seconds(8);
+  Duration backoff_min = std::chrono::milliseconds(10);
+  Duration backoff_max = std::chrono::seconds(1);
+  Duration refusal_patience = std::chrono::seconds(10);  // for tasks without a deadline
+  Duration pinned_patience = std::chrono::seconds(3);    // for their node to come (back)
+  Duration draining_pause = std::chrono::seconds(5);     // a node that drains is not asked so long
+  Duration grace = std::chrono::seconds(2);  // after the deadline, for the holder's own answer
+  Choose choose;
+};
+
+class Sender {
+ public:
+  Sender(SenderOptions options, std::uint64_t seed);
+
+  // The decisions are appended to `out`, to be carried out in that order.
+  void handle(Instant now, const SenderEvent& event, SenderActions& out);
+  void advance(Instant now, SenderActions& out);
+  // Call advance() no later than this; none: only an event changes anything.
+  [[nodiscard]] std::optional<Instant> next_wakeup() const { return timers_.next(); }
+
+  [[nodiscard]] std::size_t tasks() const noexcept { return tasks_.size(); }
+  [[nodiscard]] bool has(TaskId task) const { return tasks_.contains(task); }
+
+ private:
+  enum class State : std::uint8_t { waiting, offered, held };
+  struct Given {
+    NodeId node;
+    std::uint64_t epoch = 0;
+  };
+  struct Task {
+    Submitted wanted;
+    Instant submitted;
+    State state = State::waiting;
+    NodeId node;  // offered to, held by, or waiting for
+    std::uint32_t attempt = 0;
+    std::uint32_t losses = 0;
+    std::uint32_t refusals = 0;
+    std::uint32_t repeats = 0;
+    bool on_node = false;  // stands in that node's list
+    Instant retry_at = never;
+    Instant waits_until = never;       // pinned and waiting for its node
+    std::vector<Given> given;          // who may answer
+    std::optional<ErrorCode> refused;  // the last refusal
+  };
+  struct Node {
+    bool up = false;
+    std::uint64_t epoch = 0;
+    Instant refuses_until{};
+    std::set<TaskId> tasks;  // offered to it, held by it, waiting for it
+  };
+  using Tasks = std::map<TaskId, Task>;
+
+  void on(Instant now, const Submitted& event, SenderActions& out);
+  void on(Instant now, const NodeUp& event, SenderActions& out);
+  void on(Instant now, const NodeDown& event, SenderActions& out);
+  void on(Instant now, const Accepted& event, SenderActions& out);
+  void on(Instant now, const Rejected& event, SenderActions& out);
+  void on(Instant now, const ResultCame& event, SenderActions& out);
+  void on(Instant now, const Undelivered& event, SenderActions& out);
+  void on(Instant now, const Canceled& event, SenderActions& out);
+
+  void look_at(Instant now, Tasks::iterator task, SenderActions& out);
+  void dispatch(Instant now, Tasks::iterator task, SenderActions& out);
+  void offer(Instant now, Task& task, NodeId node, SenderActions& out);
+  void lost(Instant now, Tasks::iterator task, SenderActions& out);
+  void refused(Instant now, Tasks::iterator task, ErrorCode why, SenderActions& out);
+  void wait_for_node(Instant now, Tasks::iterator task, SenderActions& out);
+  void conclude(Tasks::iterator task, Conclude::With with, ErrorCode code, SenderActions& out);
+  void leave_node(Task& task);
+  void arm(const Task& task);
+  [[nodiscard]] Instant patience_ends(const Task& task) const;
+  [[nodiscard]] bool current(NodeId node, std::uint64_t epoch) const;
+  [[nodiscard]] std::vector<NodeId> candidates(Instant now, const Task& task) const;
+  [[nodiscard]] Instant soonest_candidate(Instant now) const;
+  Duration jittered(Duration least, std::uint32_t doublings);
+
+  SenderOptions options_;
+  Random random_;
+  RetryBudget budget_;
+  std::vector<Node> nodes_;
+  Tasks tasks_;
+  Timetable timers_;
+};
+
+}  // namespace troupe::delivery
