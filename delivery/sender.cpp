@@ -263,7 +263,9 @@ void Sender::refused(Instant now, Tasks::iterator found, ErrorCode why, SenderAc
     return conclude(found, Conclude::With::refusal, why, out);
   const Instant home_opens =
       task.wanted.pinned ? nodes_[task.wanted.first.value].refuses_until : now;
-  task.retry_at = later(std::max(now, home_opens), jittered(options_.backoff_min, task.refusals));
+  task.retry_at =
+      std::min(later(std::max(now, home_opens), jittered(options_.backoff_min, task.refusals)),
+               patience_ends(task));
   arm(task);
 }
 

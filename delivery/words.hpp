@@ -1,5 +1,5 @@
 // What the two halves of the delivery protocol say and hear: sender.hpp on the node that wants a
-// task done, executor.hpp on the node that does it. docs/guarantees.md says what the two promise
+// task done, executor.hpp on the node that does it. docs/decisions/0011 says what the two promise
 // together.
 //
 // Only ids, numbers and codes pass through here. The task itself, its outcome and the bytes belong

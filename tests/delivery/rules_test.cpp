@@ -1,0 +1,296 @@
+// The rules of both halves of the delivery protocol one by one, where the thousand worlds of
+// protocol_test.cpp would not notice that one is broken: pauses, patience, bounds.
+#include <algorithm>
+
+#include "delivery/executor.hpp"
+#include "delivery/retry_budget.hpp"
+#include "delivery/sender.hpp"
+#include "tests/catch.hpp"
+
+using namespace std::chrono_literals;
+using namespace troupe;
+using namespace troupe::delivery;
+
+namespace {
+
+constexpr NodeId here{0}, b{1}, c{2};
+constexpr TaskId task{7, 1};
+constexpr OriginId origin{4};
+
+template <class What, class Actions>
+std::vector<What> only(const Actions& actions) {
+  std::vector<What> found;
+  for (const auto& action : actions)
+    if (const auto* one = std::get_if<What>(&action)) found.push_back(*one);
+  return found;
+}
+
+// A sender on node 0 of three, the others up in epoch 1.
+struct Sending {
+  Instant now{1h};
+  Sender sender{options(), 1};
+  SenderActions last;
+
+  static SenderOptions options() {
+    SenderOptions options;
+    options.self = here;
+    options.nodes = 3;
+    return options;
+  }
+  Sending() {
+    tell(NodeUp{b, 1});
+    tell(NodeUp{c, 1});
+  }
+  void tell(const SenderEvent& event) {
+    last.clear();
+    sender.handle(now, event, last);
+  }
+  void pass(Duration time) {
+    last.clear();
+    now += time;
+    sender.advance(now, last);
+  }
+  // What is decided next, and how long that took.
+  Duration until_next_decision() {
+    const Instant begin = now;
+    last.clear();
+    while (last.empty() && sender.next_wakeup()) {
+      now = std::max(now, *sender.next_wakeup());
+      sender.advance(now, last);
+    }
+    return now - begin;
+  }
+  std::vector<Offer> offers() const { return only<Offer>(last); }
+  std::vector<Conclude> ends() const { return only<Conclude>(last); }
+};
+
+struct Executing {
+  Instant now{1h};
+  Executor executor;
+  ExecutorActions last;
+
+  explicit Executing(const ExecutorOptions& options = {}) : executor(options) {
+    tell(OriginUp{origin});
+  }
+  void tell(const ExecutorEvent& event) {
+    last.clear();
+    executor.handle(now, event, last);
+  }
+  void pass(Duration time) {
+    last.clear();
+    now += time;
+    executor.advance(now, last);
+  }
+  void finish(TaskId id, bool again = false) {
+    tell(Offered{origin, id, 1});
+    tell(Stored{origin, id});
+    tell(Finished{origin, id, 1000, again});
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a node that drains is not asked for a while, but a new process of it is") {
+  Sending world;
+  world.tell(Submitted{task, b});
+  REQUIRE(world.offers().size() == 1);
+  world.tell(Rejected{b, 1, task, 1, ErrorCode::draining, 0ms});
+  CHECK(world.until_next_decision() < 1s);
+  REQUIRE(world.offers().size() == 1);
+  CHECK(world.offers()[0].node != b);
+  world.tell(Submitted{{7, 2}, b});
+  REQUIRE(world.offers().size() == 1);
+  CHECK(world.offers()[0].node != b);
+  world.tell(NodeUp{b, 2});
+  world.tell(Submitted{{7, 3}, b});
+  REQUIRE(world.offers().size() == 1);
+  CHECK(world.offers()[0].node == b);
+}
+
+TEST_CASE("a refusal's time to come again is kept") {
+  Sending world;
+  world.tell(Submitted{task, b, never, true});
+  world.tell(Rejected{b, 1, task, 1, ErrorCode::queue_full, 3s});
+  CHECK(world.until_next_decision() >= 3s);
+  REQUIRE(world.offers().size() == 1);
+  CHECK(world.offers()[0].node == b);
+  CHECK(world.offers()[0].attempt == 2);
+}
+
+TEST_CASE("a task that is refused everywhere ends with the refusal once patience is over") {
+  Sending world;
+  world.tell(Submitted{task, b});
+  const Instant begin = world.now;
+  while (world.ends().empty()) {
+    for (const auto& offer : world.offers()) {
+      world.tell(Rejected{offer.node, offer.node == here ? 0U : 1U, task, offer.attempt,
+                          ErrorCode::queue_full, 400ms});
+      if (!world.ends().empty()) break;
+    }
+    if (world.ends().empty()) world.until_next_decision();
+  }
+  CHECK(world.ends()[0].code == ErrorCode::queue_full);
+  CHECK(world.now - begin >= 9s);
+  CHECK(world.now - begin <= 10s);
+}
+
+TEST_CASE("a pinned task waits for its node, ends when it stays away or has forgotten") {
+  Sending world;
+  world.tell(NodeDown{b});
+  world.tell(Submitted{task, b, never, true});
+  CHECK(world.offers().empty());
+  CHECK(world.until_next_decision() == 3s);
+  REQUIRE(world.ends().size() == 1);
+  CHECK(world.ends()[0].code == ErrorCode::unreachable);
+
+  world.tell(Submitted{task, b, never, true});
+  world.tell(NodeUp{b, 1});
+  REQUIRE(world.offers().size() == 1);
+  world.tell(Accepted{b, 1, task, 1});
+  world.tell(NodeDown{b});
+  CHECK(world.last.empty());
+  world.tell(NodeUp{b, 2});
+  REQUIRE(world.ends().size() == 1);
+  CHECK(world.ends()[0].code == ErrorCode::unreachable);
+}
+
+TEST_CASE("whoever holds a task answers for its deadline, for so long as an answer takes") {
+  Sending world;
+  world.tell(Submitted{task, b, world.now + 1s});
+  world.tell(Accepted{b, 1, task, 1});
+  CHECK(world.until_next_decision() == 3s);  // the deadline and the grace
+  REQUIRE(world.ends().size() == 1);
+  CHECK(world.ends()[0].code == ErrorCode::expired);
+  CHECK(only<Withdraw>(world.last).size() == 1);
+}
+
+TEST_CASE("a lost node's tasks go elsewhere at once, so often and not more") {
+  Sending world;
+  world.tell(Submitted{task, b});
+  std::uint64_t epoch = 1;
+  for (int loss = 1; loss < 5; ++loss) {
+    const NodeId at = world.offers().at(0).node;
+    if (at == here) {
+      world.tell(ResultCame{here, 0, task, ErrorCode::unreachable});
+    } else {
+      world.tell(NodeDown{at});
+    }
+    REQUIRE(world.offers().size() == 1);  // no pause
+    const auto kept = world.last;
+    world.tell(NodeUp{at, ++epoch});
+    world.last = kept;
+  }
+  const NodeId at = world.offers().at(0).node;
+  if (at == here)
+    world.tell(ResultCame{here, 0, task, ErrorCode::unreachable});
+  else
+    world.tell(NodeDown{at});
+  REQUIRE(world.ends().size() == 1);
+  CHECK(world.ends()[0].code == ErrorCode::unreachable);
+}
+
+TEST_CASE("repeats of an offer nobody answers become ever more seldom and cost the budget") {
+  Sending world;
+  world.tell(Submitted{task, b});
+  std::vector<Duration> pauses;
+  for (int i = 0; i < 5; ++i) {
+    pauses.push_back(world.until_next_decision());
+    REQUIRE(world.offers().size() == 1);
+    CHECK(world.offers()[0].attempt == 1);
+  }
+  CHECK(pauses == std::vector<Duration>{1s, 2s, 4s, 8s, 8s});
+
+  RetryBudget budget;
+  int taken = 0;
+  while (budget.take(world.now)) ++taken;
+  CHECK(taken == 100);
+  for (int i = 0; i < 20; ++i) budget.task();
+  CHECK(budget.take(world.now));
+  CHECK(budget.take(world.now));
+  CHECK_FALSE(budget.take(world.now));
+  CHECK(budget.take(world.now + 100ms));
+  CHECK_FALSE(budget.take(world.now + 100ms));
+}
+
+TEST_CASE("whoever is asked to choose the next node does, after the first") {
+  Sending world;
+  auto options = Sending::options();
+  std::size_t asked = 0;
+  options.choose = [&](Instant, TaskId, std::span<const NodeId> open) {
+    ++asked;
+    CHECK(std::find(open.begin(), open.end(), b) == open.end());
+    return open.back();
+  };
+  world.sender = Sender(options, 1);
+  world.tell(NodeUp{b, 1});
+  world.tell(NodeUp{c, 1});
+  world.tell(Submitted{task, b});
+  CHECK(asked == 0);
+  world.tell(NodeDown{b});
+  REQUIRE(world.offers().size() == 1);
+  CHECK(world.offers()[0].node == c);
+  CHECK(asked == 1);
+}
+
+TEST_CASE("a result is sent again until it is acknowledged, and kept so long for who is away") {
+  Executing world;
+  world.finish(task);
+  REQUIRE(only<SendResult>(world.last).size() == 1);
+  world.pass(1s);
+  CHECK(only<SendResult>(world.last).size() == 1);
+  world.pass(1s);
+  CHECK(world.last.empty());
+  world.pass(1s);
+  CHECK(only<SendResult>(world.last).size() == 1);
+  world.tell(OriginDown{origin});
+  world.pass(50s);
+  CHECK(world.last.empty());
+  world.tell(OriginUp{origin});
+  CHECK(only<SendResult>(world.last).size() == 1);
+  world.tell(OriginDown{origin});
+  world.pass(60s);
+  CHECK(only<Drop>(world.last).size() == 1);
+  CHECK_FALSE(world.executor.knows(origin));
+  CHECK(world.executor.result_bytes() == 0);
+}
+
+TEST_CASE("what was done is not done again, unless it was a refusal and is offered anew") {
+  Executing world;
+  world.finish(task);
+  world.tell(Acknowledged{origin, task});
+  world.tell(Offered{origin, task, 2});
+  CHECK(world.last.empty());
+  world.finish({7, 2}, true);
+  world.tell(Acknowledged{origin, {7, 2}});
+  world.tell(Offered{origin, {7, 2}, 1});  // a late copy
+  CHECK(world.last.empty());
+  world.tell(Offered{origin, {7, 2}, 2});
+  CHECK(only<Run>(world.last).size() == 1);
+  world.pass(2min);
+  world.tell(Offered{origin, task, 2});  // forgotten by now
+  CHECK(only<Run>(world.last).size() == 1);
+}
+
+TEST_CASE("the executor's table is bounded in tasks, bytes and memories") {
+  Executing world({.tasks_max = 2, .result_bytes_max = 1500, .remembered_max = 3});
+  world.tell(Offered{origin, {7, 1}, 1});
+  world.tell(Offered{origin, {7, 2}, 1});
+  world.tell(Offered{origin, {7, 3}, 1});
+  REQUIRE(only<Reject>(world.last).size() == 1);
+  CHECK(only<Reject>(world.last)[0].full);
+  CHECK(only<Reject>(world.last)[0].retry_after > 0ms);
+  for (std::uint64_t i : {1, 2}) world.tell(Finished{origin, {7, i}, 1000, false});
+  CHECK(world.executor.result_bytes() == 2000);
+  world.tell(Acknowledged{origin, {7, 1}});
+  world.tell(Offered{origin, {7, 3}, 1});
+  CHECK(only<Run>(world.last).size() == 1);
+  world.tell(Acknowledged{origin, {7, 2}});
+  world.tell(Finished{origin, {7, 3}, 1000, false});
+  world.tell(Acknowledged{origin, {7, 3}});
+  for (std::uint64_t i = 4; i < 50; ++i) {
+    world.finish({7, i});
+    world.tell(Acknowledged{origin, {7, i}});
+    CHECK(world.executor.remembered() <= 3);
+  }
+  CHECK(world.executor.active() == 0);
+}
