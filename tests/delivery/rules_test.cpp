@@ -294,3 +294,32 @@ TEST_CASE("the executor's table is bounded in tasks, bytes and memories") {
   }
   CHECK(world.executor.active() == 0);
 }
+
+TEST_CASE("words about another attempt, and results of who never had the task, change nothing") {
+  Sending world;
+  world.tell(Submitted{task, b, never, true});
+  world.tell(Rejected{b, 1, task, 1, ErrorCode::queue_full, 0ms});
+  world.until_next_decision();
+  REQUIRE(world.offers().size() == 1);
+  world.tell(Accepted{b, 1, task, 1});  // late, and not true any more
+  CHECK(world.until_next_decision() == 1s);
+  REQUIRE(world.offers().size() == 1);  // so the offer is repeated
+  world.tell(ResultCame{c, 1, task, std::nullopt});
+  CHECK(world.last.empty());
+  CHECK(world.sender.has(task));
+}
+
+TEST_CASE("only a node that may have the task is told that nobody waits") {
+  Sending world;
+  world.tell(Submitted{task, b});
+  world.tell(Rejected{b, 1, task, 1, ErrorCode::queue_full, 0ms});
+  world.tell(Canceled{task});
+  CHECK(only<Withdraw>(world.last).empty());
+  world.tell(Submitted{task, b});
+  world.tell(Undelivered{b, task, 1, ErrorCode::unreachable});
+  world.tell(Canceled{task});
+  CHECK(only<Withdraw>(world.last).empty());
+  world.tell(Submitted{task, b});
+  world.tell(Canceled{task});
+  CHECK(only<Withdraw>(world.last).size() == 1);
+}
