@@ -32,12 +32,27 @@ KindQueue::Share& KindQueue::share_of(const Tenants& tenants, std::uint32_t tena
   return *share;
 }
 
+bool KindQueue::ByUrgency::before(const TaskEntry& a, const TaskEntry& b) noexcept {
+  if (a.task.deadline != b.task.deadline) return a.task.deadline < b.task.deadline;
+  if (a.urgent_turn != b.urgent_turn) return a.urgent_turn < b.urgent_turn;
+  return a.sequence < b.sequence;
+}
+
+// One that has had its turn, on a worker that was lost or before it was raised, keeps it.
+void KindQueue::take_turn(TaskEntry& entry) {
+  if (entry.urgent_turn >= 0) return;
+  if (entry.tenant >= turns_.size()) turns_.resize(entry.tenant + 1, 0);
+  entry.urgent_turn = std::max(turn_now_, turns_[entry.tenant]);
+  turns_[entry.tenant] = entry.urgent_turn + entry.task.units;
+}
+
 void KindQueue::push(Instant now, TaskStore& store, Tenants& tenants, Slot slot, bool back) {
   TaskEntry& entry = store[slot];
   TROUPE_ASSERT(!entry.waiting, "a task waits in one place");
   entry.waiting = true;
   tenants.came(entry.tenant);
   if (entry.lane == Lane::urgent) {
+    take_turn(entry);
     urgent_.push(store.entries(), slot);
     urgent_units_ += entry.task.units;
     return;
@@ -93,6 +108,7 @@ void KindQueue::take_urgent(TaskStore& store, Tenants& tenants, std::size_t task
     if (!batch.empty() && batch_units + units > units_max) return;
     urgent_.remove(store.entries(), slot);
     leave(store, tenants, slot);
+    turn_now_ = std::max(turn_now_, store[slot].urgent_turn);
     tenants.charge(store[slot].tenant, store[slot].work_ns);
     batch.push_back(slot);
     batch_units += units;

@@ -1,9 +1,11 @@
 // The tasks of one kind that wait: the urgent ones, and the ordinary ones of every tenant.
 //
-// Which go first? Urgent tasks by deadline. Of the ordinary ones, where not all fit into the batch,
-// the tenant with the least counter (tenants.hpp); within a tenant those with a deadline, earliest
-// first, but every eighth unit of work goes to those without one while they wait (fair_queue.hpp),
-// so that neither starves the other.
+// Which go first? Urgent tasks by deadline; those that are due at the same time, or never, take
+// turns by start-time fair queuing over their tenants (Goyal, Vin and Cheng 1996), so that one
+// tenant's many do not stand in the way of another's few. Of the ordinary ones, where not all fit
+// into the batch, the tenant with the least counter (tenants.hpp); within a tenant those with a
+// deadline, earliest first, but every eighth unit of work goes to those without one while they wait
+// (fair_queue.hpp), so that neither starves the other.
 //
 // Not thread-safe; one scheduler owns it. O(log n) for each task.
 #pragma once
@@ -39,7 +41,7 @@ class KindQueue {
     return tasks_ > by_deadline_.size() ? patient_since_ : never;
   }
 
-  // --- the urgent lane
+  // --- the urgent lane: by deadline, then in turns of tenants
   [[nodiscard]] std::size_t urgent_tasks() const noexcept { return urgent_.size(); }
   [[nodiscard]] Slot first_urgent() const noexcept { return urgent_.first(); }
   [[nodiscard]] std::uint64_t urgent_units() const noexcept { return urgent_units_; }
@@ -60,6 +62,10 @@ class KindQueue {
     static bool before(const TaskEntry& a, const TaskEntry& b) noexcept;
     static std::uint32_t& place(TaskEntry& entry) noexcept { return entry.kind_place; }
   };
+  struct ByUrgency {
+    static bool before(const TaskEntry& a, const TaskEntry& b) noexcept;
+    static std::uint32_t& place(TaskEntry& entry) noexcept { return entry.kind_place; }
+  };
   struct ByTenantDeadline {
     static bool before(const TaskEntry& a, const TaskEntry& b) noexcept {
       return ByDeadline::before(a, b);
@@ -76,6 +82,7 @@ class KindQueue {
     [[nodiscard]] bool empty() const noexcept { return by_deadline.size() == 0 && patient.empty(); }
   };
 
+  void take_turn(TaskEntry& entry);
   Share& share_of(const Tenants& tenants, std::uint32_t tenant);
   Slot next_of(Share& share, TaskStore& store);
   void leave(TaskStore& store, Tenants& tenants, Slot slot);
@@ -86,8 +93,10 @@ class KindQueue {
   double weight_ = 0;
   Instant patient_since_ = never;
   TaskHeap<TaskEntry, ByDeadline> by_deadline_;
-  TaskHeap<TaskEntry, ByDeadline> urgent_;
+  TaskHeap<TaskEntry, ByUrgency> urgent_;
   std::uint64_t urgent_units_ = 0;
+  std::vector<double> turns_;  // of each tenant's next urgent task at the earliest, in units
+  double turn_now_ = 0;
   std::vector<std::unique_ptr<Share>>
       shares_;      // by the tenant's place; null: never wanted this kind
   LazyHeap order_;  // of tenants with something here

@@ -24,6 +24,7 @@ struct TaskEntry {
   Instant arrived;             // at the scheduler, the first time
   std::uint64_t sequence = 0;  // of arrival
   double work_ns = 0;          // what admission and accounts count it for
+  double urgent_turn = -1;     // among urgent tasks of a kind and deadline; from when it is one
   std::uint32_t launches = 0;
   std::uint32_t tenant = 0;  // its place in the table of tenants
   Lane lane = Lane::ordinary;

@@ -1,4 +1,7 @@
 // The ladder that urgent work climbs.
+#include <map>
+#include <set>
+
 #include "tests/catch.hpp"
 #include "tests/scheduler/probe.hpp"
 
@@ -133,6 +136,47 @@ TEST_CASE("with lanes off nothing is urgent") {
   probe.submit(1);
   CHECK(probe.submit(2, urgent) == nothing);
   CHECK(probe.raise(2, 20'000) == nothing);
+}
+
+TEST_CASE(
+    "a tenant that floods both lanes delays nobody's urgent tasks and takes no more than half") {
+  Probe probe;
+  probe.join(0, {.fixed_us = 1000, .per_unit_us = 100});
+  const std::int64_t full_batch_us = 1000 + 64 * 100;
+  constexpr std::int64_t step_us = 400;
+  // The loud one asks for three times of what there is, half of it urgent.
+  std::uint64_t task = 1;
+  std::map<std::uint64_t, std::int64_t> quiet;  // when its waiting tasks came
+  std::set<std::uint64_t> hurried;              // those of them
+  std::int64_t slowest_us = 0;
+  std::size_t answered = 0;
+  std::size_t seen = 0;
+  for (std::int64_t us = 0; us < 2'000'000; us += step_us) {
+    probe.run_to(us);
+    for (; seen < probe.running; ++seen) {
+      for (const TaskId id : probe.launches[seen].tasks) {
+        const auto came = quiet.find(id.low);
+        if (came == quiet.end()) continue;
+        ++answered;
+        if (hurried.contains(id.low)) slowest_us = std::max(slowest_us, us - came->second);
+        quiet.erase(came);
+      }
+    }
+    for (int i = 0; i < 6; ++i) {
+      probe.submit(task++, {.tenant = 1, .lane = Lane::urgent});
+      probe.submit(task++, {.tenant = 1, .lane = Lane::ordinary});
+    }
+    quiet[task] = us;
+    probe.submit(task++, {.tenant = 2, .lane = Lane::ordinary});
+    if (us % 20'000 == 0) {
+      quiet[task] = us;
+      hurried.insert(task);
+      probe.submit(task++, {.tenant = 2, .lane = Lane::urgent});
+    }
+  }
+  for (const Refuse& refused : probe.refusals) CHECK_FALSE(quiet.contains(refused.task.low));
+  CHECK(answered > 4900);                            // of 5,100
+  CHECK(slowest_us <= 2 * full_batch_us + step_us);  // the running batch and its own
 }
 
 TEST_CASE("a tenant cannot pass the others by calling everything urgent") {

@@ -29,6 +29,10 @@ void Books::arrived(Instant now, const scheduler::TaskRecord& task, std::optiona
 void Books::raised(TaskId id, Instant deadline) {
   TaskView& view = tasks_.at(id);
   stop_waiting(view);
+  if (view.surely != Lane::urgent) {
+    view.has_order = view.has_order && view.surely.has_value();
+    view.order = ++arrivals_;
+  }
   view.surely = Lane::urgent;
   view.task.deadline = deadline;
   wait(view);
@@ -111,7 +115,7 @@ void Books::wait(TaskView& view) {
     ++kind.with_deadline;
   }
   if (view.surely) ++surely_[static_cast<std::size_t>(*view.surely)];
-  if (view.surely == Lane::urgent) kind.urgent.insert(view.rank());
+  if (view.surely == Lane::urgent && view.has_order) kind.urgent.insert(view.rank());
   if (view.surely == Lane::ordinary && !view.patient())
     kind.hurried[view.task.account.tenant].insert(view.rank());
   if (view.surely == Lane::ordinary && view.patient()) {

@@ -18,10 +18,10 @@
 
 namespace troupe::sim {
 
-// The order of launching within a kind: the earliest deadline first, ties as they came.
+// The order of launching within a kind: the earliest deadline first, a tenant's ties as they came.
 struct Rank {
   Instant deadline;
-  std::uint64_t order = 0;  // of arrival
+  std::uint64_t order = 0;  // of arrival in its lane
   TaskId id;
   auto operator<=>(const Rank&) const = default;
 };
@@ -34,6 +34,7 @@ struct TaskView {
   bool waiting = false;
   bool canceled = false;
   std::optional<Lane> surely;
+  bool has_order = true;  // else it may have become urgent at any time since it came
   [[nodiscard]] Rank rank() const { return {task.deadline, order, task.id}; }
   [[nodiscard]] bool patient() const { return task.deadline == never; }
 };
