@@ -33,9 +33,9 @@ KindQueue::Share& KindQueue::share_of(const Tenants& tenants, std::uint32_t tena
 }
 
 bool KindQueue::ByUrgency::before(const TaskEntry& a, const TaskEntry& b) noexcept {
-  if (a.task.deadline != b.task.deadline) return a.task.deadline < b.task.deadline;
-  if (a.urgent_turn != b.urgent_turn) return a.urgent_turn < b.urgent_turn;
-  return a.sequence < b.sequence;
+  if (a.task.deadline == b.task.deadline && a.urgent_turn != b.urgent_turn)
+    return a.urgent_turn < b.urgent_turn;
+  return ByDeadline::before(a, b);
 }
 
 // One that has had its turn, on a worker that was lost or before it was raised, keeps it.

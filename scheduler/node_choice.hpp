@@ -19,20 +19,10 @@
 #include <span>
 #include <vector>
 
-#include "base/lane.hpp"
 #include "base/random.hpp"
-#include "base/time.hpp"
+#include "scheduler/node_load.hpp"
 
 namespace troupe::scheduler {
-
-// What a node says of itself: how long a task that comes now would wait until it begins.
-struct NodeLoad {
-  Duration ordinary{};
-  Duration urgent{};
-  [[nodiscard]] Duration of(Lane lane) const noexcept {
-    return lane == Lane::urgent ? urgent : ordinary;
-  }
-};
 
 class NodeChoice {
  public:

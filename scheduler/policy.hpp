@@ -13,6 +13,7 @@
 #include <optional>
 
 #include "scheduler/event.hpp"
+#include "scheduler/node_load.hpp"
 
 namespace troupe::scheduler {
 
@@ -33,6 +34,8 @@ class Policy {
 
   [[nodiscard]] virtual std::size_t queued() const noexcept = 0;    // tasks waiting
   [[nodiscard]] virtual std::size_t launched() const noexcept = 0;  // tasks on workers
+  // For other nodes, which send us tasks by it; one that cannot tell says that it is idle.
+  [[nodiscard]] virtual NodeLoad load(Instant /*now*/) const { return {}; }
 };
 
 using PolicyFactory = std::function<std::unique_ptr<Policy>()>;

@@ -133,7 +133,7 @@ void Scheduler::State::wait(Instant now, KindState& kind, Slot slot, bool back) 
   kind.queue.push(now, store, tenants, slot, back);
   const TaskEntry& entry = store[slot];
   ++(entry.lane == Lane::urgent ? urgent_waiting : ordinary_waiting);
-  if (entry.lane == Lane::urgent) urgent_work_ns += entry.work_ns;
+  (entry.lane == Lane::urgent ? urgent_work_ns : ordinary_work_ns) += entry.work_ns;
   if (entry.task.deadline == never) return;
   next_expiry = std::min(next_expiry, entry.task.deadline);
   if (entry.lane == Lane::ordinary) calendar.add(now, entry.task.deadline, entry.work_ns);
@@ -142,9 +142,10 @@ void Scheduler::State::wait(Instant now, KindState& kind, Slot slot, bool back) 
 // The task has left its queue; it goes to a worker or has its outcome.
 void Scheduler::State::leave_queue(Slot slot) {
   const TaskEntry& entry = store[slot];
-  --(entry.lane == Lane::urgent ? urgent_waiting : ordinary_waiting);
-  if (entry.lane == Lane::urgent)
-    urgent_work_ns = urgent_waiting == 0 ? 0 : std::max(urgent_work_ns - entry.work_ns, 0.0);
+  const bool urgent = entry.lane == Lane::urgent;
+  std::size_t& waiting = urgent ? urgent_waiting : ordinary_waiting;
+  double& work_ns = urgent ? urgent_work_ns : ordinary_work_ns;
+  work_ns = --waiting == 0 ? 0 : std::max(work_ns - entry.work_ns, 0.0);
   if (entry.lane == Lane::ordinary && entry.task.deadline != never)
     calendar.remove(entry.task.deadline, entry.work_ns);
 }
@@ -342,6 +343,29 @@ std::optional<Instant> Scheduler::next_wakeup() const {
 std::size_t Scheduler::queued() const noexcept {
   return state_->urgent_waiting + state_->ordinary_waiting;
 }
+// Urgent work waits for urgent work and, where no running batch can be entered, for the first
+// worker; ordinary work for all that waits.
+NodeLoad Scheduler::load(Instant now) const {
+  const State& state = *state_;
+  now = std::max(now, state.latest);
+  Instant free = never;
+  Instant entered = never;
+  double devices = 0;
+  for (const Worker& worker : state.workers.workers()) {
+    if (worker.slots == 0) continue;
+    ++devices;
+    free = std::min(free, worker.free_at(now));
+    entered = std::min(entered, worker.enterable() ? worker.enters_at(now) : worker.free_at(now));
+  }
+  if (devices == 0) return {Duration::max(), Duration::max()};
+  constexpr double longest_ns = 3.6e12;
+  const auto work = [&](double work_ns) {
+    return Duration(static_cast<std::int64_t>(std::min(work_ns / devices, longest_ns)));
+  };
+  return {free - now + work(state.ordinary_work_ns + state.urgent_work_ns),
+          entered - now + work(state.urgent_work_ns)};
+}
+
 std::size_t Scheduler::launched() const noexcept {
   return state_->store.size() - queued();
 }

@@ -29,6 +29,7 @@ class Scheduler final : public Policy {
   [[nodiscard]] std::optional<Instant> next_wakeup() const override;
   [[nodiscard]] std::size_t queued() const noexcept override;
   [[nodiscard]] std::size_t launched() const noexcept override;
+  [[nodiscard]] NodeLoad load(Instant now) const override;
 
  private:
   struct State;

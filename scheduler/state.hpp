@@ -68,6 +68,7 @@ struct Scheduler::State {
   std::size_t urgent_waiting = 0;
   double urgent_work_ns = 0;  // of those
   std::size_t ordinary_waiting = 0;
+  double ordinary_work_ns = 0;  // of those
   std::uint64_t batches = 0;
   double caution = 0;     // full batches of slack that a promise needs, so that few are broken
   bool busy = false;      // nearly as much is asked for as full batches could do
