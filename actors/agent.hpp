@@ -73,9 +73,12 @@ class Context {
   // node goes on as it was.
   virtual void raise(TaskId task, std::optional<Duration> time_limit) = 0;
 
-  // This agent's own memory, which Recall searches; it stays when the agent restarts or stops.
+  // This agent's own memory, which Recall searches; it stays when the agent restarts or stops, and
+  // when its node does where the config names a folder for it. Remembering a document again
+  // replaces its vector.
   virtual Status remember(std::uint64_t document, std::span<const float> vector) = 0;
   virtual void forget() = 0;
+  virtual bool forget(std::uint64_t document) = 0;  // whether it was there
 
   // One on_timer() with this id, not before `delay` has passed.
   virtual TimerId after(Duration delay) = 0;

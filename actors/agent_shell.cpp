@@ -223,6 +223,10 @@ void AgentShell::forget() {
   world_.memory->forget(id_);
 }
 
+bool AgentShell::forget(std::uint64_t document) {
+  return world_.memory->forget(id_, document);
+}
+
 TimerId AgentShell::after(Duration delay) {
   const TimerId timer = ++timers_;
   post(world_.timers, ArmTimer{later(now(), delay), this, incarnation_, timer, false});

@@ -57,6 +57,7 @@ class AgentShell final : public Actor, private Context {
   void raise(TaskId task, std::optional<Duration> time_limit) override;
   Status remember(std::uint64_t document, std::span<const float> vector) override;
   void forget() override;
+  bool forget(std::uint64_t document) override;
   TimerId after(Duration delay) override;
   void stop() override { stopping_ = true; }
 

@@ -306,10 +306,12 @@ void Bridge::handle_cancel(transport::PeerId peer, const transport::CancelTask& 
 }
 
 void Bridge::handle_control(transport::PeerId peer, const transport::ControlRequest& message) {
-  auto answer = control_(message.verb, message.body);
-  transport::ControlReply reply{message.id, answer.has_value(),
-                                answer ? std::move(*answer) : error_body(answer.error())};
-  transmit(peer, Lane::urgent, reply);
+  control_(message.verb, message.body,
+           [this, peer, id = message.id](const Result<std::string>& answer) {
+             transmit(peer, Lane::urgent,
+                      transport::ControlReply{id, answer.has_value(),
+                                              answer ? *answer : error_body(answer.error())});
+           });
 }
 
 void Bridge::sweep() {

@@ -27,9 +27,11 @@ struct RemoteNode {
   transport::PublicKey key;
 };
 
-// Questions to the node ("status"): an answer in JSON, or an error. On the bridge's actor.
+// Questions to the node ("status"): an answer in JSON, or an error. Asked on the bridge's actor;
+// answered once, there or later on any thread, but not after close().
+using ControlAnswer = std::function<void(const Result<std::string>& answer)>;
 using Control =
-    std::function<Result<std::string>(const std::string& verb, const std::string& body)>;
+    std::function<void(const std::string& verb, const std::string& body, ControlAnswer answer)>;
 
 class Bridge {
  public:

@@ -9,6 +9,7 @@
 #include "actors/dispatcher.hpp"
 #include "actors/door.hpp"
 #include "actors/explain.hpp"
+#include "actors/memory_keeper.hpp"
 #include "actors/node_status.hpp"
 #include "actors/recorder.hpp"
 #include "actors/timers.hpp"
@@ -47,6 +48,7 @@ struct Node::State {
   std::vector<std::shared_ptr<kernels::Device>> devices;
   SystemConfig config;
   caf::actor_system system;
+  std::unique_ptr<MemoryKeeper> keeper;
   std::unique_ptr<Recorder> recorder;
   std::unique_ptr<Dispatcher> dispatcher;
   std::unique_ptr<Door> door;
@@ -57,9 +59,11 @@ struct Node::State {
   bool stopped = false;
 
   Status load_models();
+  Status open_memories();
   Status open();
   Status start_dispatcher();
-  Result<std::string> control(const std::string& verb, const std::string& body) const;
+  void control(const std::string& verb, const std::string& body, ControlAnswer answer) const;
+  void save_memories(ControlAnswer answer) const;
   Result<std::string> explain(const std::string& task) const;
   Status start_modules();
   Status open_bridge();
@@ -108,7 +112,7 @@ Result<std::unique_ptr<Node>> Node::start(NodeOptions options, Log& log) {
 
 Status Node::State::open() {
   if (auto loaded = load_models(); !loaded) return loaded;
-  world.memory = std::make_shared<kernels::MemoryStore>(options.memory_bytes_max);
+  if (auto kept = open_memories(); !kept) return kept;
   std::vector<ModelToRun> to_run;
   for (std::size_t i = 0; i < models.size(); ++i)
     to_run.push_back({models[i].name, models[i].model->bert, options.models[i].precision});
@@ -156,6 +160,15 @@ Status Node::State::load_models() {
   return {};
 }
 
+Status Node::State::open_memories() {
+  world.memory = std::make_shared<kernels::MemoryStore>(options.memory_bytes_max, options.memory);
+  if (options.keep_memories.folder.empty()) return {};
+  auto opened = MemoryKeeper::open(options.keep_memories, options.name, world.memory, log);
+  if (!opened) return opened.error();
+  keeper = std::move(*opened);
+  return {};
+}
+
 Status Node::State::start_dispatcher() {
   DispatcherOptions wiring;
   wiring.devices = devices;
@@ -192,7 +205,9 @@ Status Node::State::start_modules() {
 Status Node::State::open_bridge() {
   bridge = std::make_unique<Bridge>(
       system, world,
-      [this](const std::string& verb, const std::string& body) { return control(verb, body); });
+      [this](const std::string& verb, const std::string& body, ControlAnswer answer) {
+        control(verb, body, std::move(answer));
+      });
   world.bridge = bridge.get();
   transport::LinkOptions link = options.link;
   link.name = options.name;
@@ -206,11 +221,23 @@ Status Node::State::open_bridge() {
   return bridge->open(std::move(link), others);
 }
 
-Result<std::string> Node::State::control(const std::string& verb, const std::string& body) const {
-  if (verb == "status") return to_json(facts());
-  if (verb == "explain") return explain(body);
-  return Error{ErrorCode::not_found, "a node does not know the verb '" + verb + "'",
-               "it knows: explain, status"};
+void Node::State::control(const std::string& verb, const std::string& body,
+                          ControlAnswer answer) const {
+  if (verb == "status") return answer(to_json(facts()));
+  if (verb == "explain") return answer(explain(body));
+  if (verb == "save") return save_memories(std::move(answer));
+  answer(Error{ErrorCode::not_found, "a node does not know the verb '" + verb + "'",
+               "it knows: explain, save, status"});
+}
+
+void Node::State::save_memories(ControlAnswer answer) const {
+  if (!keeper)
+    return answer(Error{ErrorCode::config, "node '" + options.name + "' keeps no memories",
+                        "name a folder in [memory] of the cluster's file"});
+  keeper->save([this, answer = std::move(answer)](const Status& saved) {
+    answer(saved ? Result<std::string>(to_json(keeper->facts(), world.memory->documents()))
+                 : saved.error());
+  });
 }
 
 Result<std::string> Node::State::explain(const std::string& task) const {
@@ -245,7 +272,9 @@ NodeFacts Node::State::facts() const {
   for (const auto& device : devices) facts.devices.push_back(device->info());
   facts.agents = directory->agents_by_type();
   facts.memory_bytes = world.memory->bytes();
+  facts.memory_bytes_max = options.memory_bytes_max;
   facts.memory_documents = world.memory->documents();
+  if (keeper) facts.kept = keeper->facts();
   facts.peers = bridge->peers_up();
   facts.link = bridge->counters();
   facts.stats = stats.read();
@@ -280,6 +309,7 @@ void Node::State::stop() {
   if (dispatcher) dispatcher->stop();
   if (recorder) recorder->finish();
   stop_devices();
+  if (keeper) keeper->stop();  // nobody remembers any more
   if (bridge) bridge->close(link_linger);
   // Only now is nobody left who arms one; the actor system's destructor wants it gone.
   if (world.timers) {

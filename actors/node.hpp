@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "actors/agent.hpp"
+#include "actors/memory_keeper.hpp"
 #include "actors/node_status.hpp"
 #include "actors/reply.hpp"
 #include "actors/restart_budget.hpp"
@@ -44,6 +45,8 @@ struct NodeOptions {
   std::vector<std::shared_ptr<kernels::Device>> devices_open;
   std::vector<ModelSource> models;
   std::uint64_t memory_bytes_max = std::uint64_t{1} << 30;
+  kernels::MemoryOptions memory;
+  MemoryKeeping keep_memories;
 
   scheduler::SchedulerOptions scheduling;
   std::string record_folder;        // of a recording for `troupe replay`; empty: none

@@ -38,7 +38,33 @@ json lane_json(const LaneStats& lane) {
           {"total_ms", percentiles(lane.total)}};
 }
 
+json kept_json(const KeptMemories& kept) {
+  json saved = nullptr;
+  if (kept.saved) saved = ms(*kept.saved) / 1e3;
+  json error = nullptr;
+  if (kept.error) error = *kept.error;
+  return {{"file", kept.file},
+          {"file_bytes", kept.file_bytes},
+          {"saved_s_ago", saved},
+          {"changed", kept.changed},
+          {"error", error}};
+}
+
+json memory_json(const NodeFacts& facts) {
+  json memory = {{"bytes", facts.memory_bytes},
+                 {"bytes_max", facts.memory_bytes_max},
+                 {"documents", facts.memory_documents}};
+  if (facts.kept) memory["kept"] = kept_json(*facts.kept);
+  return memory;
+}
+
 }  // namespace
+
+std::string to_json(const KeptMemories& kept, std::uint64_t documents) {
+  json saved = kept_json(kept);
+  saved["documents"] = documents;
+  return saved.dump(-1, ' ', false, json::error_handler_t::replace);
+}
 
 std::string to_json(const NodeFacts& facts) {
   json devices = json::array();
@@ -68,7 +94,7 @@ std::string to_json(const NodeFacts& facts) {
       {"models", models},
       {"devices", devices},
       {"agents", facts.agents},
-      {"memory", {{"bytes", facts.memory_bytes}, {"documents", facts.memory_documents}}},
+      {"memory", memory_json(facts)},
       {"lanes", {{"urgent", lane_json(lanes[0])}, {"ordinary", lane_json(lanes[1])}}},
       {"launches", launches},
       {"launches_inside", facts.stats.inside},

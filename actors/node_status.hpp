@@ -3,9 +3,11 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "actors/memory_keeper.hpp"
 #include "actors/stats.hpp"
 #include "kernels/device.hpp"
 #include "transport/link.hpp"
@@ -27,12 +29,17 @@ struct NodeFacts {
   std::vector<kernels::DeviceInfo> devices;
   std::map<std::string, std::size_t> agents;
   std::uint64_t memory_bytes = 0;
+  std::uint64_t memory_bytes_max = 0;
   std::uint64_t memory_documents = 0;
+  std::optional<KeptMemories> kept;  // none: they go with the node
   std::map<std::string, bool> peers;
   transport::LinkCounters link;
   NodeStats stats;
 };
 
 std::string to_json(const NodeFacts& facts);
+
+// The answer to the control verb "save".
+std::string to_json(const KeptMemories& kept, std::uint64_t documents);
 
 }  // namespace troupe::actors

@@ -32,6 +32,18 @@ Result<std::string> choose_node(const Config& config, const std::string& given) 
                "choose one of: " + names};
 }
 
+Result<std::vector<std::string>> choose_nodes(const Config& config, const std::string& given) {
+  std::vector<std::string> names;
+  if (!given.empty()) {
+    const auto node = choose_node(config, given);
+    if (!node) return node.error();
+    names.push_back(*node);
+  } else {
+    for (const auto& node : config.nodes) names.push_back(node.name);
+  }
+  return names;
+}
+
 std::unique_ptr<Log> open_log(const Config& config, const std::string& node) {
   return make_log(config.log.level, log_format(config.log.format, stderr), node, stderr);
 }

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "apps/cluster_keys.hpp"
 #include "apps/config/load.hpp"
@@ -25,6 +26,9 @@ Result<std::unique_ptr<transport::Client>> open_client(const Cluster& cluster);
 
 // `given`, or the first node when it is empty. Errors: config for a name that is not in the file.
 Result<std::string> choose_node(const Config& config, const std::string& given);
+
+// That one, or all of them when it is empty.
+Result<std::vector<std::string>> choose_nodes(const Config& config, const std::string& given);
 
 // The log of a process, as [log] wants it, on stderr.
 std::unique_ptr<Log> open_log(const Config& config, const std::string& node);

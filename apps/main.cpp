@@ -144,6 +144,19 @@ void add_status(CommandLine& line) {
   on_chosen(line, verb, options, run_status);
 }
 
+void add_memory(CommandLine& line) {
+  auto& memory = *line.app.add_subcommand("memory", "What the agents of a running cluster remember");
+  memory.require_subcommand(1);
+  memory.footer("Example:\n  troupe memory save configs/quickstart.toml");
+
+  auto& save = add_verb(line, memory, "save", "Save it now, as each node does by itself at times",
+                        "troupe memory save configs/quickstart.toml --node a");
+  auto options = std::make_shared<MemorySaveOptions>();
+  add_config(save, ConfigAs::position, options->config);
+  save.add_option("--node", options->node, "Only this node")->type_name("NAME");
+  on_chosen(line, save, options, run_memory_save);
+}
+
 void add_submit(CommandLine& line) {
   auto& verb = add_verb(line, line.app, "submit",
                         "Submit one task to a running cluster and wait for its outcome",
@@ -281,6 +294,7 @@ void add_verbs(CommandLine& line) {
   add_node(line);
   add_up(line);
   add_status(line);
+  add_memory(line);
   add_submit(line);
   add_explain(line);
   add_replay(line);

@@ -5,6 +5,7 @@
 
 #include "apps/cluster.hpp"
 #include "apps/verbs.hpp"
+#include "base/units.hpp"
 
 namespace troupe::apps {
 namespace {
@@ -24,6 +25,13 @@ std::string lane_line(const std::string& name, const json& lane) {
   return line.data();
 }
 
+std::string memory_words(const json& memory) {
+  std::string words = std::to_string(memory.value("documents", 0ULL)) + " documents remembered in " +
+                      format_bytes(memory.value("bytes", 0ULL));
+  if (memory.contains("kept") && memory["kept"]["error"].is_string()) words += " NOT SAVED";
+  return words;
+}
+
 std::string describe(const json& status) {
   std::size_t agents = 0;
   for (const auto& [type, count] : status["agents"].items()) agents += count.get<std::size_t>();
@@ -37,7 +45,7 @@ std::string describe(const json& status) {
     peers += " " + peer + (up.get<bool>() ? " up" : " DOWN");
   return std::string(status.value("ready", true) ? "ready, " : "NOT READY: no device works, ") +
          std::to_string(agents) + " agents, " +
-         std::to_string(status["memory"].value("documents", 0ULL)) + " documents remembered\n    " +
+         memory_words(status["memory"]) + "\n    " +
          devices + (peers.empty() ? "" : "\n    peers:" + peers) +
          lane_line("urgent", status["lanes"]["urgent"]) +
          lane_line("ordinary", status["lanes"]["ordinary"]);
@@ -48,20 +56,14 @@ std::string describe(const json& status) {
 int run_status(const StatusOptions& options, Output& output) {
   const auto cluster = load_cluster(options.config);
   if (!cluster) return output.fail(cluster.error());
-  std::vector<std::string> names;
-  if (options.node.empty()) {
-    for (const auto& node : cluster->config.nodes) names.push_back(node.name);
-  } else {
-    const auto node = choose_node(cluster->config, options.node);
-    if (!node) return output.fail(node.error());
-    names.push_back(*node);
-  }
+  const auto names = choose_nodes(cluster->config, options.node);
+  if (!names) return output.fail(names.error());
   const auto client = open_client(*cluster);
   if (!client) return output.fail(client.error());
 
   json nodes = json::array();
   std::size_t answering = 0;
-  for (const auto& name : names) {
+  for (const auto& name : *names) {
     std::string line = "  " + output.bold(name) + "  ";
     const auto up = (*client)->wait_up(name, answer_limit);
     auto body = up ? (*client)->control(name, "status", "", answer_limit) : up.error();
@@ -82,7 +84,7 @@ int run_status(const StatusOptions& options, Output& output) {
     output.text(line);
   }
   output.object({{"cluster", cluster->config.cluster.name}, {"nodes", nodes}});
-  return answering == names.size() ? exit_ok : exit_unreachable;
+  return answering == names->size() ? exit_ok : exit_unreachable;
 }
 
 }  // namespace troupe::apps

@@ -56,6 +56,12 @@ struct StatusOptions {
 };
 int run_status(const StatusOptions& options, Output& output);
 
+struct MemorySaveOptions {
+  ConfigOptions config;
+  std::string node;  // empty: all
+};
+int run_memory_save(const MemorySaveOptions& options, Output& output);
+
 struct SubmitOptions {
   ConfigOptions config;
   std::string node;                       // empty: the first

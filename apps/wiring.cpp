@@ -7,6 +7,16 @@ kernels::Precision precision_of(const ModelConfig& model) {
   return model.precision == "bf16" ? kernels::Precision::bf16 : kernels::Precision::f32;
 }
 
+// The config holds no other words than these.
+kernels::MemoryOptions memory_options(const MemoryConfig& memory) {
+  kernels::MemoryOptions options;
+  options.documents_max = memory.documents_max;
+  if (memory.eviction != "oldest") options.eviction = kernels::Eviction::least_recently_recalled;
+  if (memory.rows == "bf16") options.rows = kernels::RowFormat::bf16;
+  if (memory.rows == "halves") options.rows = kernels::RowFormat::halves;
+  return options;
+}
+
 }  // namespace
 
 Result<actors::NodeOptions> node_options(
@@ -35,6 +45,9 @@ Result<actors::NodeOptions> node_options(
   for (const auto& model : config.models)
     options.models.push_back({model.name, model.folder, precision_of(model)});
   options.memory_bytes_max = config.memory.bytes_max;
+  options.memory = memory_options(config.memory);
+  options.keep_memories = {config.memory.folder, config.memory.save_interval,
+                           config.memory.salvage};
   options.scheduling = config.scheduling;
   options.record_folder = config.record.folder;
   options.modules = std::move(modules);

@@ -98,6 +98,7 @@ Status MemoryStore::append(const AgentId& agent, std::uint64_t document,
       documents_.fetch_add(1, std::memory_order_relaxed);
     }
     memory.put(document, vector, *length);
+    changed();
     return {};
   }
 }
@@ -114,6 +115,7 @@ void MemoryStore::forget(const AgentId& agent) {
   // A scan may still hold the memory; it finds it empty at its next block.
   const std::unique_lock lock(memory->mutex);
   close(*memory);
+  changed();
 }
 
 bool MemoryStore::forget(const AgentId& agent, std::uint64_t document) {
@@ -123,6 +125,7 @@ bool MemoryStore::forget(const AgentId& agent, std::uint64_t document) {
     const std::unique_lock lock(memory->mutex);
     if (!memory->forget(document)) return false;
     documents_.fetch_sub(1, std::memory_order_relaxed);
+    changed();
     if (memory->size() > 0) return true;
   }
   // The last one is gone and its memory follows, unless somebody appended meanwhile.
@@ -156,6 +159,7 @@ Status MemoryStore::restore(const Image& image) {
     memory->put(image.documents[i], std::span(image.rows).subspan(i * image.width, image.width), 1);
   documents_.fetch_add(documents, std::memory_order_relaxed);
   memories_.emplace(image.agent, std::move(memory));
+  changed();
   return {};
 }
 
@@ -197,6 +201,14 @@ std::uint64_t MemoryStore::bytes() const noexcept {
 
 std::uint64_t MemoryStore::documents() const noexcept {
   return documents_.load(std::memory_order_relaxed);
+}
+
+std::uint64_t MemoryStore::changes() const noexcept {
+  return changes_.load(std::memory_order_acquire);
+}
+
+void MemoryStore::changed() noexcept {
+  changes_.fetch_add(1, std::memory_order_release);
 }
 
 bool MemoryStore::reserve(std::uint64_t bytes) {

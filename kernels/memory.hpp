@@ -81,6 +81,9 @@ class MemoryStore {
   [[nodiscard]] std::uint64_t bytes() const noexcept;
   [[nodiscard]] std::uint64_t documents() const noexcept;
 
+  // Grows with each change of what is remembered, once it is made.
+  [[nodiscard]] std::uint64_t changes() const noexcept;
+
  private:
   bool reserve(std::uint64_t bytes);
   void release(std::uint64_t bytes);
@@ -88,6 +91,7 @@ class MemoryStore {
   std::shared_ptr<Memory> find_memory(const AgentId& agent) const;
   Status make_room(Memory& memory);
   void close(Memory& memory);
+  void changed() noexcept;
 
   const std::uint64_t bytes_max_;
   const MemoryOptions options_;
@@ -95,6 +99,7 @@ class MemoryStore {
   std::unordered_map<AgentId, std::shared_ptr<Memory>> memories_;  // guarded by mutex_
   std::atomic<std::uint64_t> bytes_ = 0;
   std::atomic<std::uint64_t> documents_ = 0;
+  std::atomic<std::uint64_t> changes_ = 0;
 };
 
 }  // namespace troupe::kernels

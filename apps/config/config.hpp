@@ -56,6 +56,12 @@ struct AgentConfig {
 // [memory]
 struct MemoryConfig {
   std::uint64_t bytes_max = std::uint64_t{1} << 30;
+  std::uint32_t documents_max = std::uint32_t{1} << 31;  // of one agent
+  std::string eviction = "oldest";                       // least_recently_recalled
+  std::string rows = "f32";                              // bf16, halves
+  std::string folder;                                    // empty: memories go with their node
+  Duration save_interval = std::chrono::minutes(1);
+  bool salvage = false;
 };
 
 // [link]

@@ -86,7 +86,7 @@ Result<std::string> model_folder(const std::string& text, const Variables& varia
   return *cache + "/troupe/models/all-MiniLM-L6-v2";
 }
 
-Result<std::string> record_folder(const std::string& text, const Variables& variables) {
+Result<std::string> optional_folder(const std::string& text, const Variables& variables) {
   return expand_folder(text, variables);
 }
 

@@ -5,6 +5,7 @@
 
 #include "apps/config/rules.hpp"
 #include "base/limits.hpp"
+#include "kernels/agent_memory.hpp"
 
 namespace troupe::apps {
 namespace {
@@ -30,6 +31,8 @@ constexpr std::int64_t mebi(std::int64_t number) {
 
 constexpr std::array<std::string_view, 5> levels = {"trace", "debug", "info", "warn", "error"};
 constexpr std::array<std::string_view, 2> precisions = {"f32", "bf16"};
+constexpr std::array<std::string_view, 2> evictions = {"oldest", "least_recently_recalled"};
+constexpr std::array<std::string_view, 3> row_formats = {"f32", "bf16", "halves"};
 constexpr std::array<std::string_view, 3> formats = {"auto", "human", "json"};
 
 constexpr Key cluster_keys[] = {
@@ -126,7 +129,7 @@ constexpr Key scheduling_keys[] = {
      .slot = in<&Config::record, &RecordConfig::folder>,
      .help = "the folder into which each node writes what its scheduler was told, for `troupe "
              "replay`; empty: nothing is written",
-     .expand = record_folder},
+     .expand = optional_folder},
 };
 
 constexpr Key agents_keys[] = {
@@ -171,6 +174,34 @@ constexpr Key memory_keys[] = {
      .help = "what all agents of a node may remember together",
      .min = mebi(1),
      .max = mebi(16 << 20)},
+    {.name = "documents_max",
+     .slot = in<&Config::memory, &MemoryConfig::documents_max>,
+     .help = "what one agent may remember; a further document takes the place of another",
+     .min = 1,
+     .max = std::int64_t{kernels::AgentMemory::documents_max}},
+    {.name = "eviction",
+     .slot = in<&Config::memory, &MemoryConfig::eviction>,
+     .help = "which one goes: `\"oldest\"`, or `\"least_recently_recalled\"`",
+     .complaint = choice_complaint<evictions>},
+    {.name = "rows",
+     .slot = in<&Config::memory, &MemoryConfig::rows>,
+     .help = "how vectors are kept: `\"f32\"`; `\"bf16\"`, half the room, scores off by at most "
+             "0.004; `\"halves\"`, the room of f32, quicker to search, exact",
+     .complaint = choice_complaint<row_formats>},
+    {.name = "folder",
+     .slot = in<&Config::memory, &MemoryConfig::folder>,
+     .help = "the folder in which each node keeps what its agents remember, as `NODE.memories`; "
+             "empty: it is forgotten when the node ends",
+     .expand = optional_folder},
+    {.name = "save_interval",
+     .slot = in<&Config::memory, &MemoryConfig::save_interval>,
+     .help = "how often what has changed is saved; it is saved when the node stops, too",
+     .min = count(1s),
+     .max = count(24h)},
+    {.name = "salvage",
+     .slot = in<&Config::memory, &MemoryConfig::salvage>,
+     .help = "on: a node whose file is damaged starts with what is whole in it and keeps the file "
+             "as `NODE.memories.damaged-1`; off: it does not start"},
 };
 
 constexpr Key link_keys[] = {
