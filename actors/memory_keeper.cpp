@@ -28,10 +28,11 @@ Error incomplete(const std::string& file, const kernels::LoadedMemories& loaded)
     error.what += " (and " + std::to_string(loaded.problems.size() - 1) + " more)";
   error.what += "; " + std::to_string(loaded.memories) + " memories with " +
                 std::to_string(loaded.documents) + " documents are whole";
-  error.next_step = error.code == ErrorCode::queue_full
-                        ? "raise bytes_max in [memory]"
-                        : "put a good copy in its place, or set salvage = true in [memory] to go on "
-                          "with what is whole";
+  error.next_step =
+      error.code == ErrorCode::queue_full
+          ? "raise bytes_max in [memory]"
+          : "put a good copy in its place, or set salvage = true in [memory] to go on "
+            "with what is whole";
   return error;
 }
 
@@ -46,9 +47,8 @@ Result<std::unique_ptr<MemoryKeeper>> MemoryKeeper::open(
     return Error{ErrorCode::io,
                  "cannot make the folder " + keeping.folder + ": " + failed.message(),
                  "name a folder that can be written in [memory] folder"};
-  std::unique_ptr<MemoryKeeper> keeper(new MemoryKeeper(keeping.folder + "/" + node + ".memories",
-                                                        keeping.save_interval, std::move(store),
-                                                        log));
+  std::unique_ptr<MemoryKeeper> keeper(new MemoryKeeper(
+      keeping.folder + "/" + node + ".memories", keeping.save_interval, std::move(store), log));
   if (auto loaded = keeper->load(keeping.salvage); !loaded) return loaded.error();
   keeper->start();
   return keeper;

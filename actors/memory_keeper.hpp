@@ -40,9 +40,9 @@ struct KeptMemories {
 
 class MemoryKeeper {
  public:
-  // Makes the folder and loads FOLDER/NODE.memories, where it is there, into `store`; `log` outlives
-  // the keeper. Errors: io, unsupported (a later version); malformed and queue_full, with the file
-  // as it was, unless `salvage` is set.
+  // Makes the folder and loads FOLDER/NODE.memories, where it is there, into `store`; `log`
+  // outlives the keeper. Errors: io, unsupported (a later version); malformed and queue_full, with
+  // the file as it was, unless `salvage` is set.
   static Result<std::unique_ptr<MemoryKeeper>> open(const MemoryKeeping& keeping,
                                                     const std::string& node,
                                                     std::shared_ptr<kernels::MemoryStore> store,
@@ -77,8 +77,8 @@ class MemoryKeeper {
 
   mutable std::mutex mutex_;
   std::condition_variable wake_;
-  std::vector<Done> waiting_;           // guarded by mutex_, as the rest
-  std::uint64_t saved_changes_ = 0;     // what the store's count was when the file was read or written
+  std::vector<Done> waiting_;        // guarded by mutex_, as the rest
+  std::uint64_t saved_changes_ = 0;  // what the store's count was when the file was read or written
   std::optional<Instant> saved_;
   std::optional<std::string> error_;
   bool stopping_ = false;

@@ -145,7 +145,8 @@ void add_status(CommandLine& line) {
 }
 
 void add_memory(CommandLine& line) {
-  auto& memory = *line.app.add_subcommand("memory", "What the agents of a running cluster remember");
+  auto& memory =
+      *line.app.add_subcommand("memory", "What the agents of a running cluster remember");
   memory.require_subcommand(1);
   memory.footer("Example:\n  troupe memory save configs/quickstart.toml");
 

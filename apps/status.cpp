@@ -26,8 +26,8 @@ std::string lane_line(const std::string& name, const json& lane) {
 }
 
 std::string memory_words(const json& memory) {
-  std::string words = std::to_string(memory.value("documents", 0ULL)) + " documents remembered in " +
-                      format_bytes(memory.value("bytes", 0ULL));
+  std::string words = std::to_string(memory.value("documents", 0ULL)) +
+                      " documents remembered in " + format_bytes(memory.value("bytes", 0ULL));
   if (memory.contains("kept") && memory["kept"]["error"].is_string()) words += " NOT SAVED";
   return words;
 }
@@ -44,8 +44,7 @@ std::string describe(const json& status) {
   for (const auto& [peer, up] : status["peers_up"].items())
     peers += " " + peer + (up.get<bool>() ? " up" : " DOWN");
   return std::string(status.value("ready", true) ? "ready, " : "NOT READY: no device works, ") +
-         std::to_string(agents) + " agents, " +
-         memory_words(status["memory"]) + "\n    " +
+         std::to_string(agents) + " agents, " + memory_words(status["memory"]) + "\n    " +
          devices + (peers.empty() ? "" : "\n    peers:" + peers) +
          lane_line("urgent", status["lanes"]["urgent"]) +
          lane_line("ordinary", status["lanes"]["ordinary"]);

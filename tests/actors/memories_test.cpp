@@ -144,8 +144,9 @@ std::shared_ptr<kernels::MemoryStore> store_of(int documents) {
   return store;
 }
 
-std::unique_ptr<MemoryKeeper> open(const Folder& folder, std::shared_ptr<kernels::MemoryStore> store,
-                                   Log& log, Duration interval = seldom) {
+std::unique_ptr<MemoryKeeper> open(const Folder& folder,
+                                   std::shared_ptr<kernels::MemoryStore> store, Log& log,
+                                   Duration interval = seldom) {
   auto keeper = MemoryKeeper::open({folder.path(), interval}, "a", std::move(store), log);
   REQUIRE(keeper);
   return std::move(*keeper);

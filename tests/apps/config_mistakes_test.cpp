@@ -38,7 +38,7 @@ TEST_CASE("an unknown name is refused with its place and what was probably meant
        "c.toml:9:1: unknown key 'urgent_port' in [cluster]; it belongs in [node.NAME]"},
       {"[memory]\nsomething = 1",
        "c.toml:9:1: unknown key 'something' in [memory]; known: "
-       "bytes_max, documents_max, eviction, folder, rows, salvage, save_interval"},
+       "bytes_max, documents_max, eviction, rows, folder, save_interval, salvage"},
       {"[node.b]\nurgent_port = 1\nordinary_port = 2\ndevice = ['cpu']",
        "c.toml:11:1: unknown key 'device' in [node.b]; did you mean 'devices'?"},
       {"log.levl = true", "c.toml:8:1: unknown table 'log' in [model.m]; known: folder, precision"},
@@ -46,7 +46,7 @@ TEST_CASE("an unknown name is refused with its place and what was probably meant
        "c.toml:9:1: unknown key 'level.max' in [log]; known: level, format"},
       {"[memory]\n\"a\\u001b[2Jb\" = 1",
        "c.toml:9:1: unknown key 'a\\x1b[2Jb' in [memory]; known: "
-       "bytes_max, documents_max, eviction, folder, rows, salvage, save_interval"},
+       "bytes_max, documents_max, eviction, rows, folder, save_interval, salvage"},
   });
 }
 

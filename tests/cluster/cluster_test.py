@@ -1,5 +1,6 @@
 """A two-node cluster of real processes: launched, used, hurt, stopped."""
 
+import json
 import os
 import shutil
 import signal
@@ -162,6 +163,8 @@ class Trouble(ClusterTest):
 
 class Librarians(ClusterTest):
     def test_a_small_library_end_to_end(self):
+        kept = os.path.join(self.folder.name, "kept")
+        self.write_config(extra=f"[memory]\nfolder = {json.dumps(kept)}\n")
         library = os.path.join(self.folder.name, "library")
         os.mkdir(library)
         for number in range(40):
@@ -191,6 +194,28 @@ class Librarians(ClusterTest):
         for answer in report["answers"]:
             self.assertEqual(len(answer["hits"]), 10)
         self.assertEqual(report["score"]["known"], 1)
+        self.what_they_know_survives_a_crash(kept)
+
+    def what_they_know_survives_a_crash(self, kept):
+        up = self.start_up()
+        ask = ("submit", "text number seven", "--config", self.config, "--scope", "librarian/*",
+               "--node", "b")
+        before = self.json_of(*ask)["hits"]
+        self.assertEqual(len(before), 10)
+        saved = self.json_of("memory", "save", self.config)["nodes"]
+        self.assertEqual(sum(node["documents"] for node in saved), 41)
+        victim = self.children(up)[1]
+        os.kill(victim, signal.SIGKILL)
+        wait_until(lambda: victim not in self.children(up), "the dead node to be noticed")
+        wait_until(lambda: self.troupe(*ask).returncode == 0, "the node's return")
+        self.assertEqual(self.json_of(*ask)["hits"], before)
+        self.assertEqual(self.stop(up), 0)
+        memories = os.path.join(kept, "b.memories")
+        os.truncate(memories, os.path.getsize(memories) - 1)
+        failed = self.troupe("up", self.config)
+        self.assertNotEqual(failed.returncode, 0)
+        self.assertIn(memories, failed.stdout + failed.stderr)
+        self.assertIn("salvage", failed.stdout + failed.stderr)
 
     def test_questions_that_cannot_be_read(self):
         done = self.troupe(
