@@ -22,13 +22,14 @@ struct Colour {
   const char* light;
   const char* dark;
 };
-constexpr std::array<Colour, 7> colours = {{{"#0067a8", "#56b4e9"},
+constexpr std::array<Colour, 8> colours = {{{"#0067a8", "#56b4e9"},
                                             {"#d55e00", "#ff8f4a"},
                                             {"#00835f", "#2fc796"},
                                             {"#b4538b", "#e79ac8"},
                                             {"#946c00", "#f0c24b"},
                                             {"#6a4fc3", "#b3a1f7"},
-                                            {"#5c636b", "#b4bac2"}}};
+                                            {"#5c636b", "#b4bac2"},
+                                            {"#a4161a", "#ff7b72"}}};
 
 constexpr std::string_view style_light =
     ".troupe-chart .paper{fill:#fff}.troupe-chart text{font-family:system-ui,-apple-system,"
@@ -98,6 +99,9 @@ std::string marker_path(double x, double y, std::size_t look) {
     case 6:
       return "M" + at(-5.5, -2.6) + "H" + coordinate(x + 5.5) + "V" + coordinate(y + 2.6) + "H" +
              coordinate(x - 5.5) + "Z";
+    case 7:
+      return "M" + at(-2.6, -5.5) + "H" + coordinate(x + 2.6) + "V" + coordinate(y + 5.5) + "H" +
+             coordinate(x - 2.6) + "Z";
     default:
       return "M" + at(-4.4, 0) + "A4.4 4.4 0 1 1 " + at(4.4, 0) + "A4.4 4.4 0 1 1 " + at(-4.4, 0) +
              "Z";

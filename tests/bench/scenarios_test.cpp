@@ -1,6 +1,7 @@
 // The scenarios of rig V: what they say of policies of which the answer is known.
 #include <algorithm>
 
+#include "bench/report/svg.hpp"
 #include "bench/scenarios/deadlines.hpp"
 #include "bench/scenarios/registry.hpp"
 #include "bench/scenarios/virtual.hpp"
@@ -30,6 +31,18 @@ TEST_CASE("all policies have names, ours first") {
   REQUIRE(names.size() >= 6);
   CHECK(names.front() == "troupe");
   for (const auto name : names) CHECK(scenarios::make_policy(std::string(name), 8) != nullptr);
+}
+
+TEST_CASE("every policy has a look of its own in the pictures") {
+  const auto policies = scenarios::policy_names();
+  report::LineChart chart{{"load"}, {"latency"}, {}};
+  for (const auto policy : policies)
+    chart.series.push_back(report::Series{std::string(policy), {{0, 1}, {1, 2}}});
+  const std::string svg = report::to_svg({"lines", "Lines", "", std::move(chart)});
+  for (std::size_t i = 0; i < policies.size(); ++i) {
+    INFO(policies[i]);
+    CHECK(svg.find("class=\"line stroke" + std::to_string(i) + "\"") != std::string::npos);
+  }
 }
 
 TEST_CASE("a queue with a fixed service time waits as theory says") {
