@@ -35,7 +35,17 @@ struct Recall {
   bool operator==(const Recall&) const = default;
 };
 
-using Work = std::variant<Encode, Recall>;
+// Which action a policy takes on what an agent observes. What is random about it depends on the
+// policy's seed, `agent` and `step`, and on nothing else: the same action whatever the batch, the
+// lane and the node.
+struct Act {
+  std::vector<float> observation;  // of the policy's width, finite
+  std::string agent;               // who decides ("game/7"); empty: who asked (TaskRequest::agent)
+  std::uint64_t step = 0;          // for the how manieth time; below 2^48
+  bool operator==(const Act&) const = default;
+};
+
+using Work = std::variant<Encode, Recall, Act>;
 
 struct Embedding {
   std::vector<float> vector;  // unit length
@@ -56,7 +66,12 @@ struct Hits {
   bool operator==(const Hits&) const = default;
 };
 
-using Output = std::variant<Embedding, Hits>;
+struct Action {
+  std::uint32_t number = 0;  // below the policy's count of actions
+  bool operator==(const Action&) const = default;
+};
+
+using Output = std::variant<Embedding, Hits, Action>;
 
 struct TaskRequest {
   TaskId id;

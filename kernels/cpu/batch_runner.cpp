@@ -37,10 +37,14 @@ bool all_finite(const std::vector<float>& vector) {
 }  // namespace
 
 BatchRunner::BatchRunner(const Tiles& tiles, std::vector<std::shared_ptr<const Encoder>> encoders,
+                         const std::vector<PackedPolicy>& policies,
                          std::shared_ptr<const MemoryStore> memory)
     : encoders_(std::move(encoders)), memory_(std::move(memory)), recaller_(tiles) {
   workspaces_.reserve(encoders_.size());
   for (const auto& encoder : encoders_) workspaces_.push_back(encoder->make_workspace());
+  actors_.reserve(policies.size());
+  for (const auto& [policy, sampling] : policies)
+    actors_.push_back({PolicyRunner(policy), sampling});
 }
 
 std::vector<ItemResult> BatchRunner::run(const Batch& batch, const YieldHook& yield) {
@@ -48,7 +52,27 @@ std::vector<ItemResult> BatchRunner::run(const Batch& batch, const YieldHook& yi
   for (std::size_t i = 0; i < results.size(); ++i) results[i].task = batch.items[i].task;
   encode_all(batch, results, yield);
   recall_all(batch, results, yield);
+  act_all(batch, results, yield);
   return results;
+}
+
+void BatchRunner::act_all(const Batch& batch, std::vector<ItemResult>& results,
+                          const YieldHook& yield) {
+  std::vector<Observation> observations;
+  std::vector<std::size_t> items;
+  for (std::size_t i = 0; i < batch.items.size(); ++i) {
+    const auto* decision = std::get_if<Decision>(&batch.items[i].work);
+    if (decision == nullptr) continue;
+    observations.push_back({decision->observation, decision->key});
+    items.push_back(i);
+  }
+  if (items.empty()) return;
+  TROUPE_ASSERT(batch.model.value < actors_.size(), "a batch for a policy nobody checked");
+  auto& [runner, sampling] = actors_[batch.model.value];
+  const auto actions = runner.act(observations, sampling, yield);
+  for (std::size_t i = 0; i < items.size(); ++i)
+    results[items[i]].output = actions[i] ? Result<Output>(Output(Action{*actions[i]}))
+                                          : Result<Output>(actions[i].error());
 }
 
 void BatchRunner::recall_all(const Batch& batch, std::vector<ItemResult>& results,
