@@ -41,10 +41,9 @@ Status check_agent(const AgentId& id) {
   return {};
 }
 
-Status check_floats(std::string_view what, std::span<const float> values) {
+Status check_floats(std::string_view what, std::span<const float> values, std::size_t count_max) {
   if (values.empty()) return invalid(std::string(what) + " is empty");
-  if (auto fits = check_size(what, values.size(), limits::embedding_width_max, "numbers"); !fits)
-    return fits;
+  if (auto fits = check_size(what, values.size(), count_max, "numbers"); !fits) return fits;
   if (!std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); }))
     return invalid(std::string(what) + " holds a number that is not finite");
   return {};
@@ -75,11 +74,18 @@ Status check_work(const Recall& work) {
   if (work.k == 0) return invalid("a recall asks for no documents");
   if (auto fits = check_size("a recall", work.k, limits::recall_hits_max, "documents"); !fits)
     return fits;
-  return check_floats("a query", work.query);
+  return check_floats("a query", work.query, limits::embedding_width_max);
+}
+
+// What the policy and its sampling want of it, the node knows.
+Status check_work(const Act& work) {
+  if (!work.agent.empty())
+    if (auto agent = parse_agent_id(work.agent); !agent) return agent.error();
+  return check_floats("an observation", work.observation, limits::observation_width_max);
 }
 
 Status check_output(const Embedding& output) {
-  return check_floats("an embedding", output.vector);
+  return check_floats("an embedding", output.vector, limits::embedding_width_max);
 }
 
 Status check_output(const Hits& output) {
@@ -90,6 +96,10 @@ Status check_output(const Hits& output) {
     if (auto memory = parse_agent_id(hit.memory); !memory) return memory.error();
     if (!std::isfinite(hit.score)) return invalid("a score is not finite");
   }
+  return {};
+}
+
+Status check_output(const Action&) {
   return {};
 }
 

@@ -178,6 +178,13 @@ Message read_agent_message(BodyReader& in) {
 
 Work read_work(BodyReader& in, std::uint8_t kind) {
   if (kind == work_encode) return Encode{in.text()};
+  if (kind == work_act) {
+    Act act;
+    act.agent = in.name();
+    act.step = in.number<std::uint64_t>();
+    act.observation = in.tensor();
+    return act;
+  }
   if (kind != work_recall) in.refuse("a kind of work that does not exist");
   Recall recall;
   recall.scope = in.name();
@@ -270,6 +277,8 @@ Message read_result(BodyReader& in, const Header& header) {
     outcome.result = read_embedding(in);
   else if (kind == outcome_hits)
     outcome.result = Output{read_hits(in)};
+  else if (kind == outcome_action)
+    outcome.result = Output{Action{in.number<std::uint32_t>()}};
   else
     in.refuse("a kind of result that does not exist");
   return message;
