@@ -44,6 +44,7 @@ std::vector<std::shared_ptr<const kernels::BertModel>> weights_of(
 
 Result<std::vector<std::shared_ptr<kernels::Device>>> open_devices(
     const std::vector<std::string>& names, const std::vector<ModelToRun>& models,
+    const std::vector<kernels::ServedPolicy>& policies,
     const std::shared_ptr<const kernels::MemoryStore>& memory, Log& log) {
   if (names.empty())
     return Error{ErrorCode::config, "a node needs at least one device", "set devices = [\"cpu\"]"};
@@ -56,6 +57,7 @@ Result<std::vector<std::shared_ptr<kernels::Device>>> open_devices(
       options.name = name;
       options.description = "a GPU through CUDA, half precision";
       options.models = weights_of(models);
+      options.policies = policies;
       options.memory = memory;
       options.open = [number] { return open_gpu(*number); };
       auto device = kernels::open_cuda_device(std::move(options));
@@ -77,6 +79,7 @@ Result<std::vector<std::shared_ptr<kernels::Device>>> open_devices(
     options.name = "cpu:" + std::to_string(devices.size());
     options.models = weights_of(models);
     for (const auto& model : models) options.precisions.push_back(model.precision);
+    options.policies = policies;
     options.encoders = encoders;
     options.memory = memory;
     auto device = kernels::open_cpu_device(std::move(options));

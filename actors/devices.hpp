@@ -10,6 +10,7 @@
 #include "kernels/bert.hpp"
 #include "kernels/device.hpp"
 #include "kernels/memory.hpp"
+#include "kernels/policy.hpp"
 
 namespace troupe::actors {
 
@@ -24,6 +25,7 @@ struct ModelToRun {
 // precision of its own.
 Result<std::vector<std::shared_ptr<kernels::Device>>> open_devices(
     const std::vector<std::string>& names, const std::vector<ModelToRun>& models,
+    const std::vector<kernels::ServedPolicy>& policies,
     const std::shared_ptr<const kernels::MemoryStore>& memory, Log& log);
 
 }  // namespace troupe::actors

@@ -36,12 +36,12 @@ struct Recall {
 };
 
 // Which action a policy takes on what an agent observes. What is random about it depends on the
-// policy's seed, `agent` and `step`, and on nothing else: the same action whatever the batch, the
-// lane and the node.
+// policy's seed, `agent` and `step`, and on nothing else: the same action whatever the batch and the
+// lane, and on every node whose processors have the same instructions.
 struct Act {
   std::vector<float> observation;  // of the policy's width, finite
   std::string agent;               // who decides ("game/7"); empty: who asked (TaskRequest::agent)
-  std::uint64_t step = 0;          // for the how manieth time; below 2^48
+  std::uint64_t step = 0;          // how often it has acted before; below 2^48
   bool operator==(const Act&) const = default;
 };
 
@@ -75,7 +75,7 @@ using Output = std::variant<Embedding, Hits, Action>;
 
 struct TaskRequest {
   TaskId id;
-  std::string model;  // a name from the config; Recall needs none
+  std::string model;  // of a model, or for Act of a policy, in the config; Recall needs none
   std::string tenant = "default";
   std::string workflow;  // of the tenant's work, the part that shares fairly with the others
   std::string agent;     // who asked ("reader/3"); empty for a client

@@ -10,7 +10,7 @@ namespace troupe::apps {
 
 using Complaint = std::optional<std::string>;
 
-// Letters, digits, '-', '_' and '.': names of clusters, nodes and models become parts of file names
+// Letters, digits, '-', '_' and '.': names of clusters, nodes, models and policies become parts of file names
 // and of environment variables.
 Complaint name_complaint(const std::string& text);
 
