@@ -60,7 +60,7 @@ class ClusterTest(unittest.TestCase):
         self.ports = free_ports(4)
         self.write_config()
 
-    def write_config(self, model=TINY_MODEL, extra=""):
+    def write_config(self, model=TINY_MODEL, extra="", policy=""):
         text = '[cluster]\nname = "test"\n'
         for name, (urgent, ordinary) in zip("ab", (self.ports[:2], self.ports[2:])):
             text += (
@@ -68,6 +68,8 @@ class ClusterTest(unittest.TestCase):
                 f'ordinary_port = {ordinary}\ndevices = ["cpu"]\n'
             )
         text += f"[model.tiny]\nfolder = {json.dumps(model)}\n"
+        if policy:
+            text += f"[policy.mover]\nfolder = {json.dumps(policy)}\nsampling = \"gumbel\"\n"
         text += "[link]\n" + extra
         with open(self.config, "w", encoding="utf-8") as file:
             file.write(text)
