@@ -88,14 +88,14 @@ Result<Door::Checked> Door::check_act(TaskRequest& request, Act& act) const {
                  agent.empty() ? "nobody is said to act" : "'" + agent + "' is no agent that acts",
                  "name who decides, as in game/7: chance is drawn for each by itself"};
   if (act.step > kernels::DecisionKey::step_max)
-    return Error{ErrorCode::invalid_argument, "step " + std::to_string(act.step) + " of " + agent,
-                 "count from zero; " + std::to_string(kernels::DecisionKey::step_max) +
-                     " is the last"};
+    return Error{
+        ErrorCode::invalid_argument, "step " + std::to_string(act.step) + " of " + agent,
+        "count from zero; " + std::to_string(kernels::DecisionKey::step_max) + " is the last"};
   const ModelId id{static_cast<std::uint32_t>(found - options_.policies.data())};
-  return Checked{{scheduler::Operation::act, id},
-                 1,
-                 kernels::Decision{std::move(act.observation),
-                                   {kernels::agent_number(agent), act.step}}};
+  return Checked{
+      {scheduler::Operation::act, id},
+      1,
+      kernels::Decision{std::move(act.observation), {kernels::agent_number(agent), act.step}}};
 }
 
 Result<Door::Checked> Door::check_recall(Recall& recall) const {

@@ -191,9 +191,9 @@ Status Node::State::load_policies() {
                     "let it look at less"});
     kernels::ServedPolicy policy{std::move(*model), source.sampling};
     if (auto good = check_policy(policy); !good) return wrong(good.error());
-    log.info("a policy is loaded", {{"policy", source.name},
-                                    {"folder", source.folder},
-                                    {"actions", policy.model->actions()}});
+    log.info(
+        "a policy is loaded",
+        {{"policy", source.name}, {"folder", source.folder}, {"actions", policy.model->actions()}});
     policies.push_back({source.name, std::move(policy)});
   }
   return {};

@@ -81,9 +81,8 @@ std::string to_json(const NodeFacts& facts) {
   for (const auto& model : facts.models) models.push_back(model.name);
   json policies = json::array();
   for (const auto& policy : facts.policies)
-    policies.push_back({{"name", policy.name},
-                        {"observation", policy.observation},
-                        {"actions", policy.actions}});
+    policies.push_back(
+        {{"name", policy.name}, {"observation", policy.observation}, {"actions", policy.actions}});
   json launches = json::object();
   for (std::size_t i = 0; i < facts.stats.reasons.size(); ++i)
     if (facts.stats.reasons[i] != 0)

@@ -36,8 +36,8 @@ struct Recall {
 };
 
 // Which action a policy takes on what an agent observes. What is random about it depends on the
-// policy's seed, `agent` and `step`, and on nothing else: the same action whatever the batch and the
-// lane, and on every node whose processors have the same instructions.
+// policy's seed, `agent` and `step`, and on nothing else: the same action whatever the batch and
+// the lane, and on every node whose processors have the same instructions.
 struct Act {
   std::vector<float> observation;  // of the policy's width, finite
   std::string agent;               // who decides ("game/7"); empty: who asked (TaskRequest::agent)

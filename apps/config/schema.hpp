@@ -29,7 +29,8 @@ using Slot = std::variant<bool*, std::uint16_t*, std::uint32_t*, std::uint64_t*,
 
 struct Key {
   std::string_view name;
-  Slot (*slot)(Config& config, std::size_t instance);  // which node, model or policy; otherwise ignored
+  Slot (*slot)(Config& config,
+               std::size_t instance);  // which node, model or policy; otherwise ignored
   std::string_view help;
   // Numbers, nanoseconds or bytes; thousandths of a double; of a list, how many entries. Both
   // included.

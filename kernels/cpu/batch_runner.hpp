@@ -1,6 +1,6 @@
 // Turns a Batch into its results on the CPU: checks each item, encodes the good ones together,
-// answers recalls together, and decides together. What is wrong with one item becomes that item's Error and disturbs no
-// other.
+// answers recalls together, and decides together. What is wrong with one item becomes that item's
+// Error and disturbs no other.
 //
 // A runner owns its workspaces, so that the device can run an urgent batch with one runner while an
 // ordinary batch stands still in the middle of another. One thread at a time.

@@ -177,8 +177,7 @@ Status CpuDevice::check(const Batch& batch) const {
   std::size_t tokens = 0;
   bool encodes = false;
   for (const auto& item : batch.items) {
-    if (std::holds_alternative<Decision>(item.work) &&
-        batch.model.value >= setup_.policies.size())
+    if (std::holds_alternative<Decision>(item.work) && batch.model.value >= setup_.policies.size())
       return Error{ErrorCode::model_missing,
                    setup_.info.name + " holds no policy " + std::to_string(batch.model.value), ""};
     const auto* text = std::get_if<Tokens>(&item.work);
@@ -313,7 +312,8 @@ Result<std::unique_ptr<Device>> open_cpu_device(CpuDeviceOptions options) {
     setup.costs.push_back(cpu::encode_cost(*setup.encoders.back()));
   }
   for (auto& [model, sampling] : options.policies) {
-    setup.policies.push_back({std::make_shared<const cpu::Policy>(**tiles, std::move(model)), sampling});
+    setup.policies.push_back(
+        {std::make_shared<const cpu::Policy>(**tiles, std::move(model)), sampling});
     setup.act_costs.push_back(cpu::act_cost(setup.policies.back().policy));
   }
   setup.recall_cost = cpu::recall_cost(**tiles);

@@ -36,8 +36,8 @@ struct CpuDeviceOptions {
 // Packs the weights if nobody has, measures a first guess of their cost and starts the thread;
 // returns when the device can work. Beside the weights a device holds, for each model
 // and lane, the activations of 512 tokens (or of the model's longest text) or 192 observations,
-// allocated here and never grown: larger batches run in slices. Errors: model_damaged, unsupported (instructions),
-// invalid_argument.
+// allocated here and never grown: larger batches run in slices. Errors: model_damaged, unsupported
+// (instructions), invalid_argument.
 Result<std::unique_ptr<Device>> open_cpu_device(CpuDeviceOptions options);
 
 }  // namespace troupe::kernels

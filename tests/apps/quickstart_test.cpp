@@ -46,8 +46,7 @@ std::string quickstart_in_full() {
 
 LoadedConfig quickstart(const std::string& text = text_of("configs/quickstart.toml")) {
   auto loaded = test::load(
-      text,
-      {.environment = {}, .flags = {}, .variables = test::variables({{"HOME", "/home/x"}})});
+      text, {.environment = {}, .flags = {}, .variables = test::variables({{"HOME", "/home/x"}})});
   if (!loaded) FAIL(loaded.error().what);
   return *std::move(loaded);
 }
@@ -84,7 +83,7 @@ TEST_CASE("the quick start names every key and shows its true default") {
   std::size_t keys = 0;
   for (const auto& section : schema())
     for (const auto& key : section.keys) {
-      const std::string table = section.table == "node.*"    ? "node.a"
+      const std::string table = section.table == "node.*"     ? "node.a"
                                 : section.table == "model.*"  ? "model.minilm"
                                 : section.table == "policy.*" ? "policy.mover"
                                                               : std::string(section.table);

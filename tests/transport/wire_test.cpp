@@ -277,9 +277,8 @@ TEST_CASE("what the other side would refuse is refused before it is sent") {
   CHECK(encode_error(submit(Act{{}, "game/7", 0})) == ErrorCode::invalid_argument);
   CHECK(encode_error(submit(Act{{1.0F, std::nanf("")}, "game/7", 0})) ==
         ErrorCode::invalid_argument);
-  CHECK(encode_error(submit(
-            Act{std::vector<float>(limits::observation_width_max + 1), "game/7", 0})) ==
-        ErrorCode::too_large);
+  CHECK(encode_error(submit(Act{std::vector<float>(limits::observation_width_max + 1), "game/7",
+                                0})) == ErrorCode::too_large);
   CHECK(encode_error(embedding({})) == ErrorCode::invalid_argument);
   CHECK(encode_error(embedding({std::nanf("")})) == ErrorCode::invalid_argument);
   CHECK(encode_error(embedding({std::numeric_limits<float>::infinity()})) ==
@@ -303,8 +302,8 @@ TEST_CASE("everything at its limit still fits into a frame") {
                 limits::recall_hits_max}),
         submit(Act{std::vector<float>(limits::observation_width_max, 1.0F), agent,
                    std::numeric_limits<std::uint64_t>::max()}),
-        Message{TaskResult{
-            {{1, 1}, Output{Action{std::numeric_limits<std::uint32_t>::max()}}, {}}}},
+        Message{
+            TaskResult{{{1, 1}, Output{Action{std::numeric_limits<std::uint32_t>::max()}}, {}}}},
         Message{SubmitTask{{{1, 1},
                             name,
                             name,
