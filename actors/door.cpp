@@ -55,16 +55,24 @@ Status Door::submit(TaskRequest request, ReplyTo reply, TaskId known_as) {
 
 Result<Door::Checked> Door::check(TaskRequest& request) const {
   if (const auto* encode = std::get_if<Encode>(&request.work))
-    return check_encode(request.model, *encode);
+    return check_text(request.model, encode->text, false);
+  if (const auto* classify = std::get_if<Classify>(&request.work))
+    return check_text(request.model, classify->text, true);
   if (auto* act = std::get_if<Act>(&request.work)) return check_act(request, *act);
   return check_recall(std::get<Recall>(request.work));
 }
 
-Result<Door::Checked> Door::check_encode(const std::string& model, const Encode& encode) const {
+// Encoded and classified by one model, texts share batches: they differ in the last step only.
+Result<Door::Checked> Door::check_text(const std::string& model, const std::string& text,
+                                       bool classify) const {
   const NamedModel* const found = find(options_.models, model);
   if (found == nullptr) return missing("model", model, options_.models, "models");
-  auto tokens = found->model->tokenize(encode.text);
+  if (classify && found->model->bert->config.labels == 0)
+    return Error{ErrorCode::unsupported, "model '" + model + "' has no classifier",
+                 "encode the text, or name a model that was tuned to classify"};
+  auto tokens = found->model->tokenize(text);
   if (!tokens) return tokens.error();
+  tokens->classify = classify;
   const ModelId id{static_cast<std::uint32_t>(found - options_.models.data())};
   const auto units = static_cast<std::uint32_t>(tokens->ids.size());
   return Checked{{scheduler::Operation::encode, id}, units, std::move(*tokens)};

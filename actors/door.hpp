@@ -61,7 +61,8 @@ class Door {
     kernels::DeviceWork work;
   };
   [[nodiscard]] Result<Checked> check(TaskRequest& request) const;
-  [[nodiscard]] Result<Checked> check_encode(const std::string& model, const Encode& encode) const;
+  [[nodiscard]] Result<Checked> check_text(const std::string& model, const std::string& text,
+                                           bool classify) const;
   [[nodiscard]] Result<Checked> check_recall(Recall& recall) const;
   [[nodiscard]] Result<Checked> check_act(TaskRequest& request, Act& act) const;
 

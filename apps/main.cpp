@@ -164,7 +164,11 @@ void add_submit(CommandLine& line) {
                         "troupe submit \"a fast text editor\" --time-limit 50ms\n"
                         "  troupe submit --observation 0.1,-2,0.7 --agent game/7 --step 41");
   auto options = std::make_shared<SubmitOptions>();
-  auto* text = verb.add_option("text", options->text, "The text to encode")->type_name("TEXT");
+  auto* text =
+      verb.add_option("text", options->text, "The text to encode or classify")->type_name("TEXT");
+  auto* classify = verb.add_flag("--classify", options->classify,
+                                 "The scores of the model's labels in place of a vector")
+                       ->needs(text);
   add_config(verb, ConfigAs::flag, options->config);
   verb.add_option("--node", options->node, "The node to ask; otherwise the first")
       ->type_name("NAME");
@@ -172,7 +176,8 @@ void add_submit(CommandLine& line) {
       ->type_name("NAME");
   auto* scope = verb.add_option("--scope", options->scope,
                                 "Search these memories with the text: librarian/017 or librarian/*")
-                    ->type_name("AGENTS");
+                    ->type_name("AGENTS")
+                    ->excludes(classify);
   verb.add_option("--hits", options->hits, "How many documents a search brings")
       ->capture_default_str();
   auto* observation = verb.add_option("--observation", options->observation,

@@ -1,7 +1,9 @@
 // troupe submit TEXT, or --observation NUMBERS: one task, its outcome and where its time went.
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <numeric>
 
 #include "apps/cluster.hpp"
 #include "apps/verbs.hpp"
@@ -70,6 +72,28 @@ void show(TaskId task, const Action& action, const Timing& timing, Output& outpu
       {{"task", to_string(task)}, {"action", action.number}, {"timing", timing_json(timing)}});
 }
 
+// Best first. What the numbers mean (log-odds, a measure), the model's training says.
+void show(TaskId task, const Scores& scores, const Timing& timing, Output& output) {
+  std::vector<std::size_t> order(scores.logits.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    return scores.logits[a] > scores.logits[b];
+  });
+  std::string text;
+  json labels = json::array();
+  for (const auto i : order) {
+    text += std::to_string(scores.logits[i]) + "  " + scores.labels[i] + "\n";
+    labels.push_back({{"label", scores.labels[i]}, {"logit", scores.logits[i]}});
+  }
+  if (scores.truncated) text += "the text was longer than the model reads and was cut\n";
+  output.text(text + timing_text(task, timing));
+  output.object({{"task", to_string(task)},
+                 {"labels", labels},
+                 {"tokens", scores.tokens},
+                 {"truncated", scores.truncated},
+                 {"timing", timing_json(timing)}});
+}
+
 // "0.1,-2,0.7"
 Result<std::vector<float>> numbers(const std::string& text) {
   std::vector<float> values;
@@ -93,6 +117,7 @@ Result<Work> work_of(const SubmitOptions& options) {
     if (!observation) return observation.error();
     return Work{Act{std::move(*observation), options.agent, options.step}};
   }
+  if (options.text && options.classify) return Work{Classify{*options.text}};
   if (options.text) return Work{Encode{*options.text}};
   return Error{ErrorCode::invalid_argument, "there is nothing to submit",
                "give a text, or an --observation for a policy"};
@@ -163,6 +188,10 @@ int run_submit(const SubmitOptions& options, Output& output) {
   }
   auto encoded = run(model_of(options, cluster->config.models), std::move(*wanted));
   if (!encoded) return output.fail(encoded.error());
+  if (const auto* scores = std::get_if<Scores>(&*encoded->result)) {
+    show(encoded->id, *scores, encoded->timing, output);
+    return exit_ok;
+  }
   const auto& embedding = std::get<Embedding>(*encoded->result);
   if (options.scope.empty()) {
     show(encoded->id, embedding, encoded->timing, output);

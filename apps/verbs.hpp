@@ -67,6 +67,7 @@ struct SubmitOptions {
   std::string node;                        // empty: the first
   std::string model;                       // or policy; empty: the first
   std::optional<std::string> text;         // to encode: this, or
+  bool classify = false;                   // its labels' scores in place of its vector
   std::optional<std::string> observation;  // "0.1,-2": for a policy to act on
   std::string agent;                       // who acts
   std::uint64_t step = 0;                  // how often it has acted before

@@ -16,6 +16,7 @@ inline constexpr std::size_t name_bytes_max = 128;  // node, model, tenant, agen
 inline constexpr std::size_t tensor_rank_max = 4;
 inline constexpr std::size_t embedding_width_max = 8192;
 inline constexpr std::size_t observation_width_max = 8192;  // of policies that a node serves
+inline constexpr std::uint32_t labels_max = 1024;           // of a classifier
 inline constexpr std::uint32_t recall_hits_max = 1000;
 inline constexpr std::uint32_t tasks_per_batch_max = 1024;
 inline constexpr std::uint32_t tokens_per_batch_max = 65536;

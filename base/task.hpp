@@ -26,8 +26,9 @@ struct Encode {
   bool operator==(const Encode&) const = default;
 };
 
-// The `k` documents nearest to `query` by cosine, over the memories that `scope` names on the node
-// that runs the task: one agent's ("librarian/017") or all of a type ("librarian/*").
+// The `k` documents, or all where there are fewer, nearest to `query` by cosine, over the memories
+// that `scope` names on the node that runs the task: one agent's ("librarian/017") or all of a type
+// ("librarian/*").
 struct Recall {
   std::string scope;
   std::vector<float> query;
@@ -45,7 +46,14 @@ struct Act {
   bool operator==(const Act&) const = default;
 };
 
-using Work = std::variant<Encode, Recall, Act>;
+// How a model that was tuned to classify scores each of its labels on a text, which is read as by
+// Encode.
+struct Classify {
+  std::string text;
+  bool operator==(const Classify&) const = default;
+};
+
+using Work = std::variant<Encode, Recall, Act, Classify>;
 
 struct Embedding {
   std::vector<float> vector;  // unit length
@@ -71,7 +79,15 @@ struct Action {
   bool operator==(const Action&) const = default;
 };
 
-using Output = std::variant<Embedding, Hits, Action>;
+struct Scores {
+  std::vector<float> logits;        // as the model gives them: what they mean, its training says
+  std::vector<std::string> labels;  // their names, as many
+  std::uint32_t tokens = 0;         // as in Embedding
+  bool truncated = false;
+  bool operator==(const Scores&) const = default;
+};
+
+using Output = std::variant<Embedding, Hits, Action, Scores>;
 
 struct TaskRequest {
   TaskId id;

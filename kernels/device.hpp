@@ -26,6 +26,7 @@ namespace troupe::kernels {
 struct Tokens {
   std::vector<std::int32_t> ids;
   bool truncated = false;
+  bool classify = false;  // wanted are the scores of the model's labels, in place of its vector
 };
 
 // What a policy looks at, and what its random numbers are counted by.

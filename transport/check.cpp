@@ -77,6 +77,10 @@ Status check_work(const Recall& work) {
   return check_floats("a query", work.query, limits::embedding_width_max);
 }
 
+Status check_work(const Classify& work) {
+  return check_size("a text", work.text.size(), limits::text_bytes_max, "bytes");
+}
+
 // What the policy and its sampling want of it, the node knows.
 Status check_work(const Act& work) {
   if (!work.agent.empty())
@@ -101,6 +105,14 @@ Status check_output(const Hits& output) {
 
 Status check_output(const Action&) {
   return {};
+}
+
+Status check_output(const Scores& output) {
+  if (output.labels.size() != output.logits.size())
+    return invalid("scores and labels are not as many");
+  for (const auto& label : output.labels)
+    if (auto name = check_name("a label", label); !name) return name;
+  return check_floats("a text's scores", output.logits, limits::labels_max);
 }
 
 Status check_one(const Hello& hello) {

@@ -86,8 +86,12 @@ void work(Draft& draft, const Act& act) {
   draft.tensor = act.observation;
 }
 
+void work(Draft& draft, const Classify& classify) {
+  draft.out.text32(classify.text);
+}
+
 std::uint8_t kind_of(const Work& work) {
-  constexpr std::uint8_t kinds[] = {work_encode, work_recall, work_act};
+  constexpr std::uint8_t kinds[] = {work_encode, work_recall, work_act, work_classify};
   static_assert(std::size(kinds) == std::variant_size_v<Work>);
   return kinds[work.index()];
 }
@@ -142,8 +146,17 @@ void output(Draft& draft, const Action& action) {
   draft.out.number(action.number);
 }
 
+void output(Draft& draft, const Scores& scores) {
+  draft.out.number(scores.tokens);
+  draft.out.number(static_cast<std::uint8_t>(scores.truncated ? 1 : 0));
+  draft.out.number(static_cast<std::uint32_t>(scores.labels.size()));
+  for (const auto& label : scores.labels) draft.out.text16(label);
+  draft.tensor = scores.logits;
+}
+
 std::uint8_t kind_of(const Result<Output>& result) {
-  constexpr std::uint8_t kinds[] = {outcome_embedding, outcome_hits, outcome_action};
+  constexpr std::uint8_t kinds[] = {outcome_embedding, outcome_hits, outcome_action,
+                                    outcome_scores};
   static_assert(std::size(kinds) == std::variant_size_v<Output>);
   return result ? kinds[result->index()] : outcome_error;
 }

@@ -20,6 +20,9 @@ Status check_tokens(const Tokens& tokens, const BertConfig& config) {
                  "a text of " + std::to_string(tokens.ids.size()) + " tokens; the model reads " +
                      std::to_string(config.tokens_max),
                  "truncate it"};
+  if (tokens.classify && config.labels == 0)
+    return Error{ErrorCode::unsupported, "the model has no classifier",
+                 "encode the text, or name a model that was tuned to classify"};
   for (const std::int32_t id : tokens.ids) {
     if (id < 0 || static_cast<std::uint32_t>(id) >= config.vocabulary)
       return Error{ErrorCode::invalid_argument,
@@ -28,6 +31,14 @@ Status check_tokens(const Tokens& tokens, const BertConfig& config) {
                    "tokenize the text for this model"};
   }
   return {};
+}
+
+// What came of a text.
+Output output_of(const Tokens& tokens, std::vector<float>&& values, const Encoder& encoder) {
+  const auto count = static_cast<std::uint32_t>(tokens.ids.size());
+  if (!tokens.classify) return Embedding{std::move(values), count, tokens.truncated};
+  const auto names = encoder.labels();
+  return Scores{std::move(values), {names.begin(), names.end()}, count, tokens.truncated};
 }
 
 bool all_finite(const std::vector<float>& vector) {
@@ -115,9 +126,8 @@ void BatchRunner::encode_all(const Batch& batch, std::vector<ItemResult>& result
       slice_tokens = 0;
     }
     slice_tokens += tokens->ids.size();
-    slice.push_back({i,
-                     {std::vector<float>(encoder.config().width),
-                      static_cast<std::uint32_t>(tokens->ids.size()), tokens->truncated}});
+    slice.push_back({i, std::vector<float>(tokens->classify ? encoder.config().labels
+                                                            : encoder.config().width)});
   }
   if (!slice.empty()) encode_slice(batch, slice, results, yield);
 }
@@ -126,16 +136,24 @@ void BatchRunner::encode_slice(const Batch& batch, std::vector<Pending>& slice,
                                std::vector<ItemResult>& results, const YieldHook& yield) {
   std::vector<Sequence> sequences;
   sequences.reserve(slice.size());
-  for (auto& pending : slice)
-    sequences.push_back(
-        {std::get<Tokens>(batch.items[pending.item].work).ids, pending.embedding.vector.data()});
-  encoders_[batch.model.value]->encode(sequences, workspaces_[batch.model.value], yield);
+  const auto tokens_of = [&](const Pending& pending) -> const Tokens& {
+    return std::get<Tokens>(batch.items[pending.item].work);
+  };
   for (auto& pending : slice) {
-    if (all_finite(pending.embedding.vector))
-      results[pending.item].output = Output(std::move(pending.embedding));
+    const Tokens& tokens = tokens_of(pending);
+    float* const values = pending.values.data();
+    sequences.push_back(
+        {tokens.ids, tokens.classify ? nullptr : values, tokens.classify ? values : nullptr});
+  }
+  const Encoder& encoder = *encoders_[batch.model.value];
+  encoder.encode(sequences, workspaces_[batch.model.value], yield);
+  for (auto& pending : slice) {
+    if (all_finite(pending.values))
+      results[pending.item].output =
+          output_of(tokens_of(pending), std::move(pending.values), encoder);
     else
       results[pending.item].output =
-          Error{ErrorCode::model_damaged, "the model gave a vector that is not finite",
+          Error{ErrorCode::model_damaged, "the model gave numbers that are not finite",
                 "get the model again or choose another one"};
   }
   slice.clear();

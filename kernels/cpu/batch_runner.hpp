@@ -35,10 +35,11 @@ class BatchRunner {
   std::vector<ItemResult> run(const Batch& batch, const YieldHook& yield);
 
  private:
-  // A checked item on its way through the encoder.
+  // A checked item on its way through the encoder, and what comes out there: its vector, or the
+  // scores of its labels.
   struct Pending {
     std::size_t item;
-    Embedding embedding;
+    std::vector<float> values;
   };
 
   struct Actor {

@@ -364,6 +364,9 @@ Status check_text(const Tokens& text, const BertConfig& config) {
                  "a text of " + std::to_string(text.ids.size()) + " tokens; the model reads " +
                      std::to_string(config.tokens_max),
                  "truncate it"};
+  if (text.classify)
+    return Error{ErrorCode::unsupported, "a GPU does not compute the scores of a classifier",
+                 "send the task to a CPU"};
   const auto unknown = std::find_if(text.ids.begin(), text.ids.end(), [&](std::int32_t id) {
     return id < 0 || static_cast<std::uint32_t>(id) >= config.vocabulary;
   });

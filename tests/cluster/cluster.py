@@ -12,6 +12,7 @@ import unittest
 SOURCE = os.environ["TROUPE_SOURCE_DIR"]
 PROGRAM = os.environ["TROUPE_PROGRAM"]
 TINY_MODEL = os.path.join(SOURCE, "tests", "data", "models", "bert-plain")
+CLASSIFIER = os.path.join(SOURCE, "tests", "data", "models", "bert-classifier")
 LIMIT_S = 60  # nothing here takes long; this only ends a broken test
 
 
@@ -68,6 +69,7 @@ class ClusterTest(unittest.TestCase):
                 f'ordinary_port = {ordinary}\ndevices = ["cpu"]\n'
             )
         text += f"[model.tiny]\nfolder = {json.dumps(model)}\n"
+        text += f"[model.tone]\nfolder = {json.dumps(CLASSIFIER)}\n"
         if policy:
             text += f"[policy.mover]\nfolder = {json.dumps(policy)}\nsampling = \"gumbel\"\n"
         text += "[link]\n" + extra

@@ -25,6 +25,11 @@ class Life(ClusterTest):
                 "--time-limit", "5s",
             )
             self.assertAlmostEqual(sum(x * x for x in outcome["vector"]), 1.0, places=4)
+        scored = self.json_of(
+            "submit", "hello world", "--classify", "--model", "tone", "--config", self.config
+        )["labels"]
+        self.assertEqual(sorted(each["label"] for each in scored), [f"LABEL_{i}" for i in range(5)])
+        self.assertEqual(scored, sorted(scored, key=lambda each: -each["logit"]))
         nodes = self.children(up)
         self.assertEqual(len(nodes), 2)
         self.assertEqual(self.stop(up), 0, self.read_log())

@@ -112,6 +112,17 @@ TEST_CASE("a batch on the GPU comes back with one unit vector for each text, in 
   }
 }
 
+TEST_CASE("a GPU refuses to classify a text and encodes the others") {
+  const auto device = open_tiny();
+  auto batch = encode_batch(42, random_texts(3, 2));
+  std::get<Tokens>(batch.items[1].work).classify = true;
+  const auto report = run(*device, std::move(batch));
+  CHECK(report.results[0].output);
+  CHECK(report.results[2].output);
+  REQUIRE_FALSE(report.results[1].output);
+  CHECK(report.results[1].output.error().code == ErrorCode::unsupported);
+}
+
 TEST_CASE("a batch with more tokens than the largest graph gives what its texts give alone") {
   const auto device = open_tiny();
   const auto texts = random_texts(260, 3);  // some 4,900 tokens; a slice holds 2,048
