@@ -120,42 +120,6 @@ TEST_CASE("a batch larger than the workspace gives what its texts give alone") {
     CHECK(together[i] == vectors_of(run(*device, encode_batch(2, {texts[i]}))).front());
 }
 
-TEST_CASE("texts are classified and encoded in one batch, each as alone") {
-  auto config = odd_config();
-  config.labels = 5;
-  CpuDeviceOptions options;
-  options.models = {random_bert(config, 4), random_bert(odd_config(), 5)};
-  const auto device = open(std::move(options));
-  const auto texts = random_texts(config, 60, 6);  // more than a slice holds
-  const auto batch_of = [&](std::size_t first, std::size_t count) {
-    auto batch = encode_batch(1, {texts.begin() + static_cast<std::ptrdiff_t>(first),
-                                  texts.begin() + static_cast<std::ptrdiff_t>(first + count)});
-    for (std::size_t i = 0; i < count; ++i)
-      std::get<Tokens>(batch.items[i].work).classify = (first + i) % 2 == 1;
-    return batch;
-  };
-  const auto together = run(*device, batch_of(0, texts.size()));
-  for (std::size_t i = 0; i < texts.size(); ++i) {
-    INFO(i);
-    const auto alone = run(*device, batch_of(i, 1));
-    REQUIRE(together.results[i].output);
-    CHECK(*together.results[i].output == *alone.results[0].output);
-    const auto* scores = std::get_if<Scores>(&*together.results[i].output);
-    REQUIRE((scores != nullptr) == (i % 2 == 1));
-    if (scores == nullptr) continue;
-    CHECK(scores->labels ==
-          std::vector<std::string>{"label 0", "label 1", "label 2", "label 3", "label 4"});
-    CHECK(scores->logits.size() == 5);
-    CHECK(scores->tokens == texts[i].size());
-  }
-  auto headless = batch_of(0, 2);
-  headless.model = ModelId{1};
-  const auto report = run(*device, std::move(headless));
-  CHECK(report.results[0].output);
-  REQUIRE_FALSE(report.results[1].output);
-  CHECK(report.results[1].output.error().code == ErrorCode::unsupported);
-}
-
 TEST_CASE("urgent work is let into a running batch and changes no bit of it") {
   const auto config = small_config(1);
   CpuDeviceOptions options;
