@@ -153,6 +153,10 @@ Status Node::State::open() {
 Status Node::State::load_models() {
   for (const auto& source : options.models) {
     const Instant begin = now();
+    log.info("loading a model", {{"model", source.name},
+                                 {"number", models.size() + 1},
+                                 {"of", options.models.size()},
+                                 {"folder", source.folder}});
     auto model = models::load_text_model(source.folder);
     if (!model) {
       Error error = model.error();
@@ -161,7 +165,7 @@ Status Node::State::load_models() {
     }
     log.info("a model is loaded",
              {{"model", source.name},
-              {"folder", source.folder},
+              {"labels", (*model)->bert->config.labels},
               {"took_ms", static_cast<double>((now() - begin).count()) / 1e6}});
     models.push_back({source.name, std::move(*model)});
   }
