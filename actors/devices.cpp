@@ -22,13 +22,20 @@ std::optional<int> cuda_number(const std::string& name) {
   return number;
 }
 
-Status check_precisions(const std::string& device, const std::vector<ModelToRun>& models) {
-  for (const auto& model : models)
+// Whether a GPU can do all that may be asked of the models.
+Status check_for_gpu(const std::string& device, const std::vector<ModelToRun>& models) {
+  for (const auto& model : models) {
+    if (model.bert->config.labels > 0)
+      return Error{ErrorCode::unsupported,
+                   "device '" + device + "' cannot run model '" + model.name +
+                       "': it has a classifier, which is the CPU's",
+                   "use \"cpu\", or another model"};
     if (model.precision != kernels::Precision::f32)
       return Error{ErrorCode::unsupported,
                    "device '" + device + "' cannot run model '" + model.name +
                        "' with precision = \"bf16\": a GPU has a half precision of its own",
                    "leave the model at \"f32\", or use \"cpu\""};
+  }
   return {};
 }
 
@@ -44,6 +51,7 @@ std::vector<std::shared_ptr<const kernels::BertModel>> weights_of(
 
 Result<std::vector<std::shared_ptr<kernels::Device>>> open_devices(
     const std::vector<std::string>& names, const std::vector<ModelToRun>& models,
+    const std::vector<kernels::ServedPolicy>& policies,
     const std::shared_ptr<const kernels::MemoryStore>& memory, Log& log) {
   if (names.empty())
     return Error{ErrorCode::config, "a node needs at least one device", "set devices = [\"cpu\"]"};
@@ -51,11 +59,12 @@ Result<std::vector<std::shared_ptr<kernels::Device>>> open_devices(
   const auto encoders = std::make_shared<kernels::cpu::EncoderCache>();  // weights once for all
   for (const auto& name : names) {
     if (const auto number = cuda_number(name)) {
-      if (auto good = check_precisions(name, models); !good) return good.error();
+      if (auto good = check_for_gpu(name, models); !good) return good.error();
       kernels::CudaDeviceOptions options;
       options.name = name;
       options.description = "a GPU through CUDA, half precision";
       options.models = weights_of(models);
+      options.policies = policies;
       options.memory = memory;
       options.open = [number] { return open_gpu(*number); };
       auto device = kernels::open_cuda_device(std::move(options));
@@ -77,6 +86,7 @@ Result<std::vector<std::shared_ptr<kernels::Device>>> open_devices(
     options.name = "cpu:" + std::to_string(devices.size());
     options.models = weights_of(models);
     for (const auto& model : models) options.precisions.push_back(model.precision);
+    options.policies = policies;
     options.encoders = encoders;
     options.memory = memory;
     auto device = kernels::open_cpu_device(std::move(options));

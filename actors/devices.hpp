@@ -10,6 +10,7 @@
 #include "kernels/bert.hpp"
 #include "kernels/device.hpp"
 #include "kernels/memory.hpp"
+#include "kernels/policy.hpp"
 
 namespace troupe::actors {
 
@@ -20,10 +21,11 @@ struct ModelToRun {
 };
 
 // By ModelId the models. "cpu", "auto" (the CPU and one log line saying why it is no GPU) or
-// "cuda:N": an error when it is not there, or when a model wants bf16, for a GPU has a half
-// precision of its own.
+// "cuda:N": an error when it is not there, or when a model wants what only the CPU does: bf16
+// (a GPU has a half precision of its own) or a classifier.
 Result<std::vector<std::shared_ptr<kernels::Device>>> open_devices(
     const std::vector<std::string>& names, const std::vector<ModelToRun>& models,
+    const std::vector<kernels::ServedPolicy>& policies,
     const std::shared_ptr<const kernels::MemoryStore>& memory, Log& log);
 
 }  // namespace troupe::actors

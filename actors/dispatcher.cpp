@@ -123,6 +123,11 @@ void Dispatcher::join_worker(WorkerId id) {
     tell(at, scheduler::CostGuessed{
                  id, {scheduler::Operation::encode, ModelId{model}}, guess.fixed, guess.per_unit});
   }
+  for (std::uint32_t policy = 0; policy < options_.policies; ++policy) {
+    const kernels::Cost guess = device.act_cost(ModelId{policy});
+    tell(at, scheduler::CostGuessed{
+                 id, {scheduler::Operation::act, ModelId{policy}}, guess.fixed, guess.per_unit});
+  }
   const kernels::Cost recall = device.recall_cost();
   if (recall.fixed + recall.per_unit > Duration::zero())
     tell(at, scheduler::CostGuessed{

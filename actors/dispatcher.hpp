@@ -62,10 +62,11 @@ using Observe =
 
 struct DispatcherOptions {
   std::vector<std::shared_ptr<kernels::Device>> devices;  // by WorkerId
-  std::uint32_t models = 0;                               // their ids count from 0
+  std::uint32_t models = 0;                               // text encoders; ids count from 0
   std::array<std::uint32_t, lane_count> tasks_max{};      // admitted and not done, by lane
   Observe observe;                                        // may be empty
   scheduler::Patience patience{};                         // with a device that does not report
+  std::uint32_t policies = 0;                             // their ids count from 0, too
 };
 
 class Dispatcher {

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <mutex>
 
+#include "base/agent_id.hpp"
 #include "base/clock.hpp"
 #include "base/limits.hpp"
 
@@ -12,10 +13,20 @@ namespace {
 
 constexpr std::size_t recall_rows_per_unit = 1000;
 
-std::string model_names(const std::vector<NamedModel>& models) {
+template <class Named>
+const Named* find(const std::vector<Named>& all, const std::string& name) {
+  const auto found =
+      std::find_if(all.begin(), all.end(), [&](const Named& one) { return one.name == name; });
+  return found == all.end() ? nullptr : &*found;
+}
+
+template <class Named>
+Error missing(const std::string& kind, const std::string& name, const std::vector<Named>& all,
+              const std::string& plural) {
   std::string names;
-  for (const auto& model : models) names += (names.empty() ? "" : ", ") + model.name;
-  return names.empty() ? "this node has no models" : "this node has: " + names;
+  for (const auto& one : all) names += (names.empty() ? "" : ", ") + one.name;
+  return {ErrorCode::model_missing, "there is no " + kind + " '" + name + "' here",
+          names.empty() ? "this node has no " + plural : "this node has: " + names};
 }
 
 }  // namespace
@@ -44,22 +55,55 @@ Status Door::submit(TaskRequest request, ReplyTo reply, TaskId known_as) {
 
 Result<Door::Checked> Door::check(TaskRequest& request) const {
   if (const auto* encode = std::get_if<Encode>(&request.work))
-    return check_encode(request.model, *encode);
+    return check_text(request.model, encode->text, false);
+  if (const auto* classify = std::get_if<Classify>(&request.work))
+    return check_text(request.model, classify->text, true);
+  if (auto* act = std::get_if<Act>(&request.work)) return check_act(request, *act);
   return check_recall(std::get<Recall>(request.work));
 }
 
-Result<Door::Checked> Door::check_encode(const std::string& model, const Encode& encode) const {
-  const auto found =
-      std::find_if(options_.models.begin(), options_.models.end(),
-                   [&](const NamedModel& candidate) { return candidate.name == model; });
-  if (found == options_.models.end())
-    return Error{ErrorCode::model_missing, "there is no model '" + model + "' here",
-                 model_names(options_.models)};
-  auto tokens = found->model->tokenize(encode.text);
+// Encoded and classified by one model, texts share batches: they differ in the last step only.
+Result<Door::Checked> Door::check_text(const std::string& model, const std::string& text,
+                                       bool classify) const {
+  const NamedModel* const found = find(options_.models, model);
+  if (found == nullptr) return missing("model", model, options_.models, "models");
+  if (classify && found->model->bert->config.labels == 0)
+    return Error{ErrorCode::unsupported, "model '" + model + "' has no classifier",
+                 "encode the text, or name a model that was tuned to classify"};
+  auto tokens = found->model->tokenize(text);
   if (!tokens) return tokens.error();
-  const ModelId id{static_cast<std::uint32_t>(found - options_.models.begin())};
+  tokens->classify = classify;
+  const ModelId id{static_cast<std::uint32_t>(found - options_.models.data())};
   const auto units = static_cast<std::uint32_t>(tokens->ids.size());
   return Checked{{scheduler::Operation::encode, id}, units, std::move(*tokens)};
+}
+
+Result<Door::Checked> Door::check_act(TaskRequest& request, Act& act) const {
+  const NamedPolicy* const found = find(options_.policies, request.model);
+  if (found == nullptr) return missing("policy", request.model, options_.policies, "policies");
+  const auto width = found->policy.model->observation_width();
+  if (act.observation.size() != width)
+    return Error{ErrorCode::invalid_argument,
+                 "an observation of " + std::to_string(act.observation.size()) + " numbers",
+                 "policy '" + request.model + "' looks at " + std::to_string(width)};
+  if (!std::all_of(act.observation.begin(), act.observation.end(),
+                   [](float x) { return std::isfinite(x); }))
+    return Error{ErrorCode::invalid_argument, "an observation holds a number that is not finite",
+                 "leave out what could not be measured before you ask"};
+  const std::string& agent = act.agent.empty() ? request.agent : act.agent;
+  if (const auto who = parse_agent_id(agent); !who)
+    return Error{ErrorCode::invalid_argument,
+                 agent.empty() ? "nobody is said to act" : "'" + agent + "' is no agent that acts",
+                 "name who decides, as in game/7: chance is drawn for each by itself"};
+  if (act.step > kernels::DecisionKey::step_max)
+    return Error{
+        ErrorCode::invalid_argument, "step " + std::to_string(act.step) + " of " + agent,
+        "count from zero; " + std::to_string(kernels::DecisionKey::step_max) + " is the last"};
+  const ModelId id{static_cast<std::uint32_t>(found - options_.policies.data())};
+  return Checked{
+      {scheduler::Operation::act, id},
+      1,
+      kernels::Decision{std::move(act.observation), {kernels::agent_number(agent), act.step}}};
 }
 
 Result<Door::Checked> Door::check_recall(Recall& recall) const {

@@ -13,6 +13,7 @@
 #include "actors/dispatcher.hpp"
 #include "actors/reply.hpp"
 #include "kernels/memory.hpp"
+#include "kernels/policy.hpp"
 #include "models/text_model.hpp"
 
 namespace troupe::actors {
@@ -22,8 +23,14 @@ struct NamedModel {
   std::shared_ptr<const models::TextModel> model;
 };
 
+struct NamedPolicy {
+  std::string name;
+  kernels::ServedPolicy policy;
+};
+
 struct DoorOptions {
-  std::vector<NamedModel> models;  // by ModelId
+  std::vector<NamedModel> models;     // by the ModelId of encode
+  std::vector<NamedPolicy> policies;  // by the ModelId of act
   std::shared_ptr<const kernels::MemoryStore> memory;
 };
 
@@ -54,8 +61,10 @@ class Door {
     kernels::DeviceWork work;
   };
   [[nodiscard]] Result<Checked> check(TaskRequest& request) const;
-  [[nodiscard]] Result<Checked> check_encode(const std::string& model, const Encode& encode) const;
+  [[nodiscard]] Result<Checked> check_text(const std::string& model, const std::string& text,
+                                           bool classify) const;
   [[nodiscard]] Result<Checked> check_recall(Recall& recall) const;
+  [[nodiscard]] Result<Checked> check_act(TaskRequest& request, Act& act) const;
 
   DoorOptions options_;
   Dispatcher& dispatcher_;

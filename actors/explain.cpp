@@ -20,7 +20,6 @@ json ms_unless_zero(Duration duration) {
 
 std::string to_json(const Explanation& one, const ExplainedNames& names) {
   const scheduler::TaskRecord& task = one.record;
-  const bool encode = task.kind.operation == scheduler::Operation::encode;
   json asked = nullptr;
   if (task.lane) asked = name(*task.lane);
   json limit = nullptr;
@@ -29,7 +28,7 @@ std::string to_json(const Explanation& one, const ExplainedNames& names) {
   if (!one.ok) error = name(one.error);
   const json answer = {{"task", to_string(one.known_as)},
                        {"node", names.node},
-                       {"operation", encode ? "encode" : "recall"},
+                       {"operation", name(task.kind.operation)},
                        {"model", names.model},
                        {"tenant", names.tenant},
                        {"workflow", names.workflow},

@@ -14,6 +14,8 @@
 #include "actors/recorder.hpp"
 #include "actors/timers.hpp"
 #include "base/clock.hpp"
+#include "base/limits.hpp"
+#include "models/policy.hpp"
 #include "models/text_model.hpp"
 
 namespace troupe::actors {
@@ -45,6 +47,7 @@ struct Node::State {
   Stats stats;
   Explanations explanations;
   std::vector<NamedModel> models;
+  std::vector<NamedPolicy> policies;
   std::vector<std::shared_ptr<kernels::Device>> devices;
   SystemConfig config;
   caf::actor_system system;
@@ -60,6 +63,7 @@ struct Node::State {
 
   Status load_models();
   Status open_memories();
+  Status load_policies();
   Status open();
   Status start_dispatcher();
   void control(const std::string& verb, const std::string& body, ControlAnswer answer) const;
@@ -68,6 +72,7 @@ struct Node::State {
   Status start_modules();
   Status open_bridge();
   [[nodiscard]] std::vector<ModelFacts> model_facts() const;
+  [[nodiscard]] std::vector<PolicyFacts> policy_facts() const;
   [[nodiscard]] NodeFacts facts() const;
   void stop();
   void stop_devices();
@@ -113,11 +118,14 @@ Result<std::unique_ptr<Node>> Node::start(NodeOptions options, Log& log) {
 Status Node::State::open() {
   if (auto loaded = load_models(); !loaded) return loaded;
   if (auto kept = open_memories(); !kept) return kept;
+  if (auto loaded = load_policies(); !loaded) return loaded;
   std::vector<ModelToRun> to_run;
   for (std::size_t i = 0; i < models.size(); ++i)
     to_run.push_back({models[i].name, models[i].model->bert, options.models[i].precision});
+  std::vector<kernels::ServedPolicy> served;
+  for (const auto& policy : policies) served.push_back(policy.policy);
   if (options.devices_open.empty()) {
-    auto opened = open_devices(options.devices, to_run, world.memory, log);
+    auto opened = open_devices(options.devices, to_run, served, world.memory, log);
     if (!opened) return opened.error();
     devices = std::move(*opened);
   } else {
@@ -145,6 +153,10 @@ Status Node::State::open() {
 Status Node::State::load_models() {
   for (const auto& source : options.models) {
     const Instant begin = now();
+    log.info("loading a model", {{"model", source.name},
+                                 {"number", models.size() + 1},
+                                 {"of", options.models.size()},
+                                 {"folder", source.folder}});
     auto model = models::load_text_model(source.folder);
     if (!model) {
       Error error = model.error();
@@ -153,7 +165,7 @@ Status Node::State::load_models() {
     }
     log.info("a model is loaded",
              {{"model", source.name},
-              {"folder", source.folder},
+              {"labels", (*model)->bert->config.labels},
               {"took_ms", static_cast<double>((now() - begin).count()) / 1e6}});
     models.push_back({source.name, std::move(*model)});
   }
@@ -169,10 +181,33 @@ Status Node::State::open_memories() {
   return {};
 }
 
+Status Node::State::load_policies() {
+  for (const auto& source : options.policies) {
+    const auto wrong = [&](const Error& error) {
+      return Error{error.code, "policy '" + source.name + "': " + error.what, error.next_step};
+    };
+    auto model = models::load_policy(source.folder);
+    if (!model) return wrong(model.error());
+    if (const auto width = (*model)->observation_width(); width > limits::observation_width_max)
+      return wrong({ErrorCode::unsupported,
+                    "it looks at " + std::to_string(width) + " numbers, over the limit of " +
+                        std::to_string(limits::observation_width_max),
+                    "let it look at less"});
+    kernels::ServedPolicy policy{std::move(*model), source.sampling};
+    if (auto good = check_policy(policy); !good) return wrong(good.error());
+    log.info(
+        "a policy is loaded",
+        {{"policy", source.name}, {"folder", source.folder}, {"actions", policy.model->actions()}});
+    policies.push_back({source.name, std::move(policy)});
+  }
+  return {};
+}
+
 Status Node::State::start_dispatcher() {
   DispatcherOptions wiring;
   wiring.devices = devices;
   wiring.models = static_cast<std::uint32_t>(models.size());
+  wiring.policies = static_cast<std::uint32_t>(policies.size());
   wiring.tasks_max = {options.scheduling.urgent_queue_tasks_max,
                       options.scheduling.ordinary_queue_tasks_max};
   if (!options.record_folder.empty()) {
@@ -188,7 +223,7 @@ Status Node::State::start_dispatcher() {
                                : std::make_unique<scheduler::Scheduler>(options.scheduling);
   dispatcher =
       std::make_unique<Dispatcher>(std::move(wiring), std::move(policy), stats, explanations, log);
-  door = std::make_unique<Door>(DoorOptions{models, world.memory}, *dispatcher);
+  door = std::make_unique<Door>(DoorOptions{models, policies, world.memory}, *dispatcher);
   world.door = door.get();
   return {};
 }
@@ -253,12 +288,21 @@ Result<std::string> Node::State::explain(const std::string& task) const {
                        door->accounts().workflow(record.account.workflow)};
   if (record.kind.operation == scheduler::Operation::encode)
     names.model = models[record.kind.model.value].name;
+  if (record.kind.operation == scheduler::Operation::act)
+    names.model = policies[record.kind.model.value].name;
   return to_json(*found, names);
 }
 
 std::vector<ModelFacts> Node::State::model_facts() const {
   std::vector<ModelFacts> found;
   for (const auto& model : models) found.push_back({model.name, model.model->bert->config.width});
+  return found;
+}
+
+std::vector<PolicyFacts> Node::State::policy_facts() const {
+  std::vector<PolicyFacts> found;
+  for (const auto& [name, policy] : policies)
+    found.push_back({name, policy.model->observation_width(), policy.model->actions()});
   return found;
 }
 
@@ -269,6 +313,7 @@ NodeFacts Node::State::facts() const {
   facts.uptime = now() - started_at;
   facts.nodes = world.nodes;
   facts.models = model_facts();
+  facts.policies = policy_facts();
   for (const auto& device : devices) facts.devices.push_back(device->info());
   facts.agents = directory->agents_by_type();
   facts.memory_bytes = world.memory->bytes();

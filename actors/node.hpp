@@ -19,6 +19,7 @@
 #include "base/result.hpp"
 #include "kernels/bert.hpp"
 #include "kernels/device.hpp"
+#include "kernels/sampler.hpp"
 #include "scheduler/scheduler.hpp"
 #include "transport/link.hpp"
 
@@ -36,6 +37,12 @@ struct ModelSource {
   kernels::Precision precision = kernels::Precision::f32;  // on CPU devices; no other knows bf16
 };
 
+struct PolicySource {
+  std::string name;
+  std::string folder;  // models/policy.hpp says what is in it
+  kernels::Sampling sampling;
+};
+
 struct NodeOptions {
   std::string name;
   std::vector<ClusterNode> cluster;  // every node, this one included, the same list on all of them
@@ -44,6 +51,7 @@ struct NodeOptions {
   // Instead of those, where not empty: for tests and benchmarks.
   std::vector<std::shared_ptr<kernels::Device>> devices_open;
   std::vector<ModelSource> models;
+  std::vector<PolicySource> policies;
   std::uint64_t memory_bytes_max = std::uint64_t{1} << 30;
   kernels::MemoryOptions memory;
   MemoryKeeping keep_memories;
@@ -78,7 +86,7 @@ class Node {
   // Its outcome will be `canceled`, unless it is done already. Thread-safe, as the rest.
   void cancel(TaskId task);
 
-  // The models that it holds, by ModelId.
+  // The text encoders that it holds, by the ModelId of encode.
   [[nodiscard]] std::vector<ModelFacts> models() const;
 
   // What it tells of itself: a copy of all its counts, some 100 KB.

@@ -79,6 +79,10 @@ std::string to_json(const NodeFacts& facts) {
   }
   json models = json::array();
   for (const auto& model : facts.models) models.push_back(model.name);
+  json policies = json::array();
+  for (const auto& policy : facts.policies)
+    policies.push_back(
+        {{"name", policy.name}, {"observation", policy.observation}, {"actions", policy.actions}});
   json launches = json::object();
   for (std::size_t i = 0; i < facts.stats.reasons.size(); ++i)
     if (facts.stats.reasons[i] != 0)
@@ -92,6 +96,7 @@ std::string to_json(const NodeFacts& facts) {
       {"nodes", facts.nodes},
       {"peers_up", facts.peers},
       {"models", models},
+      {"policies", policies},
       {"devices", devices},
       {"agents", facts.agents},
       {"memory", memory_json(facts)},

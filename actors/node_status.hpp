@@ -19,13 +19,20 @@ struct ModelFacts {
   std::uint32_t width = 0;  // of its vectors
 };
 
+struct PolicyFacts {
+  std::string name;
+  std::uint32_t observation = 0;  // how many numbers it looks at
+  std::uint32_t actions = 0;      // how many it chooses among
+};
+
 struct NodeFacts {
   std::string name;
   std::uint64_t epoch = 0;
   Duration uptime{};
   std::vector<std::string> nodes;
-  std::vector<ModelFacts> models;    // by ModelId
-  std::vector<std::string> tenants;  // their names by TenantId
+  std::vector<ModelFacts> models;     // by the ModelId of encode
+  std::vector<PolicyFacts> policies;  // by the ModelId of act
+  std::vector<std::string> tenants;   // their names by TenantId
   std::vector<kernels::DeviceInfo> devices;
   std::map<std::string, std::size_t> agents;
   std::uint64_t memory_bytes = 0;

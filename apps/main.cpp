@@ -161,18 +161,38 @@ void add_memory(CommandLine& line) {
 void add_submit(CommandLine& line) {
   auto& verb = add_verb(line, line.app, "submit",
                         "Submit one task to a running cluster and wait for its outcome",
-                        "troupe submit \"a fast text editor\" --time-limit 50ms");
+                        "troupe submit \"a fast text editor\" --time-limit 50ms\n"
+                        "  troupe submit --observation 0.1,-2,0.7 --agent game/7 --step 41");
   auto options = std::make_shared<SubmitOptions>();
-  verb.add_option("text", options->text, "The text to encode")->type_name("TEXT")->required();
+  auto* text =
+      verb.add_option("text", options->text, "The text to encode or classify")->type_name("TEXT");
+  auto* classify = verb.add_flag("--classify", options->classify,
+                                 "The scores of the model's labels in place of a vector")
+                       ->needs(text);
   add_config(verb, ConfigAs::flag, options->config);
   verb.add_option("--node", options->node, "The node to ask; otherwise the first")
       ->type_name("NAME");
-  verb.add_option("--model", options->model, "The model; otherwise the first")->type_name("NAME");
-  verb.add_option("--scope", options->scope,
-                  "Search these memories with the text: librarian/017 or librarian/*")
-      ->type_name("AGENTS");
+  verb.add_option("--model", options->model, "The model or policy; otherwise the first")
+      ->type_name("NAME");
+  auto* scope = verb.add_option("--scope", options->scope,
+                                "Search these memories with the text: librarian/017 or librarian/*")
+                    ->type_name("AGENTS")
+                    ->excludes(classify);
   verb.add_option("--hits", options->hits, "How many documents a search brings")
       ->capture_default_str();
+  auto* observation = verb.add_option("--observation", options->observation,
+                                      "In place of a text: let a policy act on these numbers")
+                          ->type_name("NUMBERS")
+                          ->excludes(text)
+                          ->excludes(scope);
+  verb.add_option("--agent", options->agent, "Who acts, as game/7: chance is drawn for each")
+      ->type_name("AGENT")
+      ->needs(observation);
+  verb.add_option("--step", options->step, "How often it has acted before")
+      ->type_name("N")
+      ->capture_default_str()
+      ->check(CLI::NonNegativeNumber)
+      ->needs(observation);
   verb.add_option("--lane", options->lane, "The lane; otherwise chosen by the time limit")
       ->check(CLI::IsMember({"urgent", "ordinary"}));
   verb.add_option("--time-limit", options->time_limit, "When the outcome is of no more use: 50ms")

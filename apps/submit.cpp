@@ -1,6 +1,9 @@
-// troupe submit FILE TEXT: one task, its outcome and where its time went.
+// troupe submit TEXT, or --observation NUMBERS: one task, its outcome and where its time went.
+#include <algorithm>
+#include <charconv>
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <numeric>
 
 #include "apps/cluster.hpp"
 #include "apps/verbs.hpp"
@@ -63,6 +66,69 @@ void show(TaskId task, const Hits& found, const Timing& timing, Output& output) 
   output.object({{"task", to_string(task)}, {"hits", hits}, {"timing", timing_json(timing)}});
 }
 
+void show(TaskId task, const Action& action, const Timing& timing, Output& output) {
+  output.text("action " + std::to_string(action.number) + "\n" + timing_text(task, timing));
+  output.object(
+      {{"task", to_string(task)}, {"action", action.number}, {"timing", timing_json(timing)}});
+}
+
+// Best first. What the numbers mean (log-odds, a measure), the model's training says.
+void show(TaskId task, const Scores& scores, const Timing& timing, Output& output) {
+  std::vector<std::size_t> order(scores.logits.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    return scores.logits[a] > scores.logits[b];
+  });
+  std::string text;
+  json labels = json::array();
+  for (const auto i : order) {
+    text += std::to_string(scores.logits[i]) + "  " + scores.labels[i] + "\n";
+    labels.push_back({{"label", scores.labels[i]}, {"logit", scores.logits[i]}});
+  }
+  if (scores.truncated) text += "the text was longer than the model reads and was cut\n";
+  output.text(text + timing_text(task, timing));
+  output.object({{"task", to_string(task)},
+                 {"labels", labels},
+                 {"tokens", scores.tokens},
+                 {"truncated", scores.truncated},
+                 {"timing", timing_json(timing)}});
+}
+
+// "0.1,-2,0.7"
+Result<std::vector<float>> numbers(const std::string& text) {
+  std::vector<float> values;
+  for (const char *at = text.data(), *const end = at + text.size();; ++at) {
+    float value = 0;
+    const auto read = std::from_chars(at, end, value);
+    if (read.ec != std::errc() || (read.ptr != end && *read.ptr != ','))
+      return Error{ErrorCode::invalid_argument,
+                   "number " + std::to_string(values.size() + 1) + " of the observation is none",
+                   "write numbers with commas between them, as in 0.1,-2,0.7"};
+    values.push_back(value);
+    if (read.ptr == end) return values;
+    at = read.ptr;
+  }
+}
+
+// What the command line asks for first; a search goes on with what came of it.
+Result<Work> work_of(const SubmitOptions& options) {
+  if (options.observation) {
+    auto observation = numbers(*options.observation);
+    if (!observation) return observation.error();
+    return Work{Act{std::move(*observation), options.agent, options.step}};
+  }
+  if (options.text && options.classify) return Work{Classify{*options.text}};
+  if (options.text) return Work{Encode{*options.text}};
+  return Error{ErrorCode::invalid_argument, "there is nothing to submit",
+               "give a text, or an --observation for a policy"};
+}
+
+// The first of the config's, unless one is named.
+template <class Named>
+std::string model_of(const SubmitOptions& options, const std::vector<Named>& all) {
+  return options.model.empty() && !all.empty() ? all.front().name : options.model;
+}
+
 // What the command line says about every task of it.
 struct Manner {
   std::optional<Lane> lane;
@@ -91,6 +157,8 @@ Result<Manner> manner(const SubmitOptions& options) {
 int run_submit(const SubmitOptions& options, Output& output) {
   const auto how = manner(options);
   if (!how) return output.fail(how.error());
+  auto wanted = work_of(options);
+  if (!wanted) return output.fail(wanted.error());
   const auto cluster = load_cluster(options.config);
   if (!cluster) return output.fail(cluster.error());
   const auto node = choose_node(cluster->config, options.node);
@@ -112,10 +180,18 @@ int run_submit(const SubmitOptions& options, Output& output) {
     error.what += " (task " + to_string(outcome->id) + ")";
     return error;
   };
-  std::string model = options.model;
-  if (model.empty() && !cluster->config.models.empty()) model = cluster->config.models.front().name;
-  auto encoded = run(model, Encode{options.text});
+  if (std::holds_alternative<Act>(*wanted)) {
+    const auto acted = run(model_of(options, cluster->config.policies), std::move(*wanted));
+    if (!acted) return output.fail(acted.error());
+    show(acted->id, std::get<Action>(*acted->result), acted->timing, output);
+    return exit_ok;
+  }
+  auto encoded = run(model_of(options, cluster->config.models), std::move(*wanted));
   if (!encoded) return output.fail(encoded.error());
+  if (const auto* scores = std::get_if<Scores>(&*encoded->result)) {
+    show(encoded->id, *scores, encoded->timing, output);
+    return exit_ok;
+  }
   const auto& embedding = std::get<Embedding>(*encoded->result);
   if (options.scope.empty()) {
     show(encoded->id, embedding, encoded->timing, output);

@@ -64,13 +64,17 @@ int run_memory_save(const MemorySaveOptions& options, Output& output);
 
 struct SubmitOptions {
   ConfigOptions config;
-  std::string node;                       // empty: the first
-  std::string model;                      // empty: the first
-  std::string text;                       // to encode
-  std::string scope;                      // with it, the text is a question to these memories
-  std::uint32_t hits = 10;                // how many answers
-  std::string lane;                       // "urgent", "ordinary", or empty: by its time limit
-  std::optional<std::string> time_limit;  // "50ms"
+  std::string node;                        // empty: the first
+  std::string model;                       // or policy; empty: the first
+  std::optional<std::string> text;         // to encode: this, or
+  bool classify = false;                   // its labels' scores in place of its vector
+  std::optional<std::string> observation;  // "0.1,-2": for a policy to act on
+  std::string agent;                       // who acts
+  std::uint64_t step = 0;                  // how often it has acted before
+  std::string scope;                       // with it, the text is a question to these memories
+  std::uint32_t hits = 10;                 // how many answers
+  std::string lane;                        // "urgent", "ordinary", or empty: by its time limit
+  std::optional<std::string> time_limit;   // "50ms"
 };
 int run_submit(const SubmitOptions& options, Output& output);
 

@@ -3,6 +3,7 @@
 namespace troupe::apps {
 namespace {
 
+// The config has checked the words.
 kernels::Precision precision_of(const ModelConfig& model) {
   return model.precision == "bf16" ? kernels::Precision::bf16 : kernels::Precision::f32;
 }
@@ -15,6 +16,15 @@ kernels::MemoryOptions memory_options(const MemoryConfig& memory) {
   if (memory.rows == "bf16") options.rows = kernels::RowFormat::bf16;
   if (memory.rows == "halves") options.rows = kernels::RowFormat::halves;
   return options;
+}
+
+kernels::Sampling sampling_of(const PolicyConfig& policy) {
+  kernels::Sampling sampling;
+  if (policy.sampling == "softmax") sampling.rule = kernels::SamplingRule::softmax;
+  if (policy.sampling == "gumbel") sampling.rule = kernels::SamplingRule::gumbel;
+  sampling.temperature = policy.temperature;
+  sampling.seed = policy.seed;
+  return sampling;
 }
 
 }  // namespace
@@ -44,6 +54,8 @@ Result<actors::NodeOptions> node_options(
   options.devices = self->devices;
   for (const auto& model : config.models)
     options.models.push_back({model.name, model.folder, precision_of(model)});
+  for (const auto& policy : config.policies)
+    options.policies.push_back({policy.name, policy.folder, sampling_of(policy)});
   options.memory_bytes_max = config.memory.bytes_max;
   options.memory = memory_options(config.memory);
   options.keep_memories = {config.memory.folder, config.memory.save_interval,

@@ -26,8 +26,9 @@ struct Encode {
   bool operator==(const Encode&) const = default;
 };
 
-// The `k` documents nearest to `query` by cosine, over the memories that `scope` names on the node
-// that runs the task: one agent's ("librarian/017") or all of a type ("librarian/*").
+// The `k` documents, or all where there are fewer, nearest to `query` by cosine, over the memories
+// that `scope` names on the node that runs the task: one agent's ("librarian/017") or all of a type
+// ("librarian/*").
 struct Recall {
   std::string scope;
   std::vector<float> query;
@@ -35,7 +36,24 @@ struct Recall {
   bool operator==(const Recall&) const = default;
 };
 
-using Work = std::variant<Encode, Recall>;
+// Which action a policy takes on what an agent observes. What is random about it depends on the
+// policy's seed, `agent` and `step`, and on nothing else: the same action whatever the batch and
+// the lane, and on every node whose processors have the same instructions.
+struct Act {
+  std::vector<float> observation;  // of the policy's width, finite
+  std::string agent;               // who decides ("game/7"); empty: who asked (TaskRequest::agent)
+  std::uint64_t step = 0;          // how often it has acted before; below 2^48
+  bool operator==(const Act&) const = default;
+};
+
+// How a model that was tuned to classify scores each of its labels on a text, which is read as by
+// Encode.
+struct Classify {
+  std::string text;
+  bool operator==(const Classify&) const = default;
+};
+
+using Work = std::variant<Encode, Recall, Act, Classify>;
 
 struct Embedding {
   std::vector<float> vector;  // unit length
@@ -56,11 +74,24 @@ struct Hits {
   bool operator==(const Hits&) const = default;
 };
 
-using Output = std::variant<Embedding, Hits>;
+struct Action {
+  std::uint32_t number = 0;  // below the policy's count of actions
+  bool operator==(const Action&) const = default;
+};
+
+struct Scores {
+  std::vector<float> logits;        // as the model gives them: what they mean, its training says
+  std::vector<std::string> labels;  // their names, as many
+  std::uint32_t tokens = 0;         // as in Embedding
+  bool truncated = false;
+  bool operator==(const Scores&) const = default;
+};
+
+using Output = std::variant<Embedding, Hits, Action, Scores>;
 
 struct TaskRequest {
   TaskId id;
-  std::string model;  // a name from the config; Recall needs none
+  std::string model;  // of a model, or for Act of a policy, in the config; Recall needs none
   std::string tenant = "default";
   std::string workflow;  // of the tenant's work, the part that shares fairly with the others
   std::string agent;     // who asked ("reader/3"); empty for a client

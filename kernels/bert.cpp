@@ -9,7 +9,6 @@ namespace troupe::kernels {
 namespace {
 
 constexpr std::uint32_t layers_max = 512;
-constexpr std::uint32_t labels_max = 1024;
 constexpr std::uint32_t ffn_width_max = 8 * limits::embedding_width_max;
 
 Error damaged(std::string what) {
@@ -32,7 +31,7 @@ Status check_sizes(const BertConfig& config) {
       config.tokens_max > limits::tokens_per_batch_max)
     return damaged("texts of " + std::to_string(config.tokens_max) + " tokens with " +
                    std::to_string(config.positions) + " positions");
-  if (config.labels > labels_max)
+  if (config.labels > limits::labels_max)
     return damaged("a classifier of " + std::to_string(config.labels) + " labels");
   if (!(config.layer_norm_epsilon >= 0) || !std::isfinite(config.layer_norm_epsilon))
     return damaged("a layer-norm epsilon that is negative or not finite");
@@ -93,6 +92,9 @@ Status check_model(const BertModel& model) {
     check.linear("pooler", weights.head->pooler, width, width);
     check.linear("classifier", weights.head->classifier, config.labels, width);
   }
+  if (weights.head && weights.head->names.size() != config.labels)
+    return damaged(std::to_string(weights.head->names.size()) + " names for " +
+                   std::to_string(config.labels) + " labels");
   if (!check.wrong().empty()) return damaged(check.wrong());
   return {};
 }

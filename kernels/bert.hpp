@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "base/result.hpp"
@@ -53,8 +54,9 @@ struct BertLayerWeights {
 // What a BERT that was tuned to classify adds: scores (logits) of its labels from the first token,
 // classifier(tanh(pooler(hidden[0]))).
 struct BertHead {
-  LinearWeights pooler;      // [width, width]
-  LinearWeights classifier;  // [labels, width]
+  LinearWeights pooler;            // [width, width]
+  LinearWeights classifier;        // [labels, width]
+  std::vector<std::string> names;  // of the labels
 };
 
 struct BertWeights {

@@ -18,6 +18,7 @@
 #include "base/result.hpp"
 #include "base/task.hpp"
 #include "base/time.hpp"
+#include "kernels/sampler.hpp"
 
 namespace troupe::kernels {
 
@@ -25,19 +26,26 @@ namespace troupe::kernels {
 struct Tokens {
   std::vector<std::int32_t> ids;
   bool truncated = false;
+  bool classify = false;  // wanted are the scores of the model's labels, in place of its vector
 };
 
-using DeviceWork = std::variant<Tokens, Recall>;
+// What a policy looks at, and what its random numbers are counted by.
+struct Decision {
+  std::vector<float> observation;
+  DecisionKey key;
+};
+
+using DeviceWork = std::variant<Tokens, Recall, Decision>;
 
 struct Item {
   TaskId task;
   DeviceWork work;
 };
 
-// All items are of one kind: Tokens for one model, or Recall.
+// All items are of one kind: Tokens for one model, Decisions for one policy, or Recall.
 struct Batch {
   BatchId id;
-  ModelId model;  // ignored by Recall
+  ModelId model;  // of Tokens the encoder, of Decisions the policy; ignored by Recall
   std::vector<Item> items;
 };
 
@@ -68,8 +76,8 @@ struct DeviceInfo {
   Duration tile{};  // a running batch can be entered after about this long; zero: it cannot
 };
 
-// What a batch will take: `fixed + per_unit * units`, where a unit is a token of Tokens and a
-// thousand memory rows of Recall. A first guess by the device, before anything is measured.
+// What a batch will take: `fixed + per_unit * units`, where a unit is a token of Tokens, a thousand
+// memory rows of Recall and one Decision. A first guess by the device, before anything is measured.
 struct Cost {
   Duration fixed{};
   Duration per_unit{};
@@ -94,11 +102,14 @@ class Device {
   virtual Status submit(Batch batch, Completion completion) = 0;
   virtual Status submit_urgent(Batch batch, Completion completion) = 0;
 
-  // Zero for a model the device does not hold.
+  // Of Tokens. Zero for a model the device does not hold.
   [[nodiscard]] virtual Cost cost(ModelId model) const noexcept = 0;
 
   // Of Recall, whose batches name no model. Zero means the device has no guess.
   [[nodiscard]] virtual Cost recall_cost() const noexcept { return {}; }
+
+  // Of Decisions. Zero for a policy the device does not hold; it counts them by themselves.
+  [[nodiscard]] virtual Cost act_cost(ModelId /*policy*/) const noexcept { return {}; }
 
   // Finishes what was taken, then ends the device's thread. Idempotent; not from a completion.
   virtual void stop() = 0;

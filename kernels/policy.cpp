@@ -32,4 +32,11 @@ Status check_policy(const PolicyModel& model) {
   return {};
 }
 
+Status check_policy(const ServedPolicy& policy) {
+  if (policy.model == nullptr)
+    return Error{ErrorCode::invalid_argument, "a policy that is not there", ""};
+  if (auto good = check_policy(*policy.model); !good) return good;
+  return check_sampling(policy.sampling);
+}
+
 }  // namespace troupe::kernels

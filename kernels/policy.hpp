@@ -10,6 +10,7 @@
 
 #include "base/result.hpp"
 #include "kernels/linear_weights.hpp"
+#include "kernels/sampler.hpp"
 
 namespace troupe::kernels {
 
@@ -31,8 +32,17 @@ struct PolicyModel {
   [[nodiscard]] std::uint32_t actions() const noexcept { return widths.back(); }
 };
 
+// A policy as devices serve it: all of its actions are picked in one way.
+struct ServedPolicy {
+  std::shared_ptr<const PolicyModel> model;
+  Sampling sampling;
+};
+
 // Whether a device can run the model: at least one layer, sizes within limits, weights of exactly
 // those sizes. Errors: model_damaged.
 Status check_policy(const PolicyModel& model);
+
+// The same of the model and its sampling. Errors: model_damaged, invalid_argument.
+Status check_policy(const ServedPolicy& policy);
 
 }  // namespace troupe::kernels

@@ -73,6 +73,15 @@ std::uint32_t pick_softmax(std::span<const float> logits, const Sampling& sampli
 
 }  // namespace
 
+std::uint64_t agent_number(std::string_view agent) noexcept {
+  std::uint64_t hash = 0xcbf29ce484222325ULL;
+  for (const char c : agent) {
+    hash ^= static_cast<unsigned char>(c);
+    hash *= 0x100000001b3ULL;
+  }
+  return hash;
+}
+
 Status check_sampling(const Sampling& sampling) {
   if (sampling.rule == SamplingRule::greedy) return {};
   if (std::isfinite(sampling.temperature) && sampling.temperature > 0) return {};

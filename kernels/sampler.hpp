@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string_view>
 
 #include "base/result.hpp"
 
@@ -27,6 +28,7 @@ struct Sampling {
   SamplingRule rule = SamplingRule::greedy;
   double temperature = 1;  // above zero; the larger, the more even. Greedy ignores it.
   std::uint64_t seed = 0;
+  bool operator==(const Sampling&) const = default;
 };
 
 // Who picks, and for the how manieth time: what random numbers are counted by.
@@ -36,6 +38,9 @@ struct DecisionKey {
   std::uint64_t agent = 0;
   std::uint64_t step = 0;  // at most step_max
 };
+
+// An agent's number for its keys, from its name ("game/7"): FNV-1a, the same on every machine.
+std::uint64_t agent_number(std::string_view agent) noexcept;
 
 // Errors: invalid_argument for a temperature that is not above zero and finite.
 Status check_sampling(const Sampling& sampling);

@@ -12,7 +12,34 @@ namespace {
 
 using nlohmann::json;
 
-Status read_architecture(const std::string& folder, kernels::BertConfig& bert) {
+// {"0": "negative", "1": "positive"}: the keys are 0 to one less than there are.
+std::vector<std::string> read_labels(ConfigFile& fields) {
+  const char* const key = "id2label";
+  std::vector<std::string> labels;
+  const json named = fields.whole().value(key, json());
+  if (named.is_null()) return labels;
+  if (!named.is_object() || named.empty() || named.size() > limits::labels_max) {
+    fields.fail(key, "it does not name 1 to " + std::to_string(limits::labels_max) + " labels");
+    return labels;
+  }
+  for (std::size_t number = 0; number < named.size(); ++number) {
+    const json label = named.value(std::to_string(number), json());
+    const auto text = label.is_string() ? label.get<std::string>() : std::string();
+    const bool control = std::any_of(text.begin(), text.end(), [](char c) {
+      return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+    });
+    if (text.empty() || text.size() > limits::name_bytes_max || control) {
+      fields.fail(key, "label " + std::to_string(number) + " is missing, or no name of 1 to " +
+                           std::to_string(limits::name_bytes_max) + " bytes");
+      return labels;
+    }
+    labels.push_back(text);
+  }
+  return labels;
+}
+
+Status read_architecture(const std::string& folder, EncoderConfig& config) {
+  kernels::BertConfig& bert = config.bert;
   auto opened = ConfigFile::open(folder + "/config.json");
   if (!opened) return opened.error();
   ConfigFile& fields = *opened;
@@ -38,6 +65,7 @@ Status read_architecture(const std::string& folder, kernels::BertConfig& bert) {
   if (fields.status() && bert.width % bert.heads != 0)
     fields.fail("num_attention_heads", std::to_string(bert.heads) + " heads do not divide " +
                                            std::to_string(bert.width) + " columns");
+  if (fields.status()) config.labels = read_labels(fields);
   return fields.status();
 }
 
@@ -144,7 +172,7 @@ Status check_modules(const std::string& folder, std::uint32_t width) {
 
 Result<EncoderConfig> read_bert_config(const std::string& folder) {
   EncoderConfig config;
-  if (auto status = read_architecture(folder, config.bert); !status) return status.error();
+  if (auto status = read_architecture(folder, config); !status) return status.error();
   const auto tokenizer = read_tokenizer(folder, config.bert.positions);
   if (!tokenizer) return tokenizer.error();
   config.lower_case = tokenizer->lower_case;

@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "base/limits.hpp"
 #include "base/result.hpp"
@@ -25,12 +26,12 @@ inline constexpr std::uint32_t width_max = limits::embedding_width_max;
 inline constexpr std::uint32_t ffn_width_max = 8 * width_max;
 inline constexpr std::uint32_t positions_max = limits::tokens_per_batch_max;
 inline constexpr std::uint32_t token_types_max = 1024;
-inline constexpr std::uint32_t labels_max = 1024;
 }  // namespace bert_limits
 
 struct EncoderConfig {
   kernels::BertConfig bert;
   bool lower_case = true;
+  std::vector<std::string> labels;  // id2label, in the order of its numbers; empty without it
 };
 
 // Errors, each with file and key: model_missing, io; model_damaged for what contradicts itself or

@@ -45,19 +45,28 @@ BertLayerWeights bind_layer(TensorBinder& binder, const BertConfig& config, cons
 // The classifier stands beside the BertModel, so its name has no prefix. A classifier of tokens has
 // no pooler and is none of ours.
 void bind_head(const Safetensors& file, TensorBinder& binder, const std::string& pooler,
-               kernels::BertModel& model) {
+               std::vector<std::string> names, kernels::BertModel& model) {
   const StoredTensor* classifier = file.find("classifier.weight");
   if (classifier == nullptr || !binder.has(pooler + ".weight")) return;
   const std::uint64_t labels = classifier->shape.rank() == 2 ? classifier->shape[0] : 0;
-  if (labels == 0 || labels > bert_limits::labels_max) {
-    binder.fail("classifier.weight", "it is no classifier of 1 to " +
-                                         std::to_string(bert_limits::labels_max) + " labels");
+  if (labels == 0 || labels > limits::labels_max) {
+    binder.fail("classifier.weight",
+                "it is no classifier of 1 to " + std::to_string(limits::labels_max) + " labels");
     return;
   }
+  if (!names.empty() && names.size() != labels) {
+    binder.fail("classifier.weight", "it has " + std::to_string(labels) +
+                                         " labels, config.json names " +
+                                         std::to_string(names.size()));
+    return;
+  }
+  for (std::uint64_t label = names.size(); label < labels; ++label)
+    names.push_back("LABEL_" + std::to_string(label));
   const std::uint64_t width = model.config.width;
   model.config.labels = static_cast<std::uint32_t>(labels);
-  model.weights.head = kernels::BertHead{binder.linear(pooler, width, width),
-                                         binder.linear("classifier", labels, width)};
+  model.weights.head =
+      kernels::BertHead{binder.linear(pooler, width, width),
+                        binder.linear("classifier", labels, width), std::move(names)};
 }
 
 // A config with fewer layers than the file would compute, silently, something else.
@@ -71,7 +80,8 @@ void refuse_more_layers(TensorBinder& binder, const Safetensors& file, const std
 }  // namespace
 
 Result<std::shared_ptr<const kernels::BertModel>> bind_bert_weights(
-    const Safetensors& file, const kernels::BertConfig& config) {
+    const Safetensors& file, const kernels::BertConfig& config,
+    const std::vector<std::string>& labels) {
   TensorBinder binder(file, "config.json");
   const std::string prefix = prefix_of(file);
   const std::uint64_t width = config.width;
@@ -92,7 +102,7 @@ Result<std::shared_ptr<const kernels::BertModel>> bind_bert_weights(
   for (std::uint32_t layer = 0; layer < config.layers && !binder.error(); ++layer)
     weights.layers.push_back(bind_layer(binder, config, layer_name(layer)));
   refuse_more_layers(binder, file, layer_name(config.layers), config.layers);
-  bind_head(file, binder, prefix + "pooler.dense", *model);
+  bind_head(file, binder, prefix + "pooler.dense", labels, *model);
 
   if (binder.error()) return *binder.error();
   model->storage = binder.storage();

@@ -8,6 +8,8 @@
 #pragma once
 
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "base/result.hpp"
 #include "kernels/bert.hpp"
@@ -15,10 +17,13 @@
 
 namespace troupe::models {
 
-// The result keeps the file alive. Errors: model_damaged with the file and the tensor when one is
-// missing, has another shape than `config` asks for, holds what is no float or not finite, or
-// belongs to a layer that `config` knows nothing of. Reads every weight once, hence the whole file.
+// The result keeps the file alive. `labels` are the names of a head's, if the config has any;
+// without they are LABEL_0 and so on, as Hugging Face calls them. Errors: model_damaged with the
+// file and the tensor when one is missing, has another shape than `config` asks for, holds what is
+// no float or not finite, or belongs to a layer that `config` knows nothing of. Reads every weight
+// once, hence the whole file.
 Result<std::shared_ptr<const kernels::BertModel>> bind_bert_weights(
-    const Safetensors& file, const kernels::BertConfig& config);
+    const Safetensors& file, const kernels::BertConfig& config,
+    const std::vector<std::string>& labels = {});
 
 }  // namespace troupe::models

@@ -42,7 +42,7 @@ Result<std::shared_ptr<const TextModel>> load_text_model(const std::string& fold
   if (!tokenizer) return tokenizer.error();
   const auto file = Safetensors::open(folder + "/model.safetensors");
   if (!file) return file.error();
-  auto bert = bind_bert_weights(*file, config->bert);
+  auto bert = bind_bert_weights(*file, config->bert, config->labels);
   if (!bert) return bert.error();
   return std::shared_ptr<const TextModel>(
       std::make_shared<TextModel>(TextModel{std::move(*bert), std::move(*tokenizer), folder}));

@@ -181,7 +181,7 @@ class In {
   }
   Kind kind() {
     Kind kind;
-    kind.operation = static_cast<Operation>(choice(2));
+    kind.operation = static_cast<Operation>(choice(operations));
     kind.model.value = small();
     return kind;
   }

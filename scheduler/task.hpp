@@ -4,8 +4,10 @@
 #pragma once
 
 #include <compare>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string_view>
 
 #include "base/id.hpp"
 #include "base/lane.hpp"
@@ -13,12 +15,19 @@
 
 namespace troupe::scheduler {
 
-enum class Operation : std::uint8_t { encode, recall };
+// The numbers stand in recordings: append only.
+enum class Operation : std::uint8_t { encode, recall, act };
+inline constexpr std::uint32_t operations = 3;
+
+constexpr std::string_view name(Operation operation) noexcept {
+  constexpr std::string_view names[] = {"encode", "recall", "act"};
+  return names[static_cast<std::size_t>(operation)];
+}
 
 // Tasks of one kind may share a batch.
 struct Kind {
   Operation operation = Operation::encode;
-  ModelId model;  // zero for recall, which needs none
+  ModelId model;  // of encode the encoder, of act the policy; zero for recall, which needs none
   auto operator<=>(const Kind&) const = default;
 };
 
@@ -35,7 +44,7 @@ struct TaskRecord {
   TaskId id;
   Kind kind;
   Account account;
-  std::uint32_t units = 1;   // of work: tokens for encode, thousands of rows for recall; at least 1
+  std::uint32_t units = 1;   // of work, at least 1: tokens, thousands of rows to recall; 1 for act
   float weight = 1;          // of its outcome, where not everything can be had; above 0
   std::optional<Lane> lane;  // the one it asks for; unset: the scheduler decides by laxity
   Instant submitted;         // when the node accepted it

@@ -41,10 +41,9 @@ Status check_agent(const AgentId& id) {
   return {};
 }
 
-Status check_floats(std::string_view what, std::span<const float> values) {
+Status check_floats(std::string_view what, std::span<const float> values, std::size_t count_max) {
   if (values.empty()) return invalid(std::string(what) + " is empty");
-  if (auto fits = check_size(what, values.size(), limits::embedding_width_max, "numbers"); !fits)
-    return fits;
+  if (auto fits = check_size(what, values.size(), count_max, "numbers"); !fits) return fits;
   if (!std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); }))
     return invalid(std::string(what) + " holds a number that is not finite");
   return {};
@@ -75,11 +74,22 @@ Status check_work(const Recall& work) {
   if (work.k == 0) return invalid("a recall asks for no documents");
   if (auto fits = check_size("a recall", work.k, limits::recall_hits_max, "documents"); !fits)
     return fits;
-  return check_floats("a query", work.query);
+  return check_floats("a query", work.query, limits::embedding_width_max);
+}
+
+Status check_work(const Classify& work) {
+  return check_size("a text", work.text.size(), limits::text_bytes_max, "bytes");
+}
+
+// What the policy and its sampling want of it, the node knows.
+Status check_work(const Act& work) {
+  if (!work.agent.empty())
+    if (auto agent = parse_agent_id(work.agent); !agent) return agent.error();
+  return check_floats("an observation", work.observation, limits::observation_width_max);
 }
 
 Status check_output(const Embedding& output) {
-  return check_floats("an embedding", output.vector);
+  return check_floats("an embedding", output.vector, limits::embedding_width_max);
 }
 
 Status check_output(const Hits& output) {
@@ -91,6 +101,18 @@ Status check_output(const Hits& output) {
     if (!std::isfinite(hit.score)) return invalid("a score is not finite");
   }
   return {};
+}
+
+Status check_output(const Action&) {
+  return {};
+}
+
+Status check_output(const Scores& output) {
+  if (output.labels.size() != output.logits.size())
+    return invalid("scores and labels are not as many");
+  for (const auto& label : output.labels)
+    if (auto name = check_name("a label", label); !name) return name;
+  return check_floats("a text's scores", output.logits, limits::labels_max);
 }
 
 Status check_one(const Hello& hello) {

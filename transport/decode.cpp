@@ -178,6 +178,14 @@ Message read_agent_message(BodyReader& in) {
 
 Work read_work(BodyReader& in, std::uint8_t kind) {
   if (kind == work_encode) return Encode{in.text()};
+  if (kind == work_classify) return Classify{in.text()};
+  if (kind == work_act) {
+    Act act;
+    act.agent = in.name();
+    act.step = in.number<std::uint64_t>();
+    act.observation = in.tensor();
+    return act;
+  }
   if (kind != work_recall) in.refuse("a kind of work that does not exist");
   Recall recall;
   recall.scope = in.name();
@@ -238,6 +246,22 @@ Output read_embedding(BodyReader& in) {
   return embedding;
 }
 
+Output read_scores(BodyReader& in) {
+  Scores scores;
+  scores.tokens = in.number<std::uint32_t>();
+  scores.truncated = in.flag();
+  const auto count = in.number<std::uint32_t>();
+  constexpr std::size_t label_bytes_min = 2;
+  if (count > limits::labels_max || count > in.left() / label_bytes_min) {
+    in.refuse("an answer counts more labels than it holds");
+    return scores;
+  }
+  scores.labels.resize(count);
+  for (auto& label : scores.labels) label = in.name();
+  scores.logits = in.tensor();
+  return scores;
+}
+
 // Numbers from the future are read as if nothing had been said.
 void read_why(BodyReader& in, Timing& timing) {
   const std::string bytes = in.extension(tag_timing);
@@ -270,6 +294,10 @@ Message read_result(BodyReader& in, const Header& header) {
     outcome.result = read_embedding(in);
   else if (kind == outcome_hits)
     outcome.result = Output{read_hits(in)};
+  else if (kind == outcome_action)
+    outcome.result = Output{Action{in.number<std::uint32_t>()}};
+  else if (kind == outcome_scores)
+    outcome.result = read_scores(in);
   else
     in.refuse("a kind of result that does not exist");
   return message;

@@ -3,6 +3,7 @@
 #include <bit>
 #include <chrono>
 #include <cstring>
+#include <iterator>
 
 #include "transport/bytes.hpp"
 #include "transport/check.hpp"
@@ -79,6 +80,22 @@ void work(Draft& draft, const Recall& recall) {
   draft.tensor = recall.query;
 }
 
+void work(Draft& draft, const Act& act) {
+  draft.out.text16(act.agent);
+  draft.out.number(act.step);
+  draft.tensor = act.observation;
+}
+
+void work(Draft& draft, const Classify& classify) {
+  draft.out.text32(classify.text);
+}
+
+std::uint8_t kind_of(const Work& work) {
+  constexpr std::uint8_t kinds[] = {work_encode, work_recall, work_act, work_classify};
+  static_assert(std::size(kinds) == std::variant_size_v<Work>);
+  return kinds[work.index()];
+}
+
 void body(Draft& draft, const SubmitTask& submit) {
   const TaskRequest& request = submit.request;
   draft.header.kind = Kind::submit_task;
@@ -87,7 +104,7 @@ void body(Draft& draft, const SubmitTask& submit) {
   if (request.time_limit)
     draft.header.time_to_live_us =
         std::min(nanoseconds(*request.time_limit) / 1000, time_to_live_us_max);
-  draft.out.number(std::holds_alternative<Encode>(request.work) ? work_encode : work_recall);
+  draft.out.number(kind_of(request.work));
   draft.out.text16(request.model);
   draft.out.text16(request.tenant);
   std::visit([&](const auto& one) { work(draft, one); }, request.work);
@@ -125,13 +142,31 @@ void output(Draft& draft, const Hits& hits) {
   }
 }
 
+void output(Draft& draft, const Action& action) {
+  draft.out.number(action.number);
+}
+
+void output(Draft& draft, const Scores& scores) {
+  draft.out.number(scores.tokens);
+  draft.out.number(static_cast<std::uint8_t>(scores.truncated ? 1 : 0));
+  draft.out.number(static_cast<std::uint32_t>(scores.labels.size()));
+  for (const auto& label : scores.labels) draft.out.text16(label);
+  draft.tensor = scores.logits;
+}
+
+std::uint8_t kind_of(const Result<Output>& result) {
+  constexpr std::uint8_t kinds[] = {outcome_embedding, outcome_hits, outcome_action,
+                                    outcome_scores};
+  static_assert(std::size(kinds) == std::variant_size_v<Output>);
+  return result ? kinds[result->index()] : outcome_error;
+}
+
 void body(Draft& draft, const TaskResult& result) {
   const TaskOutcome& outcome = result.outcome;
   draft.header.kind = Kind::task_result;
   draft.header.task = outcome.id;
   draft.header.lane = outcome.timing.lane;
-  const bool embedding = outcome.result && std::holds_alternative<Embedding>(*outcome.result);
-  draft.out.number(!outcome.result ? outcome_error : embedding ? outcome_embedding : outcome_hits);
+  draft.out.number(kind_of(outcome.result));
   draft.out.number(nanoseconds(outcome.timing.queue));
   draft.out.number(nanoseconds(outcome.timing.compute));
   draft.out.number(nanoseconds(outcome.timing.network));

@@ -10,10 +10,14 @@ namespace troupe::transport {
 
 inline constexpr std::uint8_t work_encode = 1;
 inline constexpr std::uint8_t work_recall = 2;
+inline constexpr std::uint8_t work_act = 3;
+inline constexpr std::uint8_t work_classify = 4;
 
 inline constexpr std::uint8_t outcome_error = 1;
 inline constexpr std::uint8_t outcome_embedding = 2;
 inline constexpr std::uint8_t outcome_hits = 3;
+inline constexpr std::uint8_t outcome_action = 4;
+inline constexpr std::uint8_t outcome_scores = 5;
 
 // Extensions: what an older node can do without.
 inline constexpr std::uint16_t tag_workflow = 1;

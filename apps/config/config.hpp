@@ -37,6 +37,15 @@ struct ModelConfig {
   std::string precision = "f32";  // bf16
 };
 
+// [policy.NAME]
+struct PolicyConfig {
+  std::string name;
+  std::string folder;  // policy.json and policy.safetensors; "~" and variables are expanded
+  std::string sampling = "greedy";  // softmax, gumbel
+  double temperature = 1;
+  std::uint32_t seed = 0;
+};
+
 // [scheduling], beside the scheduler's own options
 struct RecordConfig {
   std::string folder;  // key `record`; empty: nothing is recorded
@@ -88,6 +97,7 @@ struct Config {
   ClusterConfig cluster;
   std::vector<NodeConfig> nodes;           // sorted by name, at least one
   std::vector<ModelConfig> models;         // sorted by name
+  std::vector<PolicyConfig> policies;      // sorted by name
   scheduler::SchedulerOptions scheduling;  // [scheduling]
   RecordConfig record;
   AgentConfig agents;

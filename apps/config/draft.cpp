@@ -61,8 +61,10 @@ void Draft::bind() {
       bind_table(section, std::string(section.table), 0);
     else if (section.parent() == "node")
       bind_each(section, config.nodes);
-    else
+    else if (section.parent() == "model")
       bind_each(section, config.models);
+    else
+      bind_each(section, config.policies);
   }
 }
 

@@ -73,7 +73,7 @@ struct Draft {
   Slot slot(const Bound& bound) { return bound.key->slot(config, bound.instance); }
   [[nodiscard]] Origin in_file(Place place) const { return {Layer::file, place, file}; }
 
-  // Fills `settings` for the nodes and models that `config` names.
+  // Fills `settings` for the nodes, models and policies that `config` names.
   void bind();
 
  private:

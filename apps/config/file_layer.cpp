@@ -71,7 +71,7 @@ class FileLayer {
  public:
   FileLayer(Draft& draft, const Variables& variables) : draft_(draft), variables_(variables) {}
 
-  // Nodes and models first, because they decide which settings there are.
+  // What has names of its own first, because these decide which settings there are.
   void declare(const TomlTable& root) {
     for (const auto& member : root) {
       const auto* tables = std::get_if<TomlTable>(&member.value.value);
@@ -82,6 +82,7 @@ class FileLayer {
     const auto by_name = [](const auto& a, const auto& b) { return a.name < b.name; };
     std::sort(draft_.config.nodes.begin(), draft_.config.nodes.end(), by_name);
     std::sort(draft_.config.models.begin(), draft_.config.models.end(), by_name);
+    std::sort(draft_.config.policies.begin(), draft_.config.policies.end(), by_name);
   }
 
   void read(const TomlTable& table, const std::string& path) {
@@ -125,14 +126,16 @@ class FileLayer {
                      "the name of a " + parent + " " + *must + ", not \"" + shown(table.key) + '"');
     if (parent == "node" && table.key == "client")
       return mistake(table.place, "a node cannot be called 'client': the command line is");
-    if (config.nodes.size() + config.models.size() >= limits::nodes_max)
+    if (config.nodes.size() + config.models.size() + config.policies.size() >= limits::nodes_max)
       return mistake(table.place, "there are more than " + std::to_string(limits::nodes_max) +
-                                      " nodes and models");
+                                      " nodes, models and policies");
     draft_.tables[path] = table.place;
     if (parent == "node")
       config.nodes.push_back({.name = table.key});
-    else
+    else if (parent == "model")
       config.models.push_back({.name = table.key, .folder = {}});
+    else
+      config.policies.push_back({.name = table.key, .folder = {}});
   }
 
   void descend(const TomlMember& member, const std::string& path) {

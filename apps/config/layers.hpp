@@ -8,7 +8,7 @@
 
 namespace troupe::apps {
 
-// Declares the nodes and models of the file, binds their settings, and reads every value.
+// Declares the nodes, models and policies of the file, binds their settings, and reads every value.
 void read_file_layer(Draft& draft, const TomlTable& root, const Variables& variables);
 
 // The environment, then the flags.

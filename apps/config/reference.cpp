@@ -15,6 +15,7 @@ std::string type_of(const Key& key, const Slot& slot) {
   const std::string range = format_limit(slot, key.min) + " to " + format_limit(slot, key.max);
   if (std::holds_alternative<Duration*>(slot)) return "duration, " + range;
   if (std::holds_alternative<std::uint64_t*>(slot)) return "size, " + range;
+  if (std::holds_alternative<double*>(slot)) return "number, " + range;
   return "whole number, " + range;
 }
 
@@ -24,6 +25,7 @@ std::string config_reference() {
   Config defaults;
   defaults.nodes.emplace_back();
   defaults.models.emplace_back();
+  defaults.policies.emplace_back();
   std::string text;
   for (const auto& section : schema()) {
     text += "### [" + title(section) + "]\n\n" + std::string(section.help) + "\n\n";

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <chrono>
+#include <limits>
 
 #include "apps/config/rules.hpp"
 #include "base/limits.hpp"
@@ -87,6 +88,31 @@ constexpr Key model_keys[] = {
      .help = "what the CPU multiplies in: `\"f32\"`, or `\"bf16\"`, which is quicker where the CPU "
              "has it and moves a vector by up to 1 % of its length; a node with a GPU refuses it",
      .complaint = choice_complaint<precisions>},
+};
+
+constexpr std::array<std::string_view, 3> samplings = {"greedy", "softmax", "gumbel"};
+
+constexpr Key policy_keys[] = {
+    {.name = "folder",
+     .slot = of<&Config::policies, &PolicyConfig::folder>,
+     .help = "a folder with `policy.json` and `policy.safetensors`, see below",
+     .required = true,
+     .complaint = folder_complaint,
+     .expand = expand_folder},
+    {.name = "sampling",
+     .slot = of<&Config::policies, &PolicyConfig::sampling>,
+     .help = "how an action is picked from its scores: `\"greedy\"`, the largest; `\"softmax\"` "
+             "or `\"gumbel\"`, at random, the likelier the larger",
+     .complaint = choice_complaint<samplings>},
+    {.name = "temperature",
+     .slot = of<&Config::policies, &PolicyConfig::temperature>,
+     .help = "what the scores are divided by before chance decides; greedy ignores it",
+     .min = 1,
+     .max = 1'000'000},
+    {.name = "seed",
+     .slot = of<&Config::policies, &PolicyConfig::seed>,
+     .help = "of the random numbers, which depend on it, the agent and the step alone",
+     .max = std::numeric_limits<std::uint32_t>::max()},
 };
 
 using scheduler::SchedulerOptions;
@@ -255,6 +281,7 @@ constexpr Section sections[] = {
     {"cluster", "The cluster as a whole.", cluster_keys},
     {"node.*", "One process each; `NAME` is the node's. At least one.", node_keys},
     {"model.*", "A model that every node loads; tasks call it by `NAME`.", model_keys},
+    {"policy.*", "A policy that every node loads; agents act by it under `NAME`.", policy_keys},
     {"scheduling", "Urgent work goes now, ordinary work coalesces. There is nothing to tune here.",
      scheduling_keys},
     {"agents", "Supervision of agents, on every node.", agents_keys},

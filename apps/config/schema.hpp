@@ -23,15 +23,17 @@ namespace troupe::apps {
 
 // Where a setting's value lives; the member's type decides how it is written: bool as true or
 // false, 16 and 32 bits as a whole number, 64 bits as a size with a unit, Duration as a time with a
-// unit.
-using Slot = std::variant<bool*, std::uint16_t*, std::uint32_t*, std::uint64_t*, Duration*,
+// unit, double as a number with or without a point.
+using Slot = std::variant<bool*, std::uint16_t*, std::uint32_t*, std::uint64_t*, Duration*, double*,
                           std::string*, std::vector<std::string>*>;
 
 struct Key {
   std::string_view name;
-  Slot (*slot)(Config& config, std::size_t instance);  // which node or model; otherwise ignored
+  Slot (*slot)(Config& config,
+               std::size_t instance);  // which node, model or policy; otherwise ignored
   std::string_view help;
-  // Numbers, nanoseconds or bytes; of a list, how many entries. Both included.
+  // Numbers, nanoseconds or bytes; thousandths of a double; of a list, how many entries. Both
+  // included.
   std::int64_t min = 0;
   std::int64_t max = 0;
   bool required = false;

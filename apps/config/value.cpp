@@ -13,6 +13,8 @@
 namespace troupe::apps {
 namespace {
 
+constexpr double thousandths = 1000;  // in which the range of a double is written
+
 template <class... Ts>
 struct Match : Ts... {
   using Ts::operator()...;
@@ -20,15 +22,19 @@ struct Match : Ts... {
 template <class... Ts>
 Match(Ts...) -> Match<Ts...>;
 
+// The shortest text that reads back as the same number; one as "1", which is a whole number in TOML
+// and fine wherever one with a point is.
+std::string decimal(double number) {
+  std::array<char, 32> text{};
+  const auto end = std::to_chars(text.begin(), text.end(), number).ptr;
+  return {text.begin(), end};
+}
+
 // The value as a message shows it: 8, "8 furlongs", a list.
 std::string told(const TomlValue& value) {
   return std::visit(Match{[](bool flag) { return std::string(flag ? "true" : "false"); },
                           [](std::int64_t number) { return std::to_string(number); },
-                          [](double number) {
-                            std::array<char, 32> text{};
-                            const auto end = std::to_chars(text.begin(), text.end(), number).ptr;
-                            return std::string(text.begin(), end);
-                          },
+                          [](double number) { return decimal(number); },
                           [](const std::string& text) { return '"' + shown(text) + '"'; },
                           [](TomlDate) { return std::string("a date"); },
                           [](const TomlArray&) { return std::string("a list"); },
@@ -70,6 +76,23 @@ class Storing {
     const auto duration = parse_duration(text != nullptr ? *text : "");
     if (!duration) return refuse(R"(must be a duration with its unit, as in "8ms")");
     return store_in_range(duration->count(), slot, [](std::int64_t n) { return Duration{n}; });
+  }
+
+  std::optional<Refusal> operator()(double* slot) const {
+    double number = 0;
+    if (const auto* whole = std::get_if<std::int64_t>(&value_.value))
+      number = static_cast<double>(*whole);
+    else if (const auto* broken = std::get_if<double>(&value_.value))
+      number = *broken;
+    else
+      return refuse("must be a number");
+    const bool in_range = number >= static_cast<double>(key_.min) / thousandths &&
+                          number <= static_cast<double>(key_.max) / thousandths;
+    if (!in_range)  // nor is what is no number at all
+      return refuse("must be from " + format_limit(slot, key_.min) + " to " +
+                    format_limit(slot, key_.max));
+    *slot = number;
+    return std::nullopt;
   }
 
   std::optional<Refusal> operator()(std::string* slot) const {
@@ -163,6 +186,7 @@ std::string format_slot(const Slot& slot) {
             [](const std::uint32_t* number) { return std::to_string(*number); },
             [](const std::uint64_t* bytes) { return toml_quoted(format_bytes(*bytes)); },
             [](const Duration* duration) { return toml_quoted(format_duration(*duration)); },
+            [](const double* number) { return decimal(*number); },
             [](const std::string* text) { return toml_quoted(*text); },
             [](const std::vector<std::string>* texts) {
               std::string list;
@@ -177,6 +201,8 @@ std::string format_limit(const Slot& slot, std::int64_t limit) {
   if (std::holds_alternative<Duration*>(slot)) return toml_quoted(format_duration(Duration{limit}));
   if (std::holds_alternative<std::uint64_t*>(slot))
     return toml_quoted(format_bytes(static_cast<std::uint64_t>(limit)));
+  if (std::holds_alternative<double*>(slot))
+    return decimal(static_cast<double>(limit) / thousandths);
   return std::to_string(limit);
 }
 

@@ -20,6 +20,9 @@ Status check_tokens(const Tokens& tokens, const BertConfig& config) {
                  "a text of " + std::to_string(tokens.ids.size()) + " tokens; the model reads " +
                      std::to_string(config.tokens_max),
                  "truncate it"};
+  if (tokens.classify && config.labels == 0)
+    return Error{ErrorCode::unsupported, "the model has no classifier",
+                 "encode the text, or name a model that was tuned to classify"};
   for (const std::int32_t id : tokens.ids) {
     if (id < 0 || static_cast<std::uint32_t>(id) >= config.vocabulary)
       return Error{ErrorCode::invalid_argument,
@@ -30,6 +33,14 @@ Status check_tokens(const Tokens& tokens, const BertConfig& config) {
   return {};
 }
 
+// What came of a text.
+Output output_of(const Tokens& tokens, std::vector<float>&& values, const Encoder& encoder) {
+  const auto count = static_cast<std::uint32_t>(tokens.ids.size());
+  if (!tokens.classify) return Embedding{std::move(values), count, tokens.truncated};
+  const auto names = encoder.labels();
+  return Scores{std::move(values), {names.begin(), names.end()}, count, tokens.truncated};
+}
+
 bool all_finite(const std::vector<float>& vector) {
   return std::all_of(vector.begin(), vector.end(), [](float x) { return std::isfinite(x); });
 }
@@ -37,10 +48,14 @@ bool all_finite(const std::vector<float>& vector) {
 }  // namespace
 
 BatchRunner::BatchRunner(const Tiles& tiles, std::vector<std::shared_ptr<const Encoder>> encoders,
+                         const std::vector<PackedPolicy>& policies,
                          std::shared_ptr<const MemoryStore> memory)
     : encoders_(std::move(encoders)), memory_(std::move(memory)), recaller_(tiles) {
   workspaces_.reserve(encoders_.size());
   for (const auto& encoder : encoders_) workspaces_.push_back(encoder->make_workspace());
+  actors_.reserve(policies.size());
+  for (const auto& [policy, sampling] : policies)
+    actors_.push_back({PolicyRunner(policy), sampling});
 }
 
 std::vector<ItemResult> BatchRunner::run(const Batch& batch, const YieldHook& yield) {
@@ -48,7 +63,27 @@ std::vector<ItemResult> BatchRunner::run(const Batch& batch, const YieldHook& yi
   for (std::size_t i = 0; i < results.size(); ++i) results[i].task = batch.items[i].task;
   encode_all(batch, results, yield);
   recall_all(batch, results, yield);
+  act_all(batch, results, yield);
   return results;
+}
+
+void BatchRunner::act_all(const Batch& batch, std::vector<ItemResult>& results,
+                          const YieldHook& yield) {
+  std::vector<Observation> observations;
+  std::vector<std::size_t> items;
+  for (std::size_t i = 0; i < batch.items.size(); ++i) {
+    const auto* decision = std::get_if<Decision>(&batch.items[i].work);
+    if (decision == nullptr) continue;
+    observations.push_back({decision->observation, decision->key});
+    items.push_back(i);
+  }
+  if (items.empty()) return;
+  TROUPE_ASSERT(batch.model.value < actors_.size(), "a batch for a policy nobody checked");
+  auto& [runner, sampling] = actors_[batch.model.value];
+  const auto actions = runner.act(observations, sampling, yield);
+  for (std::size_t i = 0; i < items.size(); ++i)
+    results[items[i]].output = actions[i] ? Result<Output>(Output(Action{*actions[i]}))
+                                          : Result<Output>(actions[i].error());
 }
 
 void BatchRunner::recall_all(const Batch& batch, std::vector<ItemResult>& results,
@@ -91,9 +126,8 @@ void BatchRunner::encode_all(const Batch& batch, std::vector<ItemResult>& result
       slice_tokens = 0;
     }
     slice_tokens += tokens->ids.size();
-    slice.push_back({i,
-                     {std::vector<float>(encoder.config().width),
-                      static_cast<std::uint32_t>(tokens->ids.size()), tokens->truncated}});
+    slice.push_back({i, std::vector<float>(tokens->classify ? encoder.config().labels
+                                                            : encoder.config().width)});
   }
   if (!slice.empty()) encode_slice(batch, slice, results, yield);
 }
@@ -102,16 +136,24 @@ void BatchRunner::encode_slice(const Batch& batch, std::vector<Pending>& slice,
                                std::vector<ItemResult>& results, const YieldHook& yield) {
   std::vector<Sequence> sequences;
   sequences.reserve(slice.size());
-  for (auto& pending : slice)
-    sequences.push_back(
-        {std::get<Tokens>(batch.items[pending.item].work).ids, pending.embedding.vector.data()});
-  encoders_[batch.model.value]->encode(sequences, workspaces_[batch.model.value], yield);
+  const auto tokens_of = [&](const Pending& pending) -> const Tokens& {
+    return std::get<Tokens>(batch.items[pending.item].work);
+  };
   for (auto& pending : slice) {
-    if (all_finite(pending.embedding.vector))
-      results[pending.item].output = Output(std::move(pending.embedding));
+    const Tokens& tokens = tokens_of(pending);
+    float* const values = pending.values.data();
+    sequences.push_back(
+        {tokens.ids, tokens.classify ? nullptr : values, tokens.classify ? values : nullptr});
+  }
+  const Encoder& encoder = *encoders_[batch.model.value];
+  encoder.encode(sequences, workspaces_[batch.model.value], yield);
+  for (auto& pending : slice) {
+    if (all_finite(pending.values))
+      results[pending.item].output =
+          output_of(tokens_of(pending), std::move(pending.values), encoder);
     else
       results[pending.item].output =
-          Error{ErrorCode::model_damaged, "the model gave a vector that is not finite",
+          Error{ErrorCode::model_damaged, "the model gave numbers that are not finite",
                 "get the model again or choose another one"};
   }
   slice.clear();

@@ -1,6 +1,6 @@
 // Turns a Batch into its results on the CPU: checks each item, encodes the good ones together,
-// answers recalls together. What is wrong with one item becomes that item's Error and disturbs no
-// other.
+// answers recalls together, and decides together. What is wrong with one item becomes that item's
+// Error and disturbs no other.
 //
 // A runner owns its workspaces, so that the device can run an urgent batch with one runner while an
 // ordinary batch stands still in the middle of another. One thread at a time.
@@ -11,29 +11,43 @@
 
 #include "kernels/cpu/encoder.hpp"
 #include "kernels/cpu/linear.hpp"
+#include "kernels/cpu/policy_runner.hpp"
 #include "kernels/cpu/recall.hpp"
 #include "kernels/device.hpp"
 #include "kernels/memory.hpp"
 
 namespace troupe::kernels::cpu {
 
+// A policy with packed weights, and how its actions are picked.
+struct PackedPolicy {
+  std::shared_ptr<const Policy> policy;
+  Sampling sampling;
+};
+
 class BatchRunner {
  public:
-  // The encoders are by ModelId. `memory` may be null: recalls then fail.
+  // The encoders are by ModelId, and so are the policies. `memory` may be null: recalls then fail.
   BatchRunner(const Tiles& tiles, std::vector<std::shared_ptr<const Encoder>> encoders,
-              std::shared_ptr<const MemoryStore> memory);
+              const std::vector<PackedPolicy>& policies, std::shared_ptr<const MemoryStore> memory);
 
   // One result for each item, in their order. A batch with more tokens than the workspace holds is
   // encoded in slices of whole texts, which changes no result. `yield` runs between tiles.
   std::vector<ItemResult> run(const Batch& batch, const YieldHook& yield);
 
  private:
-  // A checked item on its way through the encoder.
+  // A checked item on its way through the encoder, and what comes out there: its vector, or the
+  // scores of its labels.
   struct Pending {
     std::size_t item;
-    Embedding embedding;
+    std::vector<float> values;
   };
 
+  struct Actor {
+    PolicyRunner runner;
+    Sampling sampling;
+  };
+
+  void act_all(const Batch& batch, std::vector<ItemResult>& results, const YieldHook& yield);
   void recall_all(const Batch& batch, std::vector<ItemResult>& results, const YieldHook& yield);
   void encode_all(const Batch& batch, std::vector<ItemResult>& results, const YieldHook& yield);
   void encode_slice(const Batch& batch, std::vector<Pending>& slice,
@@ -41,6 +55,7 @@ class BatchRunner {
 
   const std::vector<std::shared_ptr<const Encoder>> encoders_;
   std::vector<EncoderWorkspace> workspaces_;  // by ModelId
+  std::vector<Actor> actors_;                 // by ModelId, of policies
   std::shared_ptr<const MemoryStore> memory_;
   Recaller recaller_;
 };

@@ -57,6 +57,25 @@ Cost encode_cost(const Encoder& encoder) {
   return cost;
 }
 
+Cost act_cost(const std::shared_ptr<const Policy>& policy) {
+  constexpr std::size_t few = 1;
+  constexpr std::size_t many = 33;
+  PolicyRunner runner(policy);
+  const std::vector<float> values(policy->model().observation_width());
+  const std::vector<Observation> observations(many, Observation{values, {}});
+  const auto act = [&](std::size_t count) {
+    const auto some = std::span(observations).first(count);
+    return time_of([&] { runner.act(some, Sampling{}, [] {}); });
+  };
+  act(many);  // brings the weights into the caches and the workspace into memory
+  const Duration alone = act(few);
+  Cost cost;
+  cost.per_unit =
+      std::max((act(many) - alone) / static_cast<Duration::rep>(many - few), Duration(1));
+  cost.fixed = std::max(alone - cost.of(few), Duration(1));
+  return cost;
+}
+
 Cost recall_cost(const Tiles& tiles) {
   constexpr std::size_t rows = 1000;
   constexpr std::size_t width = 384;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "kernels/cpu/encoder.hpp"
+#include "kernels/cpu/policy_runner.hpp"
 #include "kernels/cpu/tiles.hpp"
 #include "kernels/device.hpp"
 
@@ -15,5 +16,8 @@ Cost encode_cost(const Encoder& encoder);
 
 // Fixed cost and cost per thousand rows, for rows of an ordinary sentence encoder's width.
 Cost recall_cost(const Tiles& tiles);
+
+// Fixed cost and cost per observation.
+Cost act_cost(const std::shared_ptr<const Policy>& policy);
 
 }  // namespace troupe::kernels::cpu

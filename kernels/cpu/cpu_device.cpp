@@ -36,6 +36,8 @@ struct Setup {
   std::vector<std::shared_ptr<const Encoder>> encoders;  // by ModelId
   std::vector<Cost> costs;                               // by ModelId
   Cost recall_cost;
+  std::vector<PackedPolicy> policies;  // by ModelId
+  std::vector<Cost> act_costs;         // by ModelId
   std::shared_ptr<const MemoryStore> memory;
   DeviceInfo info;
   int nice = 0;
@@ -50,8 +52,8 @@ class CpuDevice final : public Device {
  public:
   explicit CpuDevice(Setup setup)
       : setup_(std::move(setup)),
-        ordinary_runner_(*setup_.tiles, setup_.encoders, setup_.memory),
-        urgent_runner_(*setup_.tiles, setup_.encoders, setup_.memory),
+        ordinary_runner_(*setup_.tiles, setup_.encoders, setup_.policies, setup_.memory),
+        urgent_runner_(*setup_.tiles, setup_.encoders, setup_.policies, setup_.memory),
         thread_([this] { run(); }) {}
 
   ~CpuDevice() override { CpuDevice::stop(); }
@@ -65,6 +67,9 @@ class CpuDevice final : public Device {
     return model.value < setup_.costs.size() ? setup_.costs[model.value] : Cost{};
   }
   [[nodiscard]] Cost recall_cost() const noexcept override { return setup_.recall_cost; }
+  [[nodiscard]] Cost act_cost(ModelId policy) const noexcept override {
+    return policy.value < setup_.act_costs.size() ? setup_.act_costs[policy.value] : Cost{};
+  }
 
   void stop() override;
 
@@ -172,6 +177,9 @@ Status CpuDevice::check(const Batch& batch) const {
   std::size_t tokens = 0;
   bool encodes = false;
   for (const auto& item : batch.items) {
+    if (std::holds_alternative<Decision>(item.work) && batch.model.value >= setup_.policies.size())
+      return Error{ErrorCode::model_missing,
+                   setup_.info.name + " holds no policy " + std::to_string(batch.model.value), ""};
     const auto* text = std::get_if<Tokens>(&item.work);
     if (text == nullptr) continue;
     encodes = true;
@@ -280,6 +288,9 @@ Status check_options(const CpuDeviceOptions& options) {
                    options.name + " was given a model that is not there", ""};
     if (auto good = check_model(*model); !good) return good;
   }
+  for (const auto& policy : options.policies) {
+    if (auto good = check_policy(policy); !good) return good;
+  }
   return {};
 }
 
@@ -299,6 +310,11 @@ Result<std::unique_ptr<Device>> open_cpu_device(CpuDeviceOptions options) {
     setup.encoders.push_back(
         cache->get(**tiles, std::move(options.models[i]), options.precisions[i]));
     setup.costs.push_back(cpu::encode_cost(*setup.encoders.back()));
+  }
+  for (auto& [model, sampling] : options.policies) {
+    setup.policies.push_back(
+        {std::make_shared<const cpu::Policy>(**tiles, std::move(model)), sampling});
+    setup.act_costs.push_back(cpu::act_cost(setup.policies.back().policy));
   }
   setup.recall_cost = cpu::recall_cost(**tiles);
   setup.memory = std::move(options.memory);

@@ -12,6 +12,7 @@
 #include "kernels/bert.hpp"
 #include "kernels/device.hpp"
 #include "kernels/memory.hpp"
+#include "kernels/policy.hpp"
 
 namespace troupe::kernels {
 
@@ -26,6 +27,7 @@ struct CpuDeviceOptions {
   // Where the process's devices share their packed weights (kernels/cpu/encoder_cache.hpp); without
   // one, the device packs copies of its own.
   std::shared_ptr<cpu::EncoderCache> encoders;
+  std::vector<ServedPolicy> policies;         // by ModelId; of these the device packs copies
   std::shared_ptr<const MemoryStore> memory;  // for Recall
   int nice = 5;                               // 0 to 19, added to the thread's priority
   std::string instructions;  // one of kernels/cpu/select.hpp; empty: the fastest there is
@@ -33,9 +35,9 @@ struct CpuDeviceOptions {
 
 // Packs the weights if nobody has, measures a first guess of their cost and starts the thread;
 // returns when the device can work. Beside the weights a device holds, for each model
-// and lane, the activations of 512 tokens (or of the model's longest text), allocated here and
-// never grown: larger batches run in slices. Errors: model_damaged, unsupported (instructions),
-// invalid_argument.
+// and lane, the activations of 512 tokens (or of the model's longest text) or 192 observations,
+// allocated here and never grown: larger batches run in slices. Errors: model_damaged, unsupported
+// (instructions), invalid_argument.
 Result<std::unique_ptr<Device>> open_cpu_device(CpuDeviceOptions options);
 
 }  // namespace troupe::kernels

@@ -51,6 +51,11 @@ std::size_t Encoder::tokens_max() const noexcept {
   return std::max<std::size_t>(enough, config().tokens_max);
 }
 
+std::span<const std::string> Encoder::labels() const noexcept {
+  const auto& head = model_->weights.head;
+  return head ? std::span<const std::string>(head->names) : std::span<const std::string>();
+}
+
 EncoderWorkspace Encoder::make_workspace() const {
   return {tiles_, config(), precision_, tokens_max()};
 }

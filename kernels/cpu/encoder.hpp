@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "base/tensor.hpp"
@@ -62,6 +63,8 @@ class Encoder {
   // speed, and at least the longest text.
   [[nodiscard]] std::size_t tokens_max() const noexcept;
   [[nodiscard]] const BertConfig& config() const noexcept { return model_->config; }
+  // The names of config().labels.
+  [[nodiscard]] std::span<const std::string> labels() const noexcept;
   [[nodiscard]] EncoderWorkspace make_workspace() const;
 
   // Every sequence has 1 to config().tokens_max ids, all of them below config().vocabulary, and

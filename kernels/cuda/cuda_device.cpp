@@ -18,6 +18,7 @@
 #include "base/clock.hpp"
 #include "base/limits.hpp"
 #include "kernels/cpu/batch_runner.hpp"
+#include "kernels/cpu/calibrate.hpp"
 #include "kernels/cpu/select.hpp"
 #include "kernels/cuda/encoder.hpp"
 
@@ -57,6 +58,9 @@ class CudaDevice final : public Device {
   [[nodiscard]] Cost cost(ModelId model) const noexcept override {
     return model.value < options_.models.size() ? Cost{launch_assumed, token_assumed} : Cost{};
   }
+  [[nodiscard]] Cost act_cost(ModelId policy) const noexcept override {
+    return policy.value < act_costs_.size() ? act_costs_[policy.value] : Cost{};
+  }
   void stop() override;
 
  private:
@@ -89,6 +93,7 @@ class CudaDevice final : public Device {
   const CudaDeviceOptions options_;
   DeviceInfo info_;
   std::promise<Status> opened_;
+  std::vector<Cost> act_costs_;  // by ModelId; set before the device is open, then only read
 
   // The thread's own.
   std::shared_ptr<Gpu> gpu_;
@@ -126,6 +131,10 @@ Status CudaDevice::check(const Batch& batch) const {
     return too_large(batch.items.size(), " tasks", limits::tasks_per_batch_max);
   std::size_t tokens = 0;
   for (const auto& item : batch.items) {
+    if (std::holds_alternative<Decision>(item.work) &&
+        batch.model.value >= options_.policies.size())
+      return Error{ErrorCode::model_missing,
+                   info_.name + " holds no policy " + std::to_string(batch.model.value), ""};
     const auto* text = std::get_if<Tokens>(&item.work);
     if (text == nullptr) continue;
     if (batch.model.value >= options_.models.size())
@@ -182,8 +191,13 @@ Status CudaDevice::open() {
   const auto tiles = cpu::find_tiles("");
   if (!tiles) return tiles.error();
   using None = std::vector<std::shared_ptr<const cpu::Encoder>>;
-  ordinary_others_.emplace(**tiles, None{}, options_.memory);
-  urgent_others_.emplace(**tiles, None{}, options_.memory);
+  std::vector<cpu::PackedPolicy> policies;
+  for (const auto& [model, sampling] : options_.policies) {
+    policies.push_back({std::make_shared<const cpu::Policy>(**tiles, model), sampling});
+    act_costs_.push_back(cpu::act_cost(policies.back().policy));
+  }
+  ordinary_others_.emplace(**tiles, None{}, policies, options_.memory);
+  urgent_others_.emplace(**tiles, None{}, policies, options_.memory);
   Stream& first = urgent_places_[0].stream;
   if (auto good = cuda::check(*gpu_, gpu_->make_stream(true, &first), "making a stream"); !good)
     return good;
@@ -350,6 +364,9 @@ Status check_text(const Tokens& text, const BertConfig& config) {
                  "a text of " + std::to_string(text.ids.size()) + " tokens; the model reads " +
                      std::to_string(config.tokens_max),
                  "truncate it"};
+  if (text.classify)
+    return Error{ErrorCode::unsupported, "a GPU does not compute the scores of a classifier",
+                 "send the task to a CPU"};
   const auto unknown = std::find_if(text.ids.begin(), text.ids.end(), [&](std::int32_t id) {
     return id < 0 || static_cast<std::uint32_t>(id) >= config.vocabulary;
   });
@@ -457,6 +474,9 @@ Result<std::unique_ptr<Device>> open_cuda_device(CudaDeviceOptions options) {
       return Error{ErrorCode::invalid_argument,
                    options.name + " was given a model that is not there", ""};
     if (auto good = check_model(*model); !good) return good.error();
+  }
+  for (const auto& policy : options.policies) {
+    if (auto good = check_policy(policy); !good) return good.error();
   }
   auto device = std::make_unique<CudaDevice>(std::move(options));
   if (auto good = device->opened(); !good) return good.error();

@@ -18,6 +18,7 @@
 #include "kernels/cuda/gpu.hpp"
 #include "kernels/device.hpp"
 #include "kernels/memory.hpp"
+#include "kernels/policy.hpp"
 
 namespace troupe::kernels {
 
@@ -26,6 +27,7 @@ struct CudaDeviceOptions {
   std::string description;                               // "NVIDIA H200"
   std::vector<std::shared_ptr<const BertModel>> models;  // by ModelId
   cuda::Number number = cuda::Number::f16;
+  std::vector<ServedPolicy> policies;         // by ModelId
   std::shared_ptr<const MemoryStore> memory;  // for Recall
   // Makes the GPU, on the device's thread; whoever it returns is let go there too.
   std::function<Result<std::shared_ptr<cuda::Gpu>>()> open;

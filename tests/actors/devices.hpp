@@ -20,7 +20,7 @@ inline kernels::BatchReport done_report(const kernels::Batch& batch) {
   return report;
 }
 
-class IdentityDevice final : public kernels::Device {
+class IdentityDevice : public kernels::Device {
  public:
   IdentityDevice() { info_.name = "identity"; }
   [[nodiscard]] const kernels::DeviceInfo& info() const noexcept override { return info_; }

@@ -97,6 +97,43 @@ ErrorCode code_of(const TaskOutcome& outcome) {
 
 }  // namespace
 
+TEST_CASE("the policy is told what each kind of work is guessed to take") {
+  struct Guessing final : IdentityDevice {
+    [[nodiscard]] kernels::Cost cost(ModelId model) const noexcept override {
+      return {10us, Duration(model.value + 1)};
+    }
+    [[nodiscard]] kernels::Cost recall_cost() const noexcept override { return {20us, 7ns}; }
+    [[nodiscard]] kernels::Cost act_cost(ModelId policy) const noexcept override {
+      return {30us, Duration(policy.value + 1)};
+    }
+  };
+  using Guess = std::pair<scheduler::Kind, std::pair<Duration, Duration>>;
+  std::vector<Guess> told;
+  actors::Stats stats;
+  actors::Explanations explanations;
+  NullLog log;
+  actors::DispatcherOptions options;
+  options.devices = {std::make_shared<Guessing>()};
+  options.models = 2;
+  options.policies = 2;
+  options.observe = [&](Instant, const scheduler::Event* event, const scheduler::Actions&) {
+    if (event == nullptr) return;
+    if (const auto* guess = std::get_if<scheduler::CostGuessed>(event))
+      told.push_back({guess->kind, {guess->fixed, guess->per_unit}});
+  };
+  {
+    Dispatcher dispatcher(std::move(options),
+                          std::make_unique<scheduler::Scheduler>(scheduler::SchedulerOptions{}),
+                          stats, explanations, log);
+  }
+  using scheduler::Operation;
+  CHECK(told == std::vector<Guess>{{{Operation::encode, ModelId{0}}, {10us, 1ns}},
+                                   {{Operation::encode, ModelId{1}}, {10us, 2ns}},
+                                   {{Operation::act, ModelId{0}}, {30us, 1ns}},
+                                   {{Operation::act, ModelId{1}}, {30us, 2ns}},
+                                   {{Operation::recall, ModelId{}}, {20us, 7ns}}});
+}
+
 TEST_CASE("tasks from many threads, in both lanes, with cancels, have one outcome each") {
   Desk desk(std::make_shared<IdentityDevice>());
   constexpr std::uint64_t each = 5000;

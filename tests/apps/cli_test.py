@@ -66,6 +66,12 @@ class Usage(unittest.TestCase):
         self.refused(["check", QUICKSTART, "another"], "another")
         self.refused(["node", QUICKSTART], "--name")
         self.refused(["submit", "text", "--lane", "fast"], "fast")
+        self.refused(["submit"], "there is nothing to submit")
+        self.refused(["submit", "text", "--observation", "1"], "--observation")
+        self.refused(["submit", "text", "--step", "1"], "--step")
+        self.refused(["submit", "--observation", "1", "--step", "-1"], "--step")
+        for numbers in (",", "1,", "1,,2", "1 2", "0.5,x", "1;2", "1e999"):
+            self.refused(["submit", f"--observation={numbers}"], "of the observation is none")
         self.refused(["run", "nothing"], "nothing")
         self.refused(["bench"], "troupe: ")
         self.refused(["bench", "lane"], "did you mean 'lanes'?")

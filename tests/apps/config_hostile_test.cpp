@@ -119,7 +119,8 @@ TEST_CASE("a file may not declare nodes without end") {
   for (int i = 0; i < 1100; ++i)
     text += "[node.n" + std::to_string(i) + "]\nurgent_port=" + std::to_string(2 * i + 1) +
             "\nordinary_port=" + std::to_string(2 * i + 2) + "\n";
-  CHECK(mistakes(text).find("there are more than 1024 nodes and models") != std::string::npos);
+  CHECK(mistakes(text).find("there are more than 1024 nodes, models and policies") !=
+        std::string::npos);
 }
 
 TEST_CASE("what cannot be read is an io error that says why") {

@@ -106,6 +106,32 @@ TEST_CASE("a value outside its range is refused with the range in its own unit")
   });
 }
 
+TEST_CASE("how a policy's actions are picked is checked when the file is read") {
+  const std::string policy = "[policy.p]\nfolder = '/p'\n";
+  const std::string range = "c.toml:10:15: 'temperature' must be from 0.001 to 1000, not ";
+  check_each({
+      {policy + "sampling = 'best'",
+       "c.toml:10:12: 'sampling' must be \"greedy\", \"softmax\" or \"gumbel\", not \"best\""},
+      {policy + "sampling = true", "c.toml:10:12: 'sampling' must be a text in quotes, not true"},
+      {policy + "temperature = 0", range + "0"},
+      {policy + "temperature = 0.0009", range + "9e-04"},
+      {policy + "temperature = -1.5", range + "-1.5"},
+      {policy + "temperature = 1000.5", range + "1000.5"},
+      {policy + "temperature = inf", range + "inf"},
+      {policy + "temperature = nan", range + "nan"},
+      {policy + "temperature = '1'", "c.toml:10:15: 'temperature' must be a number, not \"1\""},
+      {policy + "seed = -1", "c.toml:10:8: 'seed' must be from 0 to 4294967295, not -1"},
+      {policy + "seed = 1.5", "c.toml:10:8: 'seed' must be a whole number, not 1.5"},
+      {policy + "temprature = 1",
+       "c.toml:10:1: unknown key 'temprature' in [policy.p]; did you mean 'temperature'?"},
+      {"[policy.p]\nfolder = ''", "c.toml:9:10: 'folder' must name a folder, not \"\""},
+      {"[policy.p]\nfolder = '$NO/p'", "c.toml:9:10: 'folder': the variable NO is not set"},
+      {"[policy.p]", "c.toml:8:9: [policy.p] needs 'folder'"},
+      {"[model.m2]\nfolder = '/m'\nsampling = 'greedy'",
+       "c.toml:10:1: unknown key 'sampling' in [model.m2]; it belongs in [policy.NAME]"},
+  });
+}
+
 TEST_CASE("texts must follow their rules") {
   const std::string node_b = "[node.b]\nurgent_port = 1\nordinary_port = 2\n";
   check_each({

@@ -146,6 +146,29 @@ TEST_CASE("only variables with a double underscore are settings") {
   CHECK_FALSE(has("TROUPE__X"));
 }
 
+TEST_CASE("a policy's settings are read from the file and laid over") {
+  Overrides overrides;
+  overrides.environment = {{"TROUPE_POLICY__B_1__TEMPERATURE", "0.5"}};
+  overrides.flags = {"policy.b-1.sampling=softmax", "policy.a.temperature=2"};
+  const auto loaded =
+      load(one_node + "[policy.b-1]\nfolder = '/b'\nseed = 4294967295\n[policy.a]\nfolder = '/a'",
+           overrides);
+  REQUIRE(loaded);
+  REQUIRE(loaded->config.policies.size() == 2);
+  const auto& [a, b] = std::tie(loaded->config.policies[0], loaded->config.policies[1]);
+  CHECK(a.name == "a");
+  CHECK(a.folder == "/a");
+  CHECK(a.sampling == "greedy");
+  CHECK(a.temperature == 2);
+  CHECK(a.seed == 0);
+  CHECK(b.name == "b-1");
+  CHECK(b.sampling == "softmax");
+  CHECK(b.temperature == 0.5);
+  CHECK(b.seed == 4294967295);
+  CHECK(setting(*loaded, "policy.b-1.temperature").value == "0.5");
+  CHECK(setting(*loaded, "policy.a.temperature").value == "2");
+}
+
 TEST_CASE("nodes and models are sorted by name, and settings follow the reference") {
   const auto loaded = load("[node.b]\nurgent_port = 3\nordinary_port = 4\n" + one_node +
                            "[model.'bge-small-v1.5']\nfolder = '/b'");

@@ -33,10 +33,20 @@ std::vector<std::string> lines_of(const std::string& text) {
   return lines;
 }
 
-LoadedConfig quickstart() {
+// The file with the settings in use that it only shows: those on lines that begin with # and no
+// space.
+std::string quickstart_in_full() {
+  std::string text;
+  for (const auto& line : lines_of(text_of("configs/quickstart.toml"))) {
+    const bool shown = line.size() > 1 && line[0] == '#' && line[1] != ' ';
+    text += line.substr(shown ? 1 : 0) + "\n";
+  }
+  return text;
+}
+
+LoadedConfig quickstart(const std::string& text = text_of("configs/quickstart.toml")) {
   auto loaded = test::load(
-      text_of("configs/quickstart.toml"),
-      {.environment = {}, .flags = {}, .variables = test::variables({{"HOME", "/home/x"}})});
+      text, {.environment = {}, .flags = {}, .variables = test::variables({{"HOME", "/home/x"}})});
   if (!loaded) FAIL(loaded.error().what);
   return *std::move(loaded);
 }
@@ -59,21 +69,24 @@ TEST_CASE("the quick start is two nodes of this machine and the model that tools
   REQUIRE(config.models.size() == 1);
   CHECK(config.models[0].name == "minilm");
   CHECK(config.models[0].folder == "/home/x/.cache/troupe/models/all-MiniLM-L6-v2");
+  CHECK(config.policies.empty());
 }
 
 TEST_CASE("the quick start names every key and shows its true default") {
   Config defaults;
   defaults.nodes.emplace_back();
   defaults.models.emplace_back();
-  const auto loaded = quickstart();
+  defaults.policies.emplace_back();
+  const auto loaded = quickstart(quickstart_in_full());
   std::map<std::string, Setting> settings;
   for (const auto& setting : loaded.settings) settings[setting.key] = setting;
   std::size_t keys = 0;
   for (const auto& section : schema())
     for (const auto& key : section.keys) {
-      const std::string table = section.table == "node.*"    ? "node.a"
-                                : section.table == "model.*" ? "model.minilm"
-                                                             : std::string(section.table);
+      const std::string table = section.table == "node.*"     ? "node.a"
+                                : section.table == "model.*"  ? "model.minilm"
+                                : section.table == "policy.*" ? "policy.mover"
+                                                              : std::string(section.table);
       const auto& setting = settings[table + "." + std::string(key.name)];
       INFO(table << "." << key.name);
       CHECK(setting.source.rfind("c.toml:", 0) == 0);
@@ -84,7 +97,7 @@ TEST_CASE("the quick start names every key and shows its true default") {
 }
 
 TEST_CASE("every key of the quick start is explained where it first stands") {
-  const auto lines = lines_of(text_of("configs/quickstart.toml"));
+  const auto lines = lines_of(quickstart_in_full());
   std::map<std::string, int> seen;
   bool explained = false;  // by a comment since the last empty line, which may cover a few keys
   for (const auto& line : lines) {
@@ -115,6 +128,7 @@ TEST_CASE("no two keys share a member") {
   Config config;
   config.nodes.emplace_back();
   config.models.emplace_back();
+  config.policies.emplace_back();
   std::map<const void*, std::string> owners;
   for (const auto& section : schema())
     for (const auto& key : section.keys) {
@@ -130,6 +144,7 @@ TEST_CASE("every default and both ends of every range may be written in a file")
   Config config;
   config.nodes.emplace_back();
   config.models.emplace_back();
+  config.policies.emplace_back();
   for (const auto& section : schema())
     for (const auto& key : section.keys) {
       const Slot slot = key.slot(config, 0);

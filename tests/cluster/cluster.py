@@ -12,6 +12,7 @@ import unittest
 SOURCE = os.environ["TROUPE_SOURCE_DIR"]
 PROGRAM = os.environ["TROUPE_PROGRAM"]
 TINY_MODEL = os.path.join(SOURCE, "tests", "data", "models", "bert-plain")
+CLASSIFIER = os.path.join(SOURCE, "tests", "data", "models", "bert-classifier")
 LIMIT_S = 60  # nothing here takes long; this only ends a broken test
 
 
@@ -60,7 +61,7 @@ class ClusterTest(unittest.TestCase):
         self.ports = free_ports(4)
         self.write_config()
 
-    def write_config(self, model=TINY_MODEL, extra=""):
+    def write_config(self, model=TINY_MODEL, extra="", policy=""):
         text = '[cluster]\nname = "test"\n'
         for name, (urgent, ordinary) in zip("ab", (self.ports[:2], self.ports[2:])):
             text += (
@@ -68,6 +69,9 @@ class ClusterTest(unittest.TestCase):
                 f'ordinary_port = {ordinary}\ndevices = ["cpu"]\n'
             )
         text += f"[model.tiny]\nfolder = {json.dumps(model)}\n"
+        text += f"[model.tone]\nfolder = {json.dumps(CLASSIFIER)}\n"
+        if policy:
+            text += f"[policy.mover]\nfolder = {json.dumps(policy)}\nsampling = \"gumbel\"\n"
         text += "[link]\n" + extra
         with open(self.config, "w", encoding="utf-8") as file:
             file.write(text)

@@ -5,9 +5,10 @@ import os
 import shutil
 import signal
 import socket
+import subprocess
 import unittest
 
-from cluster import LIMIT_S, TINY_MODEL, ClusterTest, is_alive, wait_until
+from cluster import LIMIT_S, SOURCE, TINY_MODEL, ClusterTest, is_alive, wait_until
 
 
 class Life(ClusterTest):
@@ -24,6 +25,11 @@ class Life(ClusterTest):
                 "--time-limit", "5s",
             )
             self.assertAlmostEqual(sum(x * x for x in outcome["vector"]), 1.0, places=4)
+        scored = self.json_of(
+            "submit", "hello world", "--classify", "--model", "tone", "--config", self.config
+        )["labels"]
+        self.assertEqual(sorted(each["label"] for each in scored), [f"LABEL_{i}" for i in range(5)])
+        self.assertEqual(scored, sorted(scored, key=lambda each: -each["logit"]))
         nodes = self.children(up)
         self.assertEqual(len(nodes), 2)
         self.assertEqual(self.stop(up), 0, self.read_log())
@@ -100,6 +106,34 @@ class Life(ClusterTest):
         self.assertEqual(self.stop(up), 0)
 
 
+    def test_a_policy_acts_the_same_on_every_node(self):
+        policy = os.path.join(self.folder.name, "policy")
+        subprocess.run([os.path.join(SOURCE, "tools", "make-policy"), policy, "--widths", "3,16,8"],
+                       check=True, capture_output=True)
+        self.write_config(policy=policy)
+        up = self.start_up()
+        status = self.json_of("status", self.config, "--node", "b")["nodes"][0]
+        self.assertEqual(status["policies"], [{"name": "mover", "observation": 3, "actions": 8}])
+
+        def act(step, *words):
+            return self.json_of("submit", "--observation", "-0.5,0,2e-1", "--agent", "game/7",
+                                "--step", str(step), "--config", self.config, *words)["action"]
+
+        actions = [act(step, "--node", "a") for step in range(6)]
+        self.assertGreater(len(set(actions)), 1)  # gumbel: chance differs from step to step
+        self.assertTrue(all(0 <= action < 8 for action in actions))
+        again = [act(step, "--node", "b", "--lane", "urgent") for step in range(6)]
+        self.assertEqual(actions, again)
+
+        told = self.troupe("submit", "--observation", "1,2", "--agent", "game/7",
+                           "--config", self.config)
+        self.assertEqual(told.returncode, 2, told.stderr)
+        self.assertIn("policy 'mover' looks at 3", told.stderr)
+        told = self.troupe("submit", "--observation", "1,2,3", "--config", self.config)
+        self.assertIn("name who decides", told.stderr)
+        self.assertEqual(self.stop(up), 0)
+
+
 class Trouble(ClusterTest):
     def up_fails(self, *said):
         done = self.troupe("up", self.config)
@@ -126,6 +160,10 @@ class Trouble(ClusterTest):
         os.truncate(weights, os.path.getsize(weights) // 2)
         self.write_config(model=damaged)
         self.up_fails("model_damaged", "model.safetensors")
+
+    def test_a_damaged_policy(self):
+        self.write_config(policy=TINY_MODEL)
+        self.up_fails("policy 'mover'", "policy.json")
 
     def test_a_bad_config(self):
         self.write_config(extra="heartbeat_intervall = \"1s\"\n")

@@ -312,6 +312,45 @@ TEST_CASE("recalls run in both lanes, good ones beside bad ones") {
   CHECK(run(*without, batch).results[0].output.error().code == ErrorCode::unsupported);
 }
 
+TEST_CASE("decisions run in both lanes, good ones beside bad ones, as they would alone") {
+  CpuDeviceOptions options;
+  options.policies = {
+      {random_policy({3, 2}, PolicyActivation::relu, 1), {}},
+      {random_policy({6, 40, 9}, PolicyActivation::gelu, 2), {SamplingRule::gumbel, 1.5, 4}}};
+  const auto device = open(std::move(options));
+  Random random(8);
+  Batch batch;
+  batch.model = ModelId{1};
+  for (std::uint64_t i = 0; i < 300; ++i)  // more than go through the layers together
+    batch.items.push_back({{1, i + 1}, Decision{random_vector(6, random), {i, 3}}});
+  std::get<Decision>(batch.items[1].work).observation.resize(5);
+  std::get<Decision>(batch.items[2].work).observation[5] = std::nanf("");
+  std::get<Decision>(batch.items[3].work).key.step = DecisionKey::step_max + 1;
+  Report urgent;
+  REQUIRE(device->submit_urgent(batch, urgent.completion()));
+  for (const auto& report : {run(*device, batch), urgent.wait()}) {
+    REQUIRE(report.results.size() == batch.items.size());
+    for (std::size_t i = 0; i < batch.items.size(); ++i) {
+      const auto& output = report.results[i].output;
+      if (i >= 1 && i <= 3) {
+        CHECK(output.error().code == ErrorCode::invalid_argument);
+        continue;
+      }
+      Batch alone{{}, batch.model, {batch.items[i]}};
+      const auto one = run(*device, std::move(alone));
+      CHECK(std::get<Action>(*output) == std::get<Action>(*one.results[0].output));
+    }
+  }
+  CHECK(device->act_cost(ModelId{0}).of(1) > Duration::zero());
+  CHECK(device->act_cost(ModelId{1}).of(1) > Duration::zero());
+  CHECK(device->act_cost(ModelId{2}).of(1) == Duration::zero());
+  Report never;
+  batch.model = ModelId{2};
+  const auto refused = device->submit(batch, never.completion());
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == ErrorCode::model_missing);
+}
+
 TEST_CASE("every batch that many threads submit completes exactly once") {
   const auto memory = std::make_shared<MemoryStore>(1 << 20);
   CpuDeviceOptions options;
@@ -417,6 +456,16 @@ TEST_CASE("options that make no sense are refused") {
   CHECK(refusal([](Options& o) { o.name.clear(); }) == ErrorCode::invalid_argument);
   CHECK(refusal([](Options& o) { o.precisions.resize(2); }) == ErrorCode::invalid_argument);
   CHECK(refusal([](Options& o) { o.models.push_back(nullptr); }) == ErrorCode::invalid_argument);
+  CHECK(refusal([](Options& o) { o.policies.push_back({}); }) == ErrorCode::invalid_argument);
+  const auto policy = random_policy({3, 2}, PolicyActivation::relu, 1);
+  CHECK(refusal([&](Options& o) {
+          o.policies = {{policy, {SamplingRule::softmax, -1, 0}}};
+        }) == ErrorCode::invalid_argument);
+  CHECK(refusal([&](Options& o) {
+          auto broken = std::make_shared<PolicyModel>(*policy);
+          broken->widths = {2, 3};
+          o.policies = {{broken, {}}};
+        }) == ErrorCode::model_damaged);
   CHECK(refusal([](Options& o) {
           auto broken = std::make_shared<BertModel>(*o.models[0]);
           broken->config.heads = 7;

@@ -228,6 +228,12 @@ TEST_CASE("a model whose parts do not fit together is refused") {
   CHECK(refused([](BertModel& m) { m.weights.head = BertHead{}; }));
   CHECK(refused([](BertModel& m) {
     m.config.labels = 2;
-    m.weights.head = BertHead{m.weights.layers[0].query, m.weights.layers[0].query};
+    m.weights.head = BertHead{m.weights.layers[0].query, m.weights.layers[0].query, {"a", "b"}};
+  }));
+  CHECK(refused([](BertModel& m) {
+    auto config = odd_config();
+    config.labels = 2;
+    m = *random_bert(config, 9);
+    m.weights.head->names.pop_back();
   }));
 }

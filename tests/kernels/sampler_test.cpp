@@ -113,6 +113,12 @@ TEST_CASE("every part of agent, step and seed has a say, and nothing else") {
   }
 }
 
+TEST_CASE("an agent's number is the published hash of its name") {
+  CHECK(agent_number("") == 0xcbf29ce484222325);
+  CHECK(agent_number("a") == 0xaf63dc4c8601ec8c);
+  CHECK(agent_number("foobar") == 0x85944171f73967e8);
+}
+
 TEST_CASE("greedy takes the largest, the first of equals") {
   const Sampling greedy;
   CHECK(*sample(std::vector<float>{-3, 2, 5, 5, 1}, greedy, {}) == 2);

@@ -61,7 +61,9 @@ std::shared_ptr<const BertModel> random_bert(const BertConfig& config, std::uint
   }
   if (config.labels > 0)
     weights.head =
-        BertHead{numbers->linear(width, width, 1), numbers->linear(config.labels, width, 1)};
+        BertHead{numbers->linear(width, width, 1), numbers->linear(config.labels, width, 1), {}};
+  for (std::uint32_t label = 0; label < config.labels; ++label)
+    weights.head->names.push_back("label " + std::to_string(label));
   model->storage = numbers;
   return model;
 }

@@ -168,6 +168,23 @@ TEST_CASE("tokenizers and poolings that are not computed here are called unsuppo
   CHECK(dense.error(unsupported) == "modules.json: it has a module \"a.Dense\"");
 }
 
+TEST_CASE("labels have the names that the config gives them") {
+  Folder folder;
+  CHECK(folder.read()->labels.empty());
+  folder.config["id2label"] = {{"0", "sad"}, {"1", "gay"}, {"2", "so so"}};
+  CHECK(folder.read()->labels == std::vector<std::string>{"sad", "gay", "so so"});
+  const std::string none =
+      "config.json: \"id2label\": label 1 is missing, or no name of 1 to 128 bytes";
+  CHECK(damage("id2label", {{"0", "sad"}, {"2", "gay"}}) == none);
+  for (const json& name : {json(1), json(""), json("a\nb"), json(std::string(129, 'a')), json()})
+    CHECK(damage("id2label", {{"0", "sad"}, {"1", name}}) == none);
+  json many;
+  for (int i = 0; i <= 1024; ++i) many[std::to_string(i)] = "x";
+  for (const json& labels : {json::object(), json("sad"), json::array({"sad", "gay"}), many})
+    CHECK(damage("id2label", labels) ==
+          "config.json: \"id2label\": it does not name 1 to 1024 labels");
+}
+
 TEST_CASE("the files beside config.json are checked like it") {
   const auto damaged = ErrorCode::model_damaged;
   CHECK(file_error("sentence_bert_config.json", R"({"max_seq_length": 25})", damaged) ==

@@ -23,12 +23,13 @@ const std::string query = "encoder.layer.0.attention.self.query.weight";
 struct Tiny {
   Checkpoint checkpoint = Checkpoint::from_file(data_path("bert-plain/model.safetensors"));
   troupe::kernels::BertConfig config = read_bert_config(data_path("bert-plain"))->bert;
+  std::vector<std::string> labels;
 
   [[nodiscard]] troupe::Result<std::shared_ptr<const troupe::kernels::BertModel>> bind(
       std::size_t padding = 0) const {
     const auto file = parse_bytes(checkpoint.bytes(padding));
     REQUIRE(file);
-    return bind_bert_weights(*file, config);
+    return bind_bert_weights(*file, config, labels);
   }
 
   [[nodiscard]] std::string error() const {
@@ -183,6 +184,14 @@ TEST_CASE("a classifier is bound with the pooler that it needs, whatever the pre
     CHECK(copy(head.pooler.weight) == copy((*bound)->weights.layers[0].query.weight));
     CHECK(head.classifier.weight.size() == 3 * width);
     CHECK(head.classifier.bias.size() == 3);
+
+    CHECK(head.names == std::vector<std::string>{"LABEL_0", "LABEL_1", "LABEL_2"});
+    tiny.labels = {"sad", "so", "gay"};
+    CHECK((*tiny.bind())->weights.head->names == tiny.labels);
+    tiny.labels.pop_back();
+    CHECK(tiny.error() ==
+          "a.safetensors: tensor \"classifier.weight\": it has 3 labels, config.json names 2");
+    tiny.labels.clear();
 
     tiny.checkpoint["classifier.weight"].shape = {width, 3};
     CHECK(tiny.error() ==

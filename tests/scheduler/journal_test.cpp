@@ -34,6 +34,7 @@ std::string recording(std::uint64_t seed, std::uint64_t& hash, int calls = 3000)
     if (choice < 12) {
       TaskRecord task;
       task.id = {1, static_cast<std::uint64_t>(call)};
+      task.kind.operation = static_cast<Operation>(random.below(operations));
       task.kind.model = ModelId{static_cast<std::uint32_t>(random.below(2))};
       task.account = {TenantId{static_cast<std::uint32_t>(random.below(3))}, 1, random.next()};
       task.units = static_cast<std::uint32_t>(random.below(9));

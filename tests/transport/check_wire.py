@@ -51,8 +51,10 @@ def body_of(m):
                 + text16(m["topic"]) + text32(m["body"]))
     if kind == SUBMIT:
         head = struct.pack("<B", m["work"]) + text16(m["model"]) + text16(m["tenant"])
-        if m["work"] == 1:
+        if m["work"] in (1, 4):
             return head + text32(m["text"])
+        if m["work"] == 3:
+            return head + text16(m["agent"]) + struct.pack("<Q", m["step"])
         return head + text16(m["scope"]) + struct.pack("<I", m["k"])
     if kind == CANCEL:
         return b""
@@ -62,6 +64,11 @@ def body_of(m):
             return head + struct.pack("<H", m["code"]) + text16(m["what"]) + text16(m["next_step"])
         if m["outcome"] == 2:
             return head + struct.pack("<IB", m["tokens"], m["truncated"])
+        if m["outcome"] == 5:
+            return (head + struct.pack("<IBI", m["tokens"], m["truncated"], len(m["labels"]))
+                    + b"".join(map(text16, m["labels"])))
+        if m["outcome"] == 4:
+            return head + struct.pack("<I", m["action"])
         hits = b"".join(text16(memory) + struct.pack("<Qf", document, score)
                         for memory, document, score in m["hits"])
         return head + struct.pack("<I", len(m["hits"])) + hits
@@ -128,8 +135,10 @@ def read_body(m, r):
     elif kind == SUBMIT:
         m["work"] = r.unpack("B")
         m["model"], m["tenant"] = r.text16(), r.text16()
-        if m["work"] == 1:
+        if m["work"] in (1, 4):
             m["text"] = r.text32()
+        elif m["work"] == 3:
+            m["agent"], m["step"] = r.text16(), r.unpack("Q")
         else:
             m["scope"], m["k"] = r.text16(), r.unpack("I")
     elif kind == RESULT:
@@ -140,6 +149,11 @@ def read_body(m, r):
             m["what"], m["next_step"] = r.text16(), r.text16()
         elif m["outcome"] == 2:
             m["tokens"], m["truncated"] = r.unpack("IB")
+        elif m["outcome"] == 5:
+            m["tokens"], m["truncated"] = r.unpack("IB")
+            m["labels"] = [r.text16() for _ in range(r.unpack("I"))]
+        elif m["outcome"] == 4:
+            m["action"] = r.unpack("I")
         else:
             m["hits"] = [(r.text16(), *r.unpack("Qf")) for _ in range(r.unpack("I"))]
     elif kind == REQUEST:
@@ -218,6 +232,15 @@ MESSAGES = {
                                "model": b"", "tenant": b"default", "scope": b"librarian/*",
                                "k": 10, "tensor": [0.5, -1.0, 0.25],
                                "extensions": [(2, b"reader/3")]},
+    "submit_act": {"kind": SUBMIT, "task": TASK, "lane": URGENT, "ttl_us": 5_000, "work": 3,
+                   "model": b"mover", "tenant": b"default", "agent": b"game/7", "step": 41,
+                   "tensor": [0.5, -1.0, 0.25]},
+    "submit_act_of_agent": {"kind": SUBMIT, "task": TASK, "work": 3, "model": b"mover",
+                            "tenant": b"default", "agent": b"", "step": 2**48 - 1,
+                            "tensor": ramp(1536), "extensions": [(2, b"game/7")]},
+    "submit_classify": {"kind": SUBMIT, "task": TASK, "lane": ORDINARY, "ttl_us": 50_000,
+                        "work": 4, "model": b"moods", "tenant": b"default",
+                        "text": b"what a day"},
     "cancel_task": {"kind": CANCEL, "task": TASK},
     "result_error": {"kind": RESULT, "task": TASK, "lane": ORDINARY, "outcome": 1, **TIMES,
                      "code": 7, "what": b"4096 tasks wait already", "next_step": b"retry in 12ms"},
@@ -231,6 +254,11 @@ MESSAGES = {
                     "hits": [(b"librarian/017", 3, 0.875), (b"librarian/2", 2**63, -0.25)]},
     "result_no_hits": {"kind": RESULT, "task": TASK, "lane": ORDINARY, "outcome": 3, **TIMES,
                        "hits": []},
+    "result_action": {"kind": RESULT, "task": TASK, "lane": URGENT, "outcome": 4, **TIMES,
+                      "action": 65535},
+    "result_scores": {"kind": RESULT, "task": TASK, "lane": ORDINARY, "outcome": 5, **TIMES,
+                      "tokens": 7, "truncated": 1, "labels": [b"sad", "très gai".encode()],
+                      "tensor": [-1.5, 2.25]},
     "result_explained": {"kind": RESULT, "task": TASK, "lane": URGENT, "outcome": 2, **TIMES,
                          "tokens": 12, "truncated": 0, "tensor": [0.5, -0.5, 0.5, -0.5],
                          "extensions": [(3, why(250_000, 7_900_000, 1, 4))]},

@@ -38,8 +38,12 @@ ErrorCode encode_error(const Message& message) {
   return frames.error().code;
 }
 
-Message recall(Recall work) {
+Message submit(Work work) {
   return SubmitTask{{{1, 1}, "", "default", "", "", std::move(work), std::nullopt, std::nullopt}};
+}
+
+Message recall(Recall work) {
+  return submit(std::move(work));
 }
 
 Message embedding(std::vector<float> vector) {
@@ -59,7 +63,7 @@ Message round_trip(const Message& message) {
 TEST_CASE("every golden message is written as the bytes that were released, and read back") {
   const auto goldens = read_goldens();
   const auto messages = golden_messages();
-  REQUIRE(messages.size() == 22);
+  REQUIRE(messages.size() == 27);
   for (const auto& [name, message] : messages) {
     INFO(name);
     REQUIRE(goldens.count(name) == 1);
@@ -210,9 +214,18 @@ TEST_CASE("values outside their range are refused by the decoder") {
   // Bodies begin at 88; docs/wire.md has the offsets.
   CHECK(is_malformed(with_byte("control_reply", 88 + 8, 2)));
   CHECK(is_malformed(with_byte("submit_encode", 88, 0)));
+  CHECK(is_malformed(with_byte("submit_encode", 88, 5)));
   CHECK(is_malformed(with_byte("submit_encode", 88, 3)));
+  CHECK(is_malformed(with_byte("submit_act", 88, 1)));
   CHECK(is_malformed(with_byte("submit_recall", 88, 1)));
   CHECK(is_malformed(with_byte("result_hits", 88, 4)));
+  CHECK(is_malformed(with_byte("result_hits", 88, 6)));
+  CHECK(is_malformed(with_byte("result_action", 88, 3)));
+  CHECK(is_malformed(with_byte("result_scores", 88, 2)));
+  CHECK(is_malformed(with_byte("result_scores", 88 + 29 + 4, 2)));  // truncated: neither
+  CHECK(is_malformed(with_byte("result_scores", 88 + 29 + 5, 3)));  // three labels, two scores
+  CHECK(is_malformed(with_byte("result_scores", 88 + 29 + 5, 1)));  // one label, bytes left over
+  CHECK(is_malformed(with_byte("result_scores", 88 + 29 + 5 + 1, 5)));   // 1282 labels
   CHECK(is_malformed(with_byte("result_hits", 88 + 1 + 7, 0x7f)));       // a queue of centuries
   CHECK(is_malformed(with_byte("result_hits", 88 + 1 + 24 + 3, 0x7f)));  // a batch of billions
   CHECK(is_malformed(with_byte("result_hits", 88 + 29 + 1, 4)));         // 1026 hits
@@ -264,6 +277,13 @@ TEST_CASE("what the other side would refuse is refused before it is sent") {
         ErrorCode::too_large);
   for (const char* scope : {"", "*", "librarian", "/*", "librarian/", "*/017", "a/*/*"})
     CHECK(encode_error(recall({scope, {1.0F}, 1})) == ErrorCode::invalid_argument);
+  for (const char* agent : {"game", "/7", "game/", "game/*", "game/7/8", "game /7"})
+    CHECK(encode_error(submit(Act{{1.0F}, agent, 0})) == ErrorCode::invalid_argument);
+  CHECK(encode_error(submit(Act{{}, "game/7", 0})) == ErrorCode::invalid_argument);
+  CHECK(encode_error(submit(Act{{1.0F, std::nanf("")}, "game/7", 0})) ==
+        ErrorCode::invalid_argument);
+  CHECK(encode_error(submit(Act{std::vector<float>(limits::observation_width_max + 1), "game/7",
+                                0})) == ErrorCode::too_large);
   CHECK(encode_error(embedding({})) == ErrorCode::invalid_argument);
   CHECK(encode_error(embedding({std::nanf("")})) == ErrorCode::invalid_argument);
   CHECK(encode_error(embedding({std::numeric_limits<float>::infinity()})) ==
@@ -274,6 +294,18 @@ TEST_CASE("what the other side would refuse is refused before it is sent") {
         ErrorCode::invalid_argument);
   CHECK(encode_error(TaskResult{{{1, 1}, Output{Hits{{{"a/b", 1, std::nanf("")}}}}, {}}}) ==
         ErrorCode::invalid_argument);
+  const auto scores = [](std::vector<float> logits, std::vector<std::string> labels) {
+    return TaskResult{{{1, 1}, Output{Scores{std::move(logits), std::move(labels), 1, false}}, {}}};
+  };
+  CHECK(encode_error(scores({}, {})) == ErrorCode::invalid_argument);
+  CHECK(encode_error(scores({1.0F}, {"a", "b"})) == ErrorCode::invalid_argument);
+  CHECK(encode_error(scores({std::nanf("")}, {"a"})) == ErrorCode::invalid_argument);
+  CHECK(encode_error(scores({1.0F}, {"a\n"})) == ErrorCode::invalid_argument);
+  CHECK(encode_error(scores(std::vector<float>(limits::labels_max + 1),
+                            std::vector<std::string>(limits::labels_max + 1))) ==
+        ErrorCode::too_large);
+  CHECK(encode_error(submit(Classify{std::string(limits::text_bytes_max + 1, 'a')})) ==
+        ErrorCode::too_large);
 }
 
 TEST_CASE("everything at its limit still fits into a frame") {
@@ -285,6 +317,15 @@ TEST_CASE("everything at its limit still fits into a frame") {
         embedding(std::vector<float>(limits::embedding_width_max, 1.0F)),
         recall({name + "/*", std::vector<float>(limits::embedding_width_max, 1.0F),
                 limits::recall_hits_max}),
+        submit(Act{std::vector<float>(limits::observation_width_max, 1.0F), agent,
+                   std::numeric_limits<std::uint64_t>::max()}),
+        Message{
+            TaskResult{{{1, 1}, Output{Action{std::numeric_limits<std::uint32_t>::max()}}, {}}}},
+        Message{TaskResult{
+            {{1, 1},
+             Output{Scores{std::vector<float>(limits::labels_max, 1.0F),
+                           std::vector<std::string>(limits::labels_max, name), 1, false}},
+             {}}}},
         Message{SubmitTask{{{1, 1},
                             name,
                             name,

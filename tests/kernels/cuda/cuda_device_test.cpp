@@ -7,6 +7,7 @@
 #include <future>
 
 #include "base/limits.hpp"
+#include "kernels/cpu/cpu_device.hpp"
 #include "kernels/cuda/emulation/emulated_gpu.hpp"
 #include "kernels/ref/bert.hpp"
 #include "tests/catch.hpp"
@@ -109,6 +110,17 @@ TEST_CASE("a batch on the GPU comes back with one unit vector for each text, in 
       squares += std::pow(expected[c] - static_cast<double>(embedding.vector[c]), 2);
     CHECK(std::sqrt(squares) < 3e-3);
   }
+}
+
+TEST_CASE("a GPU refuses to classify a text and encodes the others") {
+  const auto device = open_tiny();
+  auto batch = encode_batch(42, random_texts(3, 2));
+  std::get<Tokens>(batch.items[1].work).classify = true;
+  const auto report = run(*device, std::move(batch));
+  CHECK(report.results[0].output);
+  CHECK(report.results[2].output);
+  REQUIRE_FALSE(report.results[1].output);
+  CHECK(report.results[1].output.error().code == ErrorCode::unsupported);
 }
 
 TEST_CASE("a batch with more tokens than the largest graph gives what its texts give alone") {
@@ -236,6 +248,31 @@ TEST_CASE("recalls that a GPU device is given are answered") {
   CHECK(std::get<Hits>(*report.results[0].output).hits ==
         std::vector<Hit>{{"librarian/1", 5, 1.0F}});
   CHECK(report.results[1].output.error().code == ErrorCode::invalid_argument);
+}
+
+TEST_CASE("decisions that a GPU device is given are made") {
+  auto options = options_for(std::make_shared<EmulatedGpu>(0));
+  options.policies = {{random_policy({3, 8, 4}, PolicyActivation::tanh, 1), {}}};
+  CpuDeviceOptions cpu_options;
+  cpu_options.policies = options.policies;
+  const auto device = open(std::move(options));
+  auto cpu = open_cpu_device(std::move(cpu_options));
+  REQUIRE(cpu);
+  Random random(2);
+  Batch batch;
+  for (std::uint64_t i = 0; i < 20; ++i)
+    batch.items.push_back({{1, i + 1}, Decision{random_vector(3, random), {i, 0}}});
+  batch.items.push_back({{1, 21}, Decision{{1, 2}, {}}});
+  const auto report = run(*device, batch);
+  const auto expected = run(**cpu, batch);
+  for (std::size_t i = 0; i < 20; ++i)
+    CHECK(std::get<Action>(*report.results[i].output) ==
+          std::get<Action>(*expected.results[i].output));
+  CHECK(report.results[20].output.error().code == ErrorCode::invalid_argument);
+  CHECK(device->act_cost(ModelId{0}).of(1) > Duration::zero());
+  CHECK(device->act_cost(ModelId{1}).of(1) == Duration::zero());
+  batch.model = ModelId{1};
+  CHECK(device->submit(batch, [](BatchReport&&) {}).error().code == ErrorCode::model_missing);
 }
 
 TEST_CASE("a model whose weights are not finite gives errors from the GPU, not vectors") {
