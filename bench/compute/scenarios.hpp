@@ -19,6 +19,7 @@ Result<ScenarioResult> run_precision(const RunOptions& options, Progress& progre
 Result<ScenarioResult> run_packing(const RunOptions& options, Progress& progress);
 Result<ScenarioResult> run_yielding(const RunOptions& options, Progress& progress);
 Result<ScenarioResult> run_tokenizer(const RunOptions& options, Progress& progress);
+Result<ScenarioResult> run_peers(const RunOptions& options, Progress& progress);
 
 // --- act ----------------------------------------------------------------------------------------
 

@@ -11,7 +11,6 @@ namespace troupe::bench::compute {
 namespace {
 
 constexpr std::size_t texts_usual = 20'000;
-constexpr std::size_t texts_few = 200;
 
 }  // namespace
 
@@ -28,16 +27,20 @@ Result<ScenarioResult> run_tokenizer(const RunOptions& options, Progress& progre
     return result;
   }
   progress.at(0, "reading the package lists");
-  auto texts = found_texts(options.pairs > 1 ? texts_usual : texts_few);
-  std::string source = "package descriptions";
-  if (!texts) {
-    texts = sentences();
-    source = "sentences of the program's own (" + texts.error().what + ")";
+  std::vector<std::string> texts = sentences();
+  std::string source = "sentences of the program's own";
+  if (options.pairs > 1) {
+    if (auto found = found_texts(texts_usual)) {
+      texts = std::move(*found);
+      source = "package descriptions";
+    } else {
+      source += " (" + found.error().what + ")";
+    }
   }
   std::vector<std::string> whole;
   std::size_t bytes = 0;
   std::size_t tokens = 0;
-  for (auto& text : *texts) {
+  for (auto& text : texts) {
     const auto ids = (*model)->tokenize(text);
     if (!ids || ids->truncated) continue;
     bytes += text.size();

@@ -14,7 +14,7 @@ PROGRAM = sys.argv[1]
 # verb: the figures' ids, in their order
 FIGURES = {
     "encode": ["gemm"] * 4 + ["encode"] * 5 + ["error"] * 2 + ["bf16", "packing"] + ["yield"] * 3
-              + ["tokenizer"],
+              + ["tokenizer"] + ["openblas"] * 3 + ["onednn"] * 3 + ["onnxruntime"] * 2,
     "act": ["act"] * 5,
     "recall": ["recall"] * 4,
 }
@@ -69,7 +69,7 @@ class Compute(unittest.TestCase):
         for figure in figures:
             if figure["id"] != "gemm":
                 self.assertIsNone(figure["value"])
-                self.assertEqual(figure["detail"], "there is no model")
+                self.assertRegex(figure["detail"], "^there is no model|^this build has no peers")
         screen = run("encode", "packing", "--quick", TROUPE_MODEL_DIR="/no/such/folder").stdout
         self.assertIn("not measured: 8 texts of log-normal lengths", screen)
 
