@@ -1,5 +1,5 @@
-// troupe bench sim|lanes|encode|act|recall: runs scenarios of the benchmark harness, shows their figures on one
-// screen (or as JSON) and writes the report.
+// troupe bench sim|lanes|encode|act|recall: runs scenarios of the benchmark harness, shows their
+// figures on one screen (or as JSON) and writes the report.
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <span>
@@ -162,23 +162,29 @@ int run_bench_lanes(const BenchOptions& options, Output& output) {
 }
 
 int run_bench_encode(const BenchOptions& options, Output& output) {
-  return run_rig({"encode", "troupe bench encode",
+  return run_rig({"encode",
+                  "troupe bench encode",
                   "Rig K: the encoder's kernels on one thread, in turns with this machine's peak.",
-                  bench::compute::encode_scenarios(), {}},
+                  bench::compute::encode_scenarios(),
+                  {}},
                  options, output);
 }
 
 int run_bench_act(const BenchOptions& options, Output& output) {
-  return run_rig({"act", "troupe bench act",
+  return run_rig({"act",
+                  "troupe bench act",
                   "Rig K: a policy's kernels on one thread, in turns with this machine's peak.",
-                  bench::compute::act_scenarios(), {}},
+                  bench::compute::act_scenarios(),
+                  {}},
                  options, output);
 }
 
 int run_bench_recall(const BenchOptions& options, Output& output) {
-  return run_rig({"recall", "troupe bench recall",
+  return run_rig({"recall",
+                  "troupe bench recall",
                   "Rig K: scans of memories on one thread, in turns with reading alone.",
-                  bench::compute::recall_scenarios(), {}},
+                  bench::compute::recall_scenarios(),
+                  {}},
                  options, output);
 }
 

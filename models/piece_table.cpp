@@ -72,8 +72,7 @@ const PieceTable::Slot* PieceTable::find(std::string_view piece,
   for (std::size_t at = hash & last;; at = (at + 1) & last) {
     const Slot& slot = slots_[at];
     if (slot.bytes == 0) return nullptr;
-    if (slot.check == hash >> 32 &&
-        std::string_view(text_).substr(slot.begin, slot.bytes) == piece)
+    if (slot.check == hash >> 32 && std::string_view(text_).substr(slot.begin, slot.bytes) == piece)
       return &slot;
   }
 }
@@ -86,10 +85,11 @@ void PieceTable::place(const Slot& slot, std::uint64_t hash) noexcept {
 }
 
 void PieceTable::grow() {
-  const auto old = std::exchange(slots_, std::vector<Slot>(std::max<std::size_t>(
-                                             64, 2 * slots_.size())));
+  const auto old =
+      std::exchange(slots_, std::vector<Slot>(std::max<std::size_t>(64, 2 * slots_.size())));
   for (const Slot& slot : old)
-    if (slot.bytes != 0) place(slot, hash_of(std::string_view(text_).substr(slot.begin, slot.bytes)));
+    if (slot.bytes != 0)
+      place(slot, hash_of(std::string_view(text_).substr(slot.begin, slot.bytes)));
 }
 
 }  // namespace troupe::models

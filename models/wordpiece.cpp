@@ -19,10 +19,6 @@ Error damaged(std::string what) {
           "fetch the model again, or set its folder right"};
 }
 
-bool is_punctuation(char32_t c) noexcept {
-  return c < 0x80 ? ascii_punctuation[c] : kind_of(c) == CharKind::punctuation;
-}
-
 // Whether each ASCII character is a word of its own.
 constexpr auto ascii_punctuation = [] {
   std::array<bool, 128> marked{};
@@ -30,6 +26,10 @@ constexpr auto ascii_punctuation = [] {
     marked[c] = !((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z'));
   return marked;
 }();
+
+bool is_punctuation(char32_t c) noexcept {
+  return c < 0x80 ? ascii_punctuation[c] : kind_of(c) == CharKind::punctuation;
+}
 
 bool is_ascii(std::string_view text) noexcept {
   unsigned char all = 0;

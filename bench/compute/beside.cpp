@@ -1,7 +1,7 @@
-// peers: the same model and texts by what others would use, in turns with ours, on one thread. First
-// the encoder with another library's matrix products (peers/encoder.hpp), then ONNX Runtime in a
-// process of its own, which pads each batch to its longest text as such runtimes have to. A peer
-// whose embeddings differ from ours is no peer: its figure has no value.
+// peers: the same model and texts by what others would use, in turns with ours, on one thread.
+// First the encoder with another library's matrix products (peers/encoder.hpp), then ONNX Runtime
+// in a process of its own, which pads each batch to its longest text as such runtimes have to. A
+// peer whose embeddings differ from ours is no peer: its figure has no value.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -139,7 +139,8 @@ Result<ScenarioResult> without(ScenarioResult result, const std::string& why) {
 Result<ScenarioResult> run_peers(const RunOptions& options, Progress& progress) {
   ScenarioResult result;
   result.text =
-      "all-MiniLM-L6-v2 with the matrix products of OpenBLAS and of oneDNN, all else being ours; and "
+      "all-MiniLM-L6-v2 with the matrix products of OpenBLAS and of oneDNN, all else being ours; "
+      "and "
       "as a graph of ONNX Runtime's own fused operators, each batch padded to its longest text.";
   const auto libraries = peers::libraries();
   if (libraries.empty()) return without(std::move(result), no_peers);

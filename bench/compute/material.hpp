@@ -44,7 +44,8 @@ class TextEncoder {
   TextEncoder(const kernels::cpu::Tiles& tiles, std::shared_ptr<const kernels::BertModel> model,
               kernels::Precision precision = kernels::Precision::f32);
 
-  void encode(const std::vector<Ids>& texts, const kernels::cpu::YieldHook& yield = [] {});
+  void encode(
+      const std::vector<Ids>& texts, const kernels::cpu::YieldHook& yield = [] {});
   // What encode() left for a text.
   [[nodiscard]] const float* vector(std::size_t text) const {
     return vectors_.data() + text * encoder_.config().width;

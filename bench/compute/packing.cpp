@@ -25,8 +25,7 @@ std::size_t drawn_length(const kernels::BertConfig& config, Random& random) {
   const double normal = std::sqrt(2 * random.exponential(1)) *
                         std::cos(2 * std::numbers::pi_v<double> * random.unit());
   const double length = length_median * std::exp(length_spread * normal);
-  return static_cast<std::size_t>(
-      std::clamp(length, 3.0, static_cast<double>(config.tokens_max)));
+  return static_cast<std::size_t>(std::clamp(length, 3.0, static_cast<double>(config.tokens_max)));
 }
 
 }  // namespace
@@ -56,8 +55,8 @@ Result<ScenarioResult> run_packing(const RunOptions& options, Progress& progress
     for (auto& length : lengths) length = drawn_length(encoder.config(), random);
     const std::size_t longest = *std::max_element(lengths.begin(), lengths.end());
     const auto packed = random_texts(encoder.config(), lengths, random);
-    const auto padded = random_texts(
-        encoder.config(), std::vector<std::size_t>(texts_at_a_time, longest), random);
+    const auto padded =
+        random_texts(encoder.config(), std::vector<std::size_t>(texts_at_a_time, longest), random);
     tokens_packed += static_cast<double>(tokens_of(packed));
     tokens_padded += static_cast<double>(tokens_of(padded));
     auto few = options;
@@ -71,7 +70,8 @@ Result<ScenarioResult> run_packing(const RunOptions& options, Progress& progress
   const auto spread = harness::spread_of(ratios);
   figure.value = spread.median;
   figure.detail = harness::spread_text(spread) + " over " + std::to_string(batches) +
-                  " batches; tokens " + report::number_text(tokens_padded / tokens_packed) + " to 1";
+                  " batches; tokens " + report::number_text(tokens_padded / tokens_packed) +
+                  " to 1";
   result.figures = {std::move(figure)};
   return result;
 }

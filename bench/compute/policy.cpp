@@ -86,8 +86,7 @@ Result<ScenarioResult> run_policy(const RunOptions& options, Progress& progress)
         "act", "policy 64-128-128-16, " + std::to_string(agents) + " agents, " + name + ": each",
         report::Comparison::at_most, 0.5, "us");
     figure.value = compared->a.median;
-    figure.detail = harness::spread_text(compared->a) +
-                    " us; its multiply-adds alone take " +
+    figure.detail = harness::spread_text(compared->a) + " us; its multiply-adds alone take " +
                     report::number_text(compared->b.median) + " us at this machine's peak, " +
                     tiles.description;
     result.figures.push_back(std::move(figure));

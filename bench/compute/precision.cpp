@@ -82,8 +82,8 @@ Result<ScenarioResult> run_precision(const RunOptions& options, Progress& progre
   }
 
   if (std::string_view(tiles.name) != "avx512bf16") {
-    gain = unmeasured(gain, std::string("not on this CPU: it has no AVX-512 BF16, only ") +
-                                tiles.description);
+    gain = unmeasured(
+        gain, std::string("not on this CPU: it has no AVX-512 BF16, only ") + tiles.description);
   } else {
     progress.at(0.8, "bf16 against f32");
     Random random(options.seed);

@@ -79,18 +79,17 @@ Result<ScenarioResult> run_products(const RunOptions& options, Progress& progres
         },
         [&] { return fma_peak(tiles, effort.sample); });
     if (!compared) return compared.error();
-    auto figure = compute::figure("gemm",
-                                  "matrix products of " + std::to_string(rows) +
-                                      " rows / peak of multiply-adds",
-                                  report::Comparison::at_least, 0.90);
+    auto figure = compute::figure(
+        "gemm", "matrix products of " + std::to_string(rows) + " rows / peak of multiply-adds",
+        report::Comparison::at_least, 0.90);
     figure.value = compared->ratio.median;
     figure.detail = harness::spread_text(compared->ratio) + "; " +
                     report::number_text(compared->a.median / 1e9) + " of " +
                     report::number_text(compared->b.median / 1e9) + " GFLOP/s, " +
                     tiles.description + "; by shape:";
     for (auto& layer : layers) {
-      const double rate = layer.operations(rows) /
-                          seconds_per_call(effort.sample, [&] { layer.run(tiles, rows); });
+      const double rate =
+          layer.operations(rows) / seconds_per_call(effort.sample, [&] { layer.run(tiles, rows); });
       figure.detail += " " + std::to_string(layer.in) + "x" + std::to_string(layer.out) + " " +
                        report::number_text(rate / compared->b.median);
     }

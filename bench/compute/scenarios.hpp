@@ -1,6 +1,7 @@
 // The scenarios of `troupe bench encode`, `act` and `recall`, for registry.cpp: what the CPU
-// kernels do, on one thread, held against what this machine can do at best and against the libraries
-// that others would use. What each measures stands in its source and, in one line, in the registry.
+// kernels do, on one thread, held against what this machine can do at best and against the
+// libraries that others would use. What each measures stands in its source and, in one line, in the
+// registry.
 #pragma once
 
 #include "bench/harness/scenario.hpp"

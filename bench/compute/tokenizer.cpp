@@ -15,8 +15,8 @@ constexpr std::size_t texts_usual = 20'000;
 }  // namespace
 
 Result<ScenarioResult> run_tokenizer(const RunOptions& options, Progress& progress) {
-  auto figure = compute::figure("tokenizer", "English text to ids",
-                                report::Comparison::at_least, 20, "MB/s");
+  auto figure =
+      compute::figure("tokenizer", "English text to ids", report::Comparison::at_least, 20, "MB/s");
   ScenarioResult result;
   result.text =
       "Descriptions of packages, out of this machine's package lists, through all-MiniLM-L6-v2's "

@@ -1,8 +1,8 @@
 // How long who comes at any instant waits for the next of some events, out of the distances between
 // them: how urgent work fares that is let in at yield points.
 //
-// For an instant that knows nothing of the events, the chance to wait longer than t is the time that
-// the distances have beyond t, over all time (the residual life of renewal theory: Feller, "An
+// For an instant that knows nothing of the events, the chance to wait longer than t is the time
+// that the distances have beyond t, over all time (the residual life of renewal theory: Feller, "An
 // introduction to probability theory and its applications", volume II, section XI.4).
 #pragma once
 

@@ -1,5 +1,5 @@
-// oneDNN: a matmul primitive for each number of rows, made once and kept, its weights reordered once
-// into the layout that it asks for, the bias fused.
+// oneDNN: a matmul primitive for each number of rows, made once and kept, its weights reordered
+// once into the layout that it asks for, the bias fused.
 #include <omp.h>
 
 #include <map>
@@ -58,7 +58,8 @@ class OneDnnProduct final : public Product {
 
   [[nodiscard]] memory::desc strided(std::size_t rows, memory::dim columns,
                                      std::size_t stride) const {
-    return {{static_cast<memory::dim>(rows), columns}, f32,
+    return {{static_cast<memory::dim>(rows), columns},
+            f32,
             memory::dims{static_cast<memory::dim>(stride), 1}};
   }
 
@@ -73,8 +74,8 @@ class OneDnnProduct final : public Product {
     const dnnl::matmul::primitive_desc chosen({x, any, bias, y}, engine_.engine);
 #endif
     Plan made{dnnl::matmul(chosen), memory(chosen.weights_desc(), engine_.engine),
-              memory(bias, engine_.engine, bias_.data()),
-              memory(x, engine_.engine, nullptr), memory(y, engine_.engine, nullptr)};
+              memory(bias, engine_.engine, bias_.data()), memory(x, engine_.engine, nullptr),
+              memory(y, engine_.engine, nullptr)};
     // The checkpoint's [out, in] is [in, out] read by columns.
     memory given({{in_, out_}, f32, memory::format_tag::ba}, engine_.engine, weight_.data());
     dnnl::reorder(given, made.weight).execute(engine_.stream, given, made.weight);

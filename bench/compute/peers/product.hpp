@@ -27,8 +27,7 @@ struct Library {
   const char* id;    // of its figures
   const char* name;  // "OpenBLAS"
   // The parts stand side by side, as in kernels::cpu::Linear. Sets the library to one thread.
-  std::unique_ptr<Product> (*make)(std::size_t in,
-                                   std::span<const kernels::LinearWeights> parts);
+  std::unique_ptr<Product> (*make)(std::size_t in, std::span<const kernels::LinearWeights> parts);
   // Its version and what it chose for this CPU.
   const char* (*describe)();
 };
