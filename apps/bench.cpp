@@ -1,5 +1,5 @@
-// troupe bench sim|lanes: runs scenarios of the benchmark harness, shows their figures on one
-// screen (or as JSON) and writes the report.
+// troupe bench sim|lanes|encode|act|recall: runs scenarios of the benchmark harness, shows their
+// figures on one screen (or as JSON) and writes the report.
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <span>
@@ -8,6 +8,7 @@
 #include "apps/interrupts.hpp"
 #include "apps/verbs.hpp"
 #include "base/clock.hpp"
+#include "bench/compute/registry.hpp"
 #include "bench/harness/machine.hpp"
 #include "bench/harness/runner.hpp"
 #include "bench/harness/trace.hpp"
@@ -23,6 +24,7 @@ struct Rig {
   const char* title;
   const char* text;
   std::span<const Scenario> scenarios;
+  std::span<const std::string_view> policies;
 };
 
 // `word` as a shell reads it back.
@@ -45,6 +47,7 @@ std::string command_of(const Rig& rig, const BenchOptions& options) {
   if (options.pairs != defaults.pairs) command += " --pairs " + std::to_string(options.pairs);
   if (options.seconds != defaults.seconds)
     command += " --seconds " + std::to_string(options.seconds);
+  if (options.quick) command += " --quick";
   if (!options.trace.empty()) command += " --trace " + quoted(options.trace);
   if (!options.report.empty()) command += " --report " + quoted(options.report);
   return command;
@@ -61,11 +64,11 @@ int list(const Rig& rig, Output& output) {
   }
   std::string policies;
   nlohmann::json policy_list = nlohmann::json::array();
-  for (const auto policy : bench::scenarios::policy_names()) {
+  for (const auto policy : rig.policies) {
     policies += (policies.empty() ? "" : ", ") + std::string(policy);
     policy_list.emplace_back(policy);
   }
-  output.text(output.dim("policies: " + policies));
+  if (!policies.empty()) output.text(output.dim("policies: " + policies));
   output.object({{"scenarios", scenarios}, {"policies", policy_list}});
   return exit_ok;
 }
@@ -98,8 +101,7 @@ int run_rig(const Rig& rig, const BenchOptions& options, Output& output) {
   Interrupts interrupts;
   const auto scenarios = bench::harness::choose_scenarios(rig.scenarios, options.scenarios);
   if (!scenarios) return output.fail(scenarios.error());
-  auto policies =
-      bench::harness::choose_policies(bench::scenarios::policy_names(), options.policies);
+  auto policies = bench::harness::choose_policies(rig.policies, options.policies);
   if (!policies) return output.fail(policies.error());
 
   bench::harness::RunOptions run;
@@ -107,6 +109,10 @@ int run_rig(const Rig& rig, const BenchOptions& options, Output& output) {
   run.policies = std::move(*policies);
   run.pairs = options.pairs;
   if (options.seconds > 0) run.run_length = std::chrono::seconds(options.seconds);
+  if (options.quick) {
+    run.pairs = 1;
+    run.run_length = std::chrono::milliseconds(1);
+  }
   run.interrupted = &interrupts.watch();
   if (auto loaded = load_trace(options.trace, run, output); !loaded)
     return output.fail(loaded.error());
@@ -143,7 +149,7 @@ int run_bench_sim(const BenchOptions& options, Output& output) {
                   "Rig V: the production scheduler on a virtual clock with modelled devices, and "
                   "every rival policy beside it. Exact: the same seed gives the same figures on "
                   "every machine.",
-                  bench::scenarios::sim_scenarios()},
+                  bench::scenarios::sim_scenarios(), bench::scenarios::policy_names()},
                  options, output);
 }
 
@@ -151,7 +157,34 @@ int run_bench_lanes(const BenchOptions& options, Output& output) {
   return run_rig({"lanes", "troupe bench lanes",
                   "Rig C: real devices and the real node on this machine, policies in paired runs. "
                   "Latency is counted from the intended arrival.",
-                  bench::scenarios::lane_scenarios()},
+                  bench::scenarios::lane_scenarios(), bench::scenarios::policy_names()},
+                 options, output);
+}
+
+int run_bench_encode(const BenchOptions& options, Output& output) {
+  return run_rig({"encode",
+                  "troupe bench encode",
+                  "Rig K: the encoder's kernels on one thread, in turns with this machine's peak.",
+                  bench::compute::encode_scenarios(),
+                  {}},
+                 options, output);
+}
+
+int run_bench_act(const BenchOptions& options, Output& output) {
+  return run_rig({"act",
+                  "troupe bench act",
+                  "Rig K: a policy's kernels on one thread, in turns with this machine's peak.",
+                  bench::compute::act_scenarios(),
+                  {}},
+                 options, output);
+}
+
+int run_bench_recall(const BenchOptions& options, Output& output) {
+  return run_rig({"recall",
+                  "troupe bench recall",
+                  "Rig K: scans of memories on one thread, in turns with reading alone.",
+                  bench::compute::recall_scenarios(),
+                  {}},
                  options, output);
 }
 

@@ -242,17 +242,13 @@ void add_run(CommandLine& line) {
   on_chosen(line, verb, options, run_run);
 }
 
-// What both rigs take.
-std::shared_ptr<BenchOptions> add_bench_options(CLI::App& verb) {
+// What every rig takes.
+std::shared_ptr<BenchOptions> add_scenario_options(CLI::App& verb) {
   auto options = std::make_shared<BenchOptions>();
   auto* names = verb.add_option("scenario", options->scenarios, "What to run; otherwise everything")
                     ->type_name("SCENARIO");
   verb.add_flag("--all", options->all, "Everything, as without names")->excludes(names);
-  verb.add_flag("--list", options->list, "Name the scenarios and policies and run nothing");
-  verb.add_option("--policy", options->policies,
-                  "Run only this rival beside ours; repeatable; otherwise all")
-      ->type_name("NAME")
-      ->allow_extra_args(false);
+  verb.add_flag("--list", options->list, "Name what there is to run and run nothing");
   verb.add_option("--report", options->report,
                   "Write index.html, the pictures and figures.json into this folder")
       ->type_name("DIR");
@@ -261,9 +257,36 @@ std::shared_ptr<BenchOptions> add_bench_options(CLI::App& verb) {
   return options;
 }
 
+std::shared_ptr<BenchOptions> add_bench_options(CLI::App& verb) {
+  auto options = add_scenario_options(verb);
+  verb.add_option("--policy", options->policies,
+                  "Run only this rival beside ours; repeatable; otherwise all")
+      ->type_name("NAME")
+      ->allow_extra_args(false);
+  return options;
+}
+
+void add_pairs(CLI::App& verb, BenchOptions& options) {
+  verb.add_option("--pairs", options.pairs, "Runs of each side of a paired measurement")
+      ->type_name("N")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1000));
+}
+
+// The kernels of one kind of task, on one thread.
+void add_compute_bench(CommandLine& line, CLI::App& bench, const std::string& name,
+                       const std::string& does, int (*run)(const BenchOptions&, Output&)) {
+  auto& verb = add_verb(line, bench, name, does, "troupe bench " + name + " --json");
+  auto options = add_scenario_options(verb);
+  add_pairs(verb, *options);
+  verb.add_flag("--quick", options->quick,
+                "As little as shows that it runs; the figures mean nothing");
+  on_chosen(line, verb, options, run);
+}
+
 void add_bench(CommandLine& line) {
   auto& bench = *line.app.add_subcommand(
-      "bench", "Measure the scheduler against its targets, with rival policies beside it");
+      "bench", "Measure the scheduler and the kernels against their targets and rivals");
   bench.require_subcommand(1);
   bench.footer(
       "Example:\n  troupe bench sim --report bench-report\n\n"
@@ -286,16 +309,21 @@ void add_bench(CommandLine& line) {
                          "On this machine's devices and a real node: keep the machine quiet",
                          "troupe bench lanes --pairs 10 --report bench-report");
   auto lanes_options = add_bench_options(lanes);
-  lanes.add_option("--pairs", lanes_options->pairs, "Runs of each side of a paired measurement")
-      ->type_name("N")
-      ->capture_default_str()
-      ->check(CLI::Range(1, 1000));
+  add_pairs(lanes, *lanes_options);
   lanes
       .add_option("--seconds", lanes_options->seconds,
                   "How long each run takes; otherwise as its scenario needs")
       ->type_name("N")
       ->check(CLI::Range(1, 3600));
   on_chosen(line, lanes, lanes_options, run_bench_lanes);
+
+  add_compute_bench(line, bench, "encode",
+                    "The encoder's kernels against this machine's peak and other libraries",
+                    run_bench_encode);
+  add_compute_bench(line, bench, "act", "A policy's kernels against this machine's peak",
+                    run_bench_act);
+  add_compute_bench(line, bench, "recall", "Scans of memories against reading alone",
+                    run_bench_recall);
 }
 
 void add_version(CommandLine& line) {

@@ -111,12 +111,16 @@ struct BenchOptions {
   std::string trace;          // a file of recorded arrivals; empty: the scenarios' own
   std::uint32_t pairs = 10;   // lanes: runs of A and B
   std::uint32_t seconds = 0;  // lanes: of each run; zero: the scenarios' own
+  bool quick = false;         // compute: as little as shows that it runs
   std::string report;         // the folder to write it to; empty: none
   std::string date;           // as it shall stand in the report; empty: none
 };
 // Exit codes: exit_ok when every figure is reached, exit_failed when one is missed.
 int run_bench_sim(const BenchOptions& options, Output& output);
 int run_bench_lanes(const BenchOptions& options, Output& output);
+int run_bench_encode(const BenchOptions& options, Output& output);
+int run_bench_act(const BenchOptions& options, Output& output);
+int run_bench_recall(const BenchOptions& options, Output& output);
 
 struct VersionOptions {};
 int run_version(const VersionOptions& options, Output& output);

@@ -110,4 +110,8 @@ std::string normalize_for_bert(std::string_view text, bool folding) {
   return out;
 }
 
+const std::array<char, 128>& normalized_ascii(bool folding) noexcept {
+  return folding ? ascii_folded : ascii_kept;
+}
+
 }  // namespace troupe::models

@@ -6,6 +6,7 @@
 // decompose (NFD), drop accents and lower-case.
 #pragma once
 
+#include <array>
 #include <string>
 #include <string_view>
 
@@ -14,5 +15,9 @@ namespace troupe::models {
 // `text` must be UTF-8 (base/utf8.hpp); so is the result, of at most three times the bytes (a
 // Hangul syllable folds to three characters of its own size). Thread-safe.
 std::string normalize_for_bert(std::string_view text, bool folding);
+
+// What each ASCII character becomes; NUL: it is dropped. An ASCII text is normalized character by
+// character.
+const std::array<char, 128>& normalized_ascii(bool folding) noexcept;
 
 }  // namespace troupe::models

@@ -1,6 +1,7 @@
 #include "models/wordpiece.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include "base/assert.hpp"
 #include "base/utf8.hpp"
@@ -18,14 +19,22 @@ Error damaged(std::string what) {
           "fetch the model again, or set its folder right"};
 }
 
+// Whether each ASCII character is a word of its own.
+constexpr auto ascii_punctuation = [] {
+  std::array<bool, 128> marked{};
+  for (unsigned c = 0x21; c < 0x7f; ++c)
+    marked[c] = !((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z'));
+  return marked;
+}();
+
 bool is_punctuation(char32_t c) noexcept {
-  if (c >= 0x80) return kind_of(c) == CharKind::punctuation;
-  return (c >= 0x21 && c <= 0x2f) || (c >= 0x3a && c <= 0x40) || (c >= 0x5b && c <= 0x60) ||
-         (c >= 0x7b && c <= 0x7e);
+  return c < 0x80 ? ascii_punctuation[c] : kind_of(c) == CharKind::punctuation;
 }
 
-bool starts_character(std::string_view text, std::size_t position) noexcept {
-  return position == text.size() || (static_cast<unsigned char>(text[position]) & 0xc0) != 0x80;
+bool is_ascii(std::string_view text) noexcept {
+  unsigned char all = 0;
+  for (const char c : text) all |= static_cast<unsigned char>(c);
+  return all < 0x80;
 }
 
 std::size_t characters_in(std::string_view text) noexcept {
@@ -51,10 +60,8 @@ Result<WordPiece> WordPiece::make(std::string_view vocabulary, const WordPieceOp
       return damaged("is over the limit of " + std::to_string(vocabulary_max) + " pieces");
     const bool continues = piece.starts_with(continuation) && piece.size() > continuation.size();
     if (continues) piece.remove_prefix(continuation.size());
-    auto& longest = continues ? made.rest_bytes_max_ : made.start_bytes_max_;
-    longest = std::max(longest, piece.size());
     auto& pieces = continues ? made.rests_ : made.starts_;
-    if (!pieces.emplace(piece, id).second) return damaged("repeats an earlier piece " + line());
+    if (!pieces.insert(piece, id)) return damaged("repeats an earlier piece " + line());
     ++id;
   }
   if (auto status = made.read_specials(); !status) return status.error();
@@ -72,13 +79,13 @@ Status WordPiece::read_specials() {
        {Wanted{"[CLS]", &cls_, true}, Wanted{"[SEP]", &sep_, true},
         Wanted{"[UNK]", &unknown_, true}, Wanted{"[PAD]", &ignored, true},
         Wanted{"[MASK]", &ignored, false}}) {
-    const auto found = starts_.find(std::string_view(text));
-    if (found == starts_.end()) {
+    const auto found = starts_.find(text);
+    if (!found) {
       if (required) return damaged(std::string("has no ") + text);
       continue;
     }
-    *id = found->second;
-    specials_.push_back({text, found->second});
+    *id = *found;
+    specials_.push_back({text, *found});
   }
   return {};
 }
@@ -89,6 +96,8 @@ Result<WordPiece::Encoded> WordPiece::encode(std::string_view text) const {
                  "send UTF-8"};
   Encoded encoded;
   auto& ids = encoded.ids;
+  // English has some four bytes a piece.
+  ids.reserve(std::min<std::size_t>(options_.tokens_max, 2 + text.size() / 3));
   ids.push_back(cls_);
   const std::size_t room = options_.tokens_max - 1;  // [SEP] comes last
   std::size_t section = 0;
@@ -121,7 +130,7 @@ const WordPiece::Special* WordPiece::special_at(std::string_view text) const noe
 // Between two special tokens: normalize, then a word at a time, until the text ends or the limit is
 // passed.
 void WordPiece::encode_section(std::string_view text, std::vector<std::int32_t>& ids) const {
-  if (text.empty()) return;
+  if (is_ascii(text)) return encode_ascii(text, ids);
   const std::string plain = normalize_for_bert(text, options_.lower_case);
   const std::string_view view = plain;
   std::size_t word = 0;
@@ -138,6 +147,32 @@ void WordPiece::encode_section(std::string_view text, std::vector<std::int32_t>&
   encode_word(view.substr(word, position - word), ids);
 }
 
+// The same in one pass: each word is put together on its way past.
+void WordPiece::encode_ascii(std::string_view text, std::vector<std::int32_t>& ids) const {
+  const auto& normalized = normalized_ascii(options_.lower_case);
+  std::array<char, word_characters_max> word;
+  std::size_t length = 0;  // beyond the limit too
+  const auto end_word = [&] {
+    if (length > word.size())
+      ids.push_back(unknown_);
+    else
+      encode_word({word.data(), length}, ids);
+    length = 0;
+  };
+  for (std::size_t i = 0; i < text.size() && ids.size() < options_.tokens_max; ++i) {
+    const char c = normalized[static_cast<unsigned char>(text[i])];
+    const bool punctuation = ascii_punctuation[static_cast<unsigned char>(c)];
+    if (punctuation || c == ' ') {
+      end_word();
+      if (punctuation) encode_word({&c, 1}, ids);
+    } else if (c != '\0') {
+      if (length < word.size()) word[length] = c;
+      ++length;
+    }
+  }
+  end_word();
+}
+
 void WordPiece::encode_word(std::string_view word, std::vector<std::int32_t>& ids) const {
   if (word.empty()) return;
   if (word.size() > word_characters_max && characters_in(word) > word_characters_max) {
@@ -145,25 +180,16 @@ void WordPiece::encode_word(std::string_view word, std::vector<std::int32_t>& id
     return;
   }
   const std::size_t ids_before = ids.size();
-  std::size_t begin = 0;
-  while (begin < word.size()) {
-    const Pieces& pieces = begin == 0 ? starts_ : rests_;
-    const std::size_t longest = begin == 0 ? start_bytes_max_ : rest_bytes_max_;
-    std::size_t end = std::min(word.size(), begin + longest);
-    auto found = pieces.end();
-    for (; end > begin; --end) {
-      if (!starts_character(word, end)) continue;
-      found = pieces.find(word.substr(begin, end - begin));
-      if (found != pieces.end()) break;
-    }
-    if (found == pieces.end()) {
+  for (std::size_t begin = 0; begin < word.size();) {
+    const auto found = (begin == 0 ? starts_ : rests_).longest_prefix(word.substr(begin));
+    if (found.bytes == 0) {
       // One part that no piece covers makes the whole word unknown.
       ids.resize(ids_before);
       ids.push_back(unknown_);
       return;
     }
-    ids.push_back(found->second);
-    begin = end;
+    ids.push_back(found.id);
+    begin += found.bytes;
   }
 }
 

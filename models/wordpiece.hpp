@@ -13,13 +13,12 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "base/result.hpp"
+#include "models/piece_table.hpp"
 
 namespace troupe::models {
 
@@ -51,15 +50,6 @@ class WordPiece {
   }
 
  private:
-  // Looked up by std::string_view, without making a string.
-  struct Hash {
-    using is_transparent = void;
-    std::size_t operator()(std::string_view piece) const noexcept {
-      return std::hash<std::string_view>{}(piece);
-    }
-  };
-  using Pieces = std::unordered_map<std::string, std::int32_t, Hash, std::equal_to<>>;
-
   struct Special {
     std::string text;
     std::int32_t id;
@@ -69,13 +59,12 @@ class WordPiece {
   Status read_specials();
   [[nodiscard]] const Special* special_at(std::string_view text) const noexcept;
   void encode_section(std::string_view text, std::vector<std::int32_t>& ids) const;
+  void encode_ascii(std::string_view text, std::vector<std::int32_t>& ids) const;
   void encode_word(std::string_view word, std::vector<std::int32_t>& ids) const;
 
   WordPieceOptions options_;
-  Pieces starts_;  // pieces that begin a word
-  Pieces rests_;   // pieces that continue one, without their "##"
-  std::size_t start_bytes_max_ = 0;
-  std::size_t rest_bytes_max_ = 0;
+  PieceTable starts_;  // pieces that begin a word
+  PieceTable rests_;   // pieces that continue one, without their "##"
   std::vector<Special> specials_;
   std::int32_t cls_ = 0;
   std::int32_t sep_ = 0;

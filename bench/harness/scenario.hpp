@@ -2,7 +2,8 @@
 //
 // Rig V scenarios (`troupe bench sim`) run policies in the simulator: exact, the same on every
 // machine. Rig C scenarios (`troupe bench lanes`) run real devices and the real node: as good as
-// the machine is quiet. bench/scenarios lists both.
+// the machine is quiet. bench/scenarios lists both. Rig K scenarios (`troupe bench encode`, `act`
+// and `recall`) run the CPU kernels alone, on one thread; bench/compute lists them.
 #pragma once
 
 #include <atomic>
@@ -24,13 +25,13 @@ namespace troupe::bench::harness {
 
 struct RunOptions {
   std::uint64_t seed = 1;
-  // What to run beside each other, ours first; never empty, all known.
+  // What to run beside each other, ours first; all known. Empty only where a rig has none.
   std::vector<std::string> policies;
   // Real arrivals to replay in place of the scenario's own; scenarios that have no use for them
   // ignore them.
   std::shared_ptr<const std::vector<Arrival>> trace{};
-  std::uint32_t pairs = 10;              // of rig C: runs of A and B
-  std::optional<Duration> run_length{};  // of rig C: each run; otherwise the scenario's own
+  std::uint32_t pairs = 10;              // of rigs C and K: runs of A and B
+  std::optional<Duration> run_length{};  // of the same: each run; otherwise the scenario's own
   // Set when the user gave up; scenarios look at it between runs and end with `canceled`.
   const std::atomic<bool>* interrupted = nullptr;
 

@@ -246,6 +246,9 @@ std::string to_screen(const FigureSet& set, std::size_t columns) {
     line.erase(line.find_last_not_of(' ') + 1);
     screen += line + "\n";
   }
+  for (const auto& figure : set.figures)
+    if (std::isnan(figure.value) && !figure.detail.empty())
+      screen += "\n  not measured: " + figure.what + ": " + figure.detail + "\n";
   const std::size_t missed = set.missed();
   screen += "\n  " + std::to_string(set.figures.size() - missed) + " of " +
             std::to_string(set.figures.size()) + " figures reached" +

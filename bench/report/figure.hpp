@@ -66,7 +66,7 @@ nlohmann::json to_json(const FigureSet& set);
 Result<FigureSet> read_figures(std::string_view json);
 
 // A table for a terminal, at most `columns` wide where its numbers allow it, each missed figure
-// marked, and a last line that sums up.
+// marked, below it why figures without a value have none, and a last line that sums up.
 std::string to_screen(const FigureSet& set, std::size_t columns = 110);
 
 }  // namespace troupe::bench::report

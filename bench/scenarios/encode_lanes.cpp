@@ -5,11 +5,9 @@
 // each loaded run: a shared machine may be half as fast a minute later, and 0.9 of what it did then
 // is an overload now. Unloaded is the same without bulk. Pairs of an unloaded and a loaded run, in
 // turns; each rival is loaded once.
-#include <array>
-#include <cstdlib>
-#include <filesystem>
 #include <limits>
 
+#include "bench/compute/material.hpp"
 #include "bench/harness/paired.hpp"
 #include "bench/report/number.hpp"
 #include "bench/scenarios/real.hpp"
@@ -27,49 +25,19 @@ constexpr double flood_per_s = 4000;  // more than a core can do, and not more t
 constexpr Duration flood_length = std::chrono::seconds(3);
 constexpr std::uint32_t tasks_max = 64;
 
-// Sentences of 8 to 30 tokens, as documents have them.
-constexpr std::array texts = {
-    "The river rises in the mountains and reaches the sea after two hundred miles.",
-    "Bread is made of flour, water, salt and time.",
-    "In spring the farmers of the valley open the gates, and the water runs through the old "
-    "channels into the fields as it has for centuries.",
-    "The museum is closed on Mondays.",
-    "A good index makes a book twice as useful, but few readers ever thank whoever wrote it.",
-    "Trains leave every half an hour from six in the morning until midnight.",
-    "Bees find their way home by the sun, and where clouds hide it, by the pattern of its light "
-    "in the sky.",
-    "The committee agreed on the budget after a long debate about the roof of the town hall."};
-
-TaskRequest encode(const char* text) {
+TaskRequest encode(const std::string& text) {
   TaskRequest task;
   task.model = "encoder";
   task.work = Encode{text};
   return task;
 }
 TaskRequest bulk_task(std::uint64_t number) {
-  return encode(texts[number % texts.size()]);
+  return encode(compute::sentences()[number % compute::sentences().size()]);
 }
 TaskRequest urgent_task(std::uint64_t) {
   TaskRequest task = encode("Where does the river reach the sea?");
   task.lane = Lane::urgent;
   return task;
-}
-
-std::string variable(const char* name) {
-  const char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe)
-  return value == nullptr ? "" : value;
-}
-
-// Where tools/get-model puts it, or TROUPE_MODEL_DIR; empty if there is none.
-std::string find_model() {
-  std::string folder = variable("TROUPE_MODEL_DIR");
-  if (folder.empty()) {
-    std::string cache = variable("XDG_CACHE_HOME");
-    if (cache.empty()) cache = variable("HOME") + "/.cache";
-    folder = cache + "/troupe/models/all-MiniLM-L6-v2";
-  }
-  std::error_code ignored;
-  return std::filesystem::exists(folder + "/model.safetensors", ignored) ? folder : "";
 }
 
 struct Bench {
@@ -123,7 +91,7 @@ Result<ScenarioResult> run_encode(const RunOptions& options, Progress& progress)
   throughput.target = 0.95;
   throughput.comparison = report::Comparison::at_least;
 
-  Bench bench{find_model(), options.run_length.value_or(run_length_usual), options, {}};
+  Bench bench{compute::model_folder(), options.run_length.value_or(run_length_usual), options, {}};
   if (bench.model.empty()) {
     latency.value = throughput.value = std::numeric_limits<double>::quiet_NaN();
     latency.detail = throughput.detail =

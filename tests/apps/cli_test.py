@@ -18,7 +18,8 @@ PROGRAM = sys.argv[1]
 SOURCE = pathlib.Path(sys.argv[2])
 QUICKSTART = str(SOURCE / "configs" / "quickstart.toml")
 VERBS = ["check", "keys", "node", "up", "status", "submit", "run", "bench", "version"]
-SUBVERBS = [["keys", "new"], ["keys", "show"], ["bench", "sim"], ["bench", "lanes"]]
+SUBVERBS = [["keys", "new"], ["keys", "show"], ["bench", "sim"], ["bench", "lanes"],
+            ["bench", "encode"], ["bench", "act"], ["bench", "recall"]]
 
 
 def troupe(*words, environment=None, stdout=subprocess.PIPE):

@@ -152,6 +152,14 @@ TEST_CASE("the screen marks what was missed and sums up") {
   CHECK(to_screen({}) == "no figures");
 }
 
+TEST_CASE("the screen says why a figure has no value") {
+  auto set = sample();
+  CHECK(to_screen(set).find("not measured") == std::string::npos);
+  set.figures[2].detail = "not on this CPU";
+  CHECK(to_screen(set).find("not measured: p99 of \"light\" <b>: not on this CPU") !=
+        std::string::npos);
+}
+
 TEST_CASE("the screen's columns stand under each other and keep to its width") {
   auto set = sample();
   set.figures[0].what = std::string(300, 'w');
