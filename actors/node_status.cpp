@@ -58,6 +58,10 @@ json memory_json(const NodeFacts& facts) {
   return memory;
 }
 
+bool is_lost(const NodeFacts& facts, std::size_t worker) {
+  return worker < facts.stats.workers.size() && facts.stats.workers[worker].lost;
+}
+
 }  // namespace
 
 std::string to_json(const KeptMemories& kept, std::uint64_t documents) {
@@ -66,16 +70,18 @@ std::string to_json(const KeptMemories& kept, std::uint64_t documents) {
   return saved.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
+bool is_ready(const NodeFacts& facts) {
+  for (std::size_t i = 0; i < facts.devices.size(); ++i)
+    if (!is_lost(facts, i)) return true;
+  return facts.devices.empty();
+}
+
 std::string to_json(const NodeFacts& facts) {
   json devices = json::array();
-  bool ready = facts.devices.empty();
   for (std::size_t i = 0; i < facts.devices.size(); ++i) {
-    const auto& workers = facts.stats.workers;
-    const bool lost = i < workers.size() && workers[i].lost;
-    ready = ready || !lost;
     devices.push_back({{"name", facts.devices[i].name},
                        {"description", facts.devices[i].description},
-                       {"state", lost ? "lost" : "working"}});
+                       {"state", is_lost(facts, i) ? "lost" : "working"}});
   }
   json models = json::array();
   for (const auto& model : facts.models) models.push_back(model.name);
@@ -91,7 +97,8 @@ std::string to_json(const NodeFacts& facts) {
   const json status = {
       {"node", facts.name},
       {"epoch", facts.epoch},
-      {"ready", ready},  // a node answers only once it can work; later its devices may be lost
+      {"ready",
+       is_ready(facts)},  // a node answers only once it can work; later its devices may be lost
       {"uptime_s", ms(facts.uptime) / 1e3},
       {"nodes", facts.nodes},
       {"peers_up", facts.peers},

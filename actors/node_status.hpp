@@ -44,6 +44,9 @@ struct NodeFacts {
   NodeStats stats;
 };
 
+// Whether any of its devices works, or it has none.
+[[nodiscard]] bool is_ready(const NodeFacts& facts);
+
 std::string to_json(const NodeFacts& facts);
 
 // The answer to the control verb "save".

@@ -1,4 +1,5 @@
-// troupe keys: makes key pairs and shows public halves. A secret half never leaves its file.
+// troupe keys: makes key pairs and shows public halves. A secret half never leaves its file. And
+// API keys for HTTP, of which the config gets a hash.
 
 #include "transport/keys.hpp"
 
@@ -7,6 +8,7 @@
 #include "apps/config/rules.hpp"
 #include "apps/config/words.hpp"
 #include "apps/verbs.hpp"
+#include "gateway/api_keys.hpp"
 
 namespace troupe::apps {
 
@@ -40,6 +42,15 @@ int run_keys_show(const KeysShowOptions& options, Output& output) {
   if (!public_key) return output.fail(public_key.error());
   output.text(public_key->z85);
   output.object({{"file", options.path}, {"public_key", public_key->z85}});
+  return exit_ok;
+}
+
+int run_keys_api(const KeysApiOptions& options, Output& output) {
+  const auto made = gateway::make_api_key(options.tenant);
+  if (!made) return output.fail(made.error());
+  output.text("key, for the client; it is kept nowhere else:\n  " + made->key +
+              "\nline, for `keys` of [http] in the cluster's file:\n  \"" + made->line + '"');
+  output.object({{"tenant", options.tenant}, {"key", made->key}, {"line", made->line}});
   return exit_ok;
 }
 

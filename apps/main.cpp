@@ -101,6 +101,14 @@ void add_keys(CommandLine& line) {
   auto show_options = std::make_shared<KeysShowOptions>();
   show.add_option("path", show_options->path, "The file")->type_name("FILE")->required();
   on_chosen(line, show, show_options, run_keys_show);
+
+  auto& api = add_verb(line, keys, "api", "Make a key with which a program may ask over HTTP",
+                       "troupe keys api search-team");
+  auto api_options = std::make_shared<KeysApiOptions>();
+  api.add_option("tenant", api_options->tenant, "In whose name its tasks are")
+      ->type_name("TENANT")
+      ->required();
+  on_chosen(line, api, api_options, run_keys_api);
 }
 
 void add_node(CommandLine& line) {

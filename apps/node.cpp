@@ -9,6 +9,7 @@
 #include "apps/wiring.hpp"
 #include "bench/librarians/librarian.hpp"
 #include "bench/librarians/reader.hpp"
+#include "gateway/front_door.hpp"
 
 namespace troupe::apps {
 namespace {
@@ -32,6 +33,8 @@ int run_node(const NodeOptions& options, Output& output) {
   auto wiring = node_options(cluster->config, cluster->keys, *name,
                              {bench::librarian_module(), bench::reader_module()});
   if (!wiring) return output.fail(wiring.error());
+  auto http = front_door_options(cluster->config, *name);
+  if (!http) return output.fail(http.error());
 
   const auto log = open_log(cluster->config, *name);
   ask_for_exact_timers();
@@ -41,10 +44,24 @@ int run_node(const NodeOptions& options, Output& output) {
     log->error("the node cannot start", node.error());
     return exit_code(node.error().code);
   }
+  std::unique_ptr<gateway::FrontDoor> door;
+  if (*http) {
+    auto opened = gateway::FrontDoor::open(std::move(**http), **node, *log);
+    if (!opened) {
+      log->error("the node cannot serve HTTP", opened.error());
+      return exit_code(opened.error().code);
+    }
+    door = std::move(*opened);
+    log->info("serving HTTP", {{"port", door->port()}});
+  }
   log->info("ready");
   while (!interrupts.wait(signal_wait)) {
   }
   log->info("stopping");
+  if (door) {
+    door->drain(cluster->config.http.drain_timeout);
+    door->stop();
+  }
   (*node)->stop();
   log->info("stopped");
   return exit_ok;

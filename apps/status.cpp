@@ -66,7 +66,7 @@ int run_status(const StatusOptions& options, Output& output) {
     std::string line = "  " + output.bold(name) + "  ";
     const auto up = (*client)->wait_up(name, answer_limit);
     auto body = up ? (*client)->control(name, "status", "", answer_limit) : up.error();
-    const json status = body ? json::parse(*body, nullptr, false) : json();
+    json status = body ? json::parse(*body, nullptr, false) : json();
     if (!body) {
       line += body.error().to_string();
       nodes.push_back(
@@ -78,7 +78,11 @@ int run_status(const StatusOptions& options, Output& output) {
     } else {
       ++answering;
       line += describe(status);
-      nodes.push_back(status);
+      if (const auto http = http_of(cluster->config, name); !http.empty()) {
+        line += "\n    http://" + http;
+        status["http"] = http;
+      }
+      nodes.push_back(std::move(status));
     }
     output.text(line);
   }

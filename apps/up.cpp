@@ -21,6 +21,10 @@ void tell_ready(const Config& config, const ClusterProcesses& processes, Output&
     text += "\n  " + node.name + "  " + node.host + " ports " + std::to_string(node.urgent_port) +
             ", " + std::to_string(node.ordinary_port) + "  pid " + std::to_string(pid);
     nodes.push_back({{"name", node.name}, {"pid", pid}});
+    if (const auto http = http_of(config, node.name); !http.empty()) {
+      text += "  http://" + http;
+      nodes.back()["http"] = http;
+    }
   }
   output.text(text + "\nCtrl-C stops it.");
   output.object({{"ready", true}, {"cluster", config.cluster.name}, {"nodes", nodes}});

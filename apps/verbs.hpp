@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "apps/output.hpp"
@@ -36,6 +37,11 @@ struct KeysShowOptions {
   std::string path;
 };
 int run_keys_show(const KeysShowOptions& options, Output& output);
+
+struct KeysApiOptions {
+  std::string tenant;
+};
+int run_keys_api(const KeysApiOptions& options, Output& output);
 
 struct NodeOptions {
   ConfigOptions config;
@@ -121,6 +127,9 @@ int run_bench_lanes(const BenchOptions& options, Output& output);
 int run_bench_encode(const BenchOptions& options, Output& output);
 int run_bench_act(const BenchOptions& options, Output& output);
 int run_bench_recall(const BenchOptions& options, Output& output);
+
+// Of the program: "0.1.0".
+std::string_view version() noexcept;
 
 struct VersionOptions {};
 int run_version(const VersionOptions& options, Output& output);

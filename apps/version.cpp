@@ -29,6 +29,10 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 6> libraries
 
 }  // namespace
 
+std::string_view version() noexcept {
+  return TROUPE_VERSION;
+}
+
 int run_version(const VersionOptions&, Output& output) {
   const auto cpu = kernels::cpu::find_tiles("");
   const std::string instructions = cpu ? (*cpu)->name : "none";

@@ -1,5 +1,8 @@
 #include "apps/wiring.hpp"
 
+#include "apps/config/rules.hpp"
+#include "apps/verbs.hpp"
+
 namespace troupe::apps {
 namespace {
 
@@ -69,6 +72,28 @@ Result<actors::NodeOptions> node_options(
   options.agents_max = config.agents.agents_max;
   options.threads = config.agents.threads;
   return options;
+}
+
+Result<std::optional<gateway::FrontDoorOptions>> front_door_options(const Config& config,
+                                                                    const std::string& name) {
+  const auto address = parse_listen(http_of(config, name));
+  if (!address) return std::optional<gateway::FrontDoorOptions>();
+  auto keys = gateway::ApiKeys::parse(config.http.keys);
+  if (!keys) return keys.error();
+  gateway::FrontDoorOptions options;
+  options.keys = std::move(*keys);
+  options.version = version();
+  options.server.host = address->host;
+  options.server.port = address->port;
+  options.server.threads = config.http.threads;
+  options.server.connections_max = config.http.connections_max;
+  options.server.header_bytes_max = config.http.header_bytes_max;
+  options.server.body_bytes_max = config.http.body_bytes_max;
+  options.server.bodies_bytes_max = config.http.bodies_bytes_max;
+  options.server.idle_timeout = config.http.idle_timeout;
+  options.server.request_timeout = config.http.request_timeout;
+  options.server.write_timeout = config.http.write_timeout;
+  return std::optional(std::move(options));
 }
 
 }  // namespace troupe::apps

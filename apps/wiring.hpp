@@ -2,12 +2,14 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "actors/node.hpp"
 #include "apps/cluster_keys.hpp"
 #include "apps/config/config.hpp"
+#include "gateway/front_door.hpp"
 
 namespace troupe::apps {
 
@@ -15,5 +17,9 @@ namespace troupe::apps {
 Result<actors::NodeOptions> node_options(const Config& config, const ClusterKeys& keys,
                                          const std::string& name,
                                          std::vector<std::shared_ptr<actors::AgentModule>> modules);
+
+// Of the node's HTTP; nothing where it serves none. Errors: config.
+Result<std::optional<gateway::FrontDoorOptions>> front_door_options(const Config& config,
+                                                                    const std::string& name);
 
 }  // namespace troupe::apps

@@ -25,3 +25,11 @@ target_include_directories(tomlplusplus_headers SYSTEM INTERFACE ${TOMLPLUSPLUS_
 find_path(CLI11_INCLUDE CLI/CLI.hpp REQUIRED)
 add_library(cli11_headers INTERFACE IMPORTED)
 target_include_directories(cli11_headers SYSTEM INTERFACE ${CLI11_INCLUDE})
+
+# For HTTP: Boost.Asio and Boost.Beast as headers (gateway/server*.cpp), simdjson for bodies, OpenSSL's
+# hashes for API keys.
+find_path(BOOST_INCLUDE boost/beast/http/parser.hpp REQUIRED)
+add_library(boost_headers INTERFACE IMPORTED)
+target_include_directories(boost_headers SYSTEM INTERFACE ${BOOST_INCLUDE})
+find_package(simdjson REQUIRED)
+find_package(OpenSSL REQUIRED COMPONENTS Crypto)

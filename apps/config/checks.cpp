@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "apps/config/layers.hpp"
+#include "apps/config/rules.hpp"
 #include "apps/config/value.hpp"
 
 namespace troupe::apps {
@@ -26,20 +27,53 @@ void check_nodes(Draft& draft) {
 
 void check_endpoints(Draft& draft) {
   std::map<std::pair<std::string, std::uint16_t>, std::string> taken;
-  const auto take = [&](const NodeConfig& node, std::string_view key, std::uint16_t port) {
+  const auto take = [&](const NodeConfig& node, std::string_view key, const std::string& host,
+                        std::uint16_t port) {
     if (port == 0) return;  // missing or refused, and told already
     const std::string table = "node." + node.name;
     const std::string owner = "'" + std::string(key) + "' of [" + table + "]";
-    const auto [other, free] = taken.try_emplace({plain_host(node.host), port}, owner);
+    const auto [other, free] = taken.try_emplace({plain_host(host), port}, owner);
     if (free) return;
     draft.mistakes.add(draft.at(table + "." + std::string(key)).origin,
-                       owner + " is the same endpoint as " + other->second + ": " + node.host +
+                       owner + " is the same endpoint as " + other->second + ": " + host +
                            ", port " + std::to_string(port));
   };
   for (const auto& node : draft.config.nodes) {
-    take(node, "urgent_port", node.urgent_port);
-    take(node, "ordinary_port", node.ordinary_port);
+    take(node, "urgent_port", node.host, node.urgent_port);
+    take(node, "ordinary_port", node.host, node.ordinary_port);
+    if (const auto http = parse_listen(node.http)) take(node, "http", http->host, http->port);
   }
+}
+
+// Nodes on one host cannot all have the address of [http]; those of several hosts may, if it is a
+// wildcard.
+void check_http(Draft& draft) {
+  std::map<std::string, std::string> served;  // by host: the node that has `listen` there
+  for (const auto& node : draft.config.nodes) {
+    if (!node.http.empty() || draft.config.http.listen.empty()) continue;
+    const auto [other, first] = served.try_emplace(plain_host(node.host), node.name);
+    if (first) continue;
+    draft.mistakes.add(draft.at("http.listen").origin,
+                       "'listen' of [http] cannot be that of both [node." + other->second +
+                           "] and [node." + node.name +
+                           "], which are on one host: give one of them its own 'http', or \"off\"");
+  }
+}
+
+// A door without a lock, onto the street.
+void check_http_keys(Draft& draft) {
+  const auto& http = draft.config.http;
+  if (!http.keys.empty() || http.open) return;
+  const auto check = [&](const std::string& key, const std::string& text) {
+    const auto address = parse_listen(text);
+    if (!address || is_loopback(address->host)) return;
+    draft.mistakes.add(draft.at(key).origin,
+                       "other machines reach " + text +
+                           ", and [http] has no 'keys': add some with `troupe keys api`, or write "
+                           "'open = true' there");
+  };
+  check("http.listen", http.listen);
+  for (const auto& node : draft.config.nodes) check("node." + node.name + ".http", node.http);
 }
 
 void check_backoff(Draft& draft) {
@@ -58,6 +92,8 @@ void check_together(Draft& draft) {
   check_nodes(draft);
   check_required(draft);
   check_endpoints(draft);
+  check_http(draft);
+  check_http_keys(draft);
   check_backoff(draft);
 }
 

@@ -28,6 +28,7 @@ struct NodeConfig {
   std::uint16_t urgent_port = 0;                // required
   std::uint16_t ordinary_port = 0;              // required
   std::vector<std::string> devices = {"auto"};  // one worker each: "cpu", "auto", "cuda:0"
+  std::string http{};  // where it serves HTTP, instead of [http]'s `listen`; "off": nowhere
 };
 
 // [model.NAME]
@@ -80,6 +81,23 @@ struct LinkConfig {
   std::uint64_t outbox_bytes_max = std::uint64_t{64} << 20;
 };
 
+// [http]
+struct HttpConfig {
+  std::string listen;  // "HOST:PORT"; empty: only nodes that say so serve HTTP
+  std::vector<std::string>
+      keys;           // "TENANT sha256:HASH", from `troupe keys api`; none: no key asked
+  bool open = false;  // without keys it may listen beyond this machine
+  std::uint32_t threads = 1;
+  std::uint32_t connections_max = 4096;
+  std::uint64_t header_bytes_max = std::uint64_t{16} << 10;
+  std::uint64_t body_bytes_max = std::uint64_t{8} << 20;
+  std::uint64_t bodies_bytes_max = std::uint64_t{256} << 20;  // of all connections together
+  Duration idle_timeout = std::chrono::seconds(75);           // between two requests
+  Duration request_timeout = std::chrono::seconds(30);        // from its first byte to its last
+  Duration write_timeout = std::chrono::seconds(30);          // until the client has the answer
+  Duration drain_timeout = std::chrono::seconds(5);  // for work under way, when asked to stop
+};
+
 // [log]
 struct LogConfig {
   std::string level = "info";   // trace, debug, info, warn, error
@@ -103,8 +121,17 @@ struct Config {
   AgentConfig agents;
   MemoryConfig memory;
   LinkConfig link;
+  HttpConfig http;
   LogConfig log;
   UpConfig up;
 };
+
+// Where a node serves HTTP; empty: nowhere.
+[[nodiscard]] inline std::string http_of(const Config& config, const std::string& name) {
+  for (const auto& node : config.nodes)
+    if (node.name == name && node.http != "off")
+      return node.http.empty() ? config.http.listen : node.http;
+  return "";
+}
 
 }  // namespace troupe::apps

@@ -5,9 +5,11 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cstdint>
 
 #include "base/limits.hpp"
+#include "gateway/api_keys.hpp"
 
 namespace troupe::apps {
 namespace {
@@ -64,6 +66,42 @@ Complaint device_complaint(const std::string& device) {
       return std::nullopt;
   }
   return R"(must name devices as "cpu", "auto" or "cuda:N")";
+}
+
+std::optional<ListenAddress> parse_listen(const std::string& text) {
+  const auto colon = text.rfind(':');
+  if (colon == std::string::npos || colon == 0) return std::nullopt;
+  ListenAddress address;
+  const char* const end = text.data() + text.size();
+  const auto [stop, failed] = std::from_chars(text.data() + colon + 1, end, address.port);
+  if (failed != std::errc() || stop != end || address.port == 0) return std::nullopt;
+  address.host = text.substr(0, colon);
+  if (address.host.front() == '[' && address.host.back() == ']')
+    address.host = address.host.substr(1, address.host.size() - 2);
+  else if (address.host.find(':') != std::string::npos)
+    return std::nullopt;  // where would the port begin?
+  if (!is_wildcard(address.host) && host_complaint(address.host)) return std::nullopt;
+  return address;
+}
+
+Complaint listen_complaint(const std::string& text) {
+  if (text.empty() || parse_listen(text)) return std::nullopt;
+  return R"(must be an address and a port, as in "127.0.0.1:8080")";
+}
+
+Complaint node_listen_complaint(const std::string& text) {
+  if (text == "off" || !listen_complaint(text)) return std::nullopt;
+  return R"(must be an address and a port, as in "127.0.0.1:8080", or "off")";
+}
+
+Complaint api_key_complaint(const std::string& line) {
+  if (gateway::parse_api_key(line)) return std::nullopt;
+  return R"(must have lines as `troupe keys api TENANT` prints them, "TENANT sha256:HASH")";
+}
+
+bool is_loopback(const std::string& host) {
+  const std::string plain = plain_host(host);
+  return plain.starts_with("127.") || plain == "::1";
 }
 
 Complaint folder_complaint(const std::string& folder) {

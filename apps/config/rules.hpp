@@ -2,6 +2,7 @@
 // folder"), ready to follow the key's name in a message, or with nothing when it is fine.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -19,6 +20,24 @@ Complaint host_complaint(const std::string& host);
 
 // "cpu", "auto" or "cuda:N".
 Complaint device_complaint(const std::string& device);
+
+// "HOST:PORT" or "[HOST]:PORT", taken apart; nothing where it is neither. A wildcard is a host
+// here.
+struct ListenAddress {
+  std::string host;
+  std::uint16_t port = 0;
+};
+std::optional<ListenAddress> parse_listen(const std::string& text);
+
+// Such an address; or empty; or, of a node, "off".
+Complaint listen_complaint(const std::string& text);
+Complaint node_listen_complaint(const std::string& text);
+
+// "TENANT sha256:HASH".
+Complaint api_key_complaint(const std::string& line);
+
+// Whether only this machine can reach it.
+bool is_loopback(const std::string& host);
 
 Complaint folder_complaint(const std::string& folder);
 

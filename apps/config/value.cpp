@@ -191,8 +191,8 @@ std::string format_slot(const Slot& slot) {
             [](const std::vector<std::string>* texts) {
               std::string list;
               for (const auto& text : *texts)
-                list += (list.empty() ? "[" : ", ") + toml_quoted(text);
-              return list + ']';
+                list += (list.empty() ? "" : ", ") + toml_quoted(text);
+              return '[' + list + ']';
             }},
       slot);
 }

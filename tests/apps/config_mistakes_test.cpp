@@ -252,3 +252,49 @@ TEST_CASE("a syntax error is told with its place") {
   CHECK(mistakes_after_node("[model.m]").rfind("c.toml:8:1: ", 0) == 0);
   CHECK(mistakes_after_node("\n\nx = 08").rfind("c.toml:10:", 0) == 0);
 }
+
+TEST_CASE("an address for HTTP is one, and free, and not an open door by mistake") {
+  check_each({
+      {"[http]\nlisten = '8080'",
+       "c.toml:9:10: 'listen' must be an address and a port, as in \"127.0.0.1:8080\", not "
+       "\"8080\""},
+      {"[http]\nlisten = '127.0.0.1:65536'",
+       "c.toml:9:10: 'listen' must be an address and a port, as in \"127.0.0.1:8080\", not "
+       "\"127.0.0.1:65536\""},
+      {"[http]\nlisten = '::1:8080'",
+       "c.toml:9:10: 'listen' must be an address and a port, as in \"127.0.0.1:8080\", not "
+       "\"::1:8080\""},
+      {"[node.b]\nurgent_port = 1\nordinary_port = 2\nhttp = 'on'",
+       "c.toml:11:8: 'http' must be an address and a port, as in \"127.0.0.1:8080\", or \"off\", "
+       "not "
+       "\"on\""},
+      {"[http]\nlisten = '127.0.0.1:8080'\n[node.b]\nurgent_port = 1\nordinary_port = 2",
+       "c.toml:9:10: 'listen' of [http] cannot be that of both [node.a] and [node.b], which are on "
+       "one "
+       "host: give one of them its own 'http', or \"off\""},
+      {"[node.b]\nurgent_port = 1\nordinary_port = 2\nhttp = '127.0.0.1:7101'",
+       "c.toml:11:8: 'http' of [node.b] is the same endpoint as 'urgent_port' of [node.a]: "
+       "127.0.0.1, "
+       "port 7101"},
+      {"[http]\nlisten = '0.0.0.0:8080'",
+       "c.toml:9:10: other machines reach 0.0.0.0:8080, and [http] has no 'keys': add some with "
+       "`troupe "
+       "keys api`, or write 'open = true' there"},
+      {"[http]\nlisten = '127.0.0.1:8080'\nkeys = ['secret']",
+       "c.toml:10:9: 'keys' must have lines as `troupe keys api TENANT` prints them, \"TENANT "
+       "sha256:HASH\", not \"secret\""},
+  });
+  const std::string hash(64, 'a');
+  for (const std::string& fine :
+       {std::string("[http]\nlisten = '0.0.0.0:8080'\nopen = true"),
+        std::string("[http]\nlisten = '[::1]:8080'"),
+        std::string("[http]\nlisten = 'localhost:8080'"),
+        "[http]\nlisten = '[::]:8080'\nkeys = ['t sha256:" + hash + "']",
+        std::string("[http]\nlisten = '127.0.0.1:8080'\n[node.b]\nurgent_port = 1\nordinary_port = "
+                    "2\nhttp = 'off'"),
+        std::string("[http]\nlisten = '0.0.0.0:8080'\nopen = true\n[node.b]\nhost = '10.0.0.2'\n"
+                    "urgent_port = 1\nordinary_port = 2")}) {
+    INFO(fine);
+    CHECK(mistakes_after_node(fine) == "fine");
+  }
+}

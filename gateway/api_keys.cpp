@@ -1,0 +1,103 @@
+#include "gateway/api_keys.hpp"
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/rand.h>
+
+#include <algorithm>
+
+#include "base/assert.hpp"
+#include "base/limits.hpp"
+
+namespace troupe::gateway {
+namespace {
+
+constexpr std::string_view mark = "sha256:";
+constexpr std::string_view digits = "0123456789abcdef";
+
+std::array<std::uint8_t, 32> hash_of(std::string_view key) {
+  std::array<std::uint8_t, 32> hash{};
+  unsigned int length = 0;
+  const int done = EVP_Digest(key.data(), key.size(), hash.data(), &length, EVP_sha256(), nullptr);
+  TROUPE_ASSERT(done == 1 && length == hash.size(), "SHA-256 is not to be had");
+  return hash;
+}
+
+std::string hex(const std::array<std::uint8_t, 32>& bytes) {
+  std::string text;
+  for (const auto byte : bytes) {
+    text += digits[byte >> 4U];
+    text += digits[byte & 15U];
+  }
+  return text;
+}
+
+bool read_hex(std::string_view text, std::array<std::uint8_t, 32>& bytes) {
+  if (text.size() != 2 * bytes.size() || text.find_first_not_of(digits) != std::string_view::npos)
+    return false;
+  for (std::size_t i = 0; i < bytes.size(); ++i)
+    bytes[i] =
+        static_cast<std::uint8_t>(digits.find(text[2 * i]) * 16 + digits.find(text[2 * i + 1]));
+  return true;
+}
+
+bool is_tenant(std::string_view name) {
+  return !name.empty() && name.size() <= limits::name_bytes_max &&
+         name.find_first_not_of(
+             "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") ==
+             std::string_view::npos;
+}
+
+}  // namespace
+
+Result<ApiKey> parse_api_key(std::string_view line) {
+  const auto space = line.find(' ');
+  const auto rest = space == std::string_view::npos ? "" : line.substr(space + 1);
+  ApiKey key;
+  key.tenant = line.substr(0, space);
+  if (!is_tenant(key.tenant) || !rest.starts_with(mark) ||
+      !read_hex(rest.substr(mark.size()), key.hash))
+    return Error{ErrorCode::config, "this is no API key's line",
+                 "write TENANT sha256:HASH, as `troupe keys api TENANT` prints it"};
+  return key;
+}
+
+Result<ApiKeys> ApiKeys::parse(const std::vector<std::string>& lines) {
+  ApiKeys keys;
+  for (const auto& line : lines) {
+    auto key = parse_api_key(line);
+    if (!key) return key.error();
+    keys.keys_.push_back(std::move(*key));
+  }
+  return keys;
+}
+
+std::optional<std::string> ApiKeys::tenant_of(std::string_view authorization) const {
+  constexpr std::string_view scheme = "bearer ";
+  constexpr std::size_t header_bytes_max = 1024;
+  const auto same = [](char a, char b) { return a == (b >= 'A' && b <= 'Z' ? b - 'A' + 'a' : b); };
+  if (authorization.size() <= scheme.size() || authorization.size() > header_bytes_max ||
+      !std::equal(scheme.begin(), scheme.end(), authorization.begin(), same))
+    return std::nullopt;
+  const auto hash = hash_of(authorization.substr(scheme.size()));
+  const ApiKey* found = nullptr;
+  for (const ApiKey& key : keys_)  // all of them, whichever it is
+    if (CRYPTO_memcmp(hash.data(), key.hash.data(), hash.size()) == 0) found = &key;
+  if (found == nullptr) return std::nullopt;
+  return found->tenant;
+}
+
+Result<NewApiKey> make_api_key(std::string_view tenant) {
+  if (!is_tenant(tenant))
+    return Error{ErrorCode::invalid_argument, "a tenant has letters, digits, '-', '_' and '.'",
+                 "choose another name"};
+  std::array<std::uint8_t, 32> secret{};
+  if (RAND_bytes(secret.data(), static_cast<int>(secret.size())) != 1)
+    return Error{ErrorCode::io, "the system gives no random bytes", ""};
+  NewApiKey made;
+  made.key = "troupe_" + hex(secret);
+  made.line = std::string(tenant) + " " + std::string(mark) + hex(hash_of(made.key));
+  return made;
+}
+
+}  // namespace troupe::gateway

@@ -1,0 +1,312 @@
+#include "gateway/desk.hpp"
+
+#include <mutex>
+#include <optional>
+
+#include "base/clock.hpp"
+#include "gateway/metrics.hpp"
+
+namespace troupe::gateway {
+namespace {
+
+Error model_missing(const std::string& name) {
+  return {ErrorCode::model_missing, "there is no model '" + name + "' here",
+          "GET /v1/models lists those that are"};
+}
+
+// The texts of an infer request for an encoder; the request's first mistake otherwise.
+Result<std::vector<std::string>> texts_of(InferRequest& request) {
+  const auto wrong = [](std::string what, std::string next) {
+    return Error{ErrorCode::invalid_argument, std::move(what), std::move(next)};
+  };
+  if (request.inputs.size() != 1 || request.inputs[0].name != text_tensor)
+    return wrong("this model reads one input, '" + std::string(text_tensor) + "'",
+                 "GET /v2/models/NAME describes it");
+  InferInput& input = request.inputs[0];
+  auto* texts = std::get_if<std::vector<std::string>>(&input.data);
+  if (texts == nullptr)
+    return wrong("input '" + input.name + "' must be of datatype BYTES", "send texts");
+  if (input.shape.size() > 2 || (input.shape.size() == 2 && input.shape[1] != 1))
+    return wrong("input '" + input.name + "' must have the shape [N] or [N, 1]",
+                 "send one text for each row");
+  for (const auto& output : request.outputs)
+    if (output.name != embedding_tensor)
+      return wrong("this model has no output '" + output.name + "'",
+                   "ask for '" + std::string(embedding_tensor) + "'");
+  return std::move(*texts);
+}
+
+}  // namespace
+
+// Gathers outcomes of the dispatcher's thread until the loop comes by; one post for a burst.
+class Desk::Mailbox final : public actors::ReplySink {
+ public:
+  using Post = std::function<void()>;
+  explicit Mailbox(Post post) : post_(std::move(post)) {}
+
+  void deliver(std::vector<actors::Answer> answers) override {
+    const std::lock_guard lock(mutex_);
+    if (!post_) return;
+    const bool first = waiting_.empty();
+    for (auto& one : answers) waiting_.push_back(std::move(one));
+    if (first) post_();
+  }
+
+  std::vector<actors::Answer> take() {
+    const std::lock_guard lock(mutex_);
+    return std::exchange(waiting_, {});
+  }
+
+  void close() {
+    const std::lock_guard lock(mutex_);
+    post_ = nullptr;
+    waiting_.clear();
+  }
+
+ private:
+  std::mutex mutex_;
+  Post post_;                            // guarded by mutex_, as what follows
+  std::vector<actors::Answer> waiting_;  // not empty: a post is on its way
+};
+
+Desk::Desk(std::size_t loop, FrontDoor& door) : door_(door), random_(std::random_device{}()) {
+  mailbox_ = std::make_shared<Mailbox>(
+      [this, loop] { door_.server_->post(loop, [this] { deliver(mailbox_->take()); }); });
+}
+
+Desk::~Desk() = default;
+
+void Desk::close() {
+  mailbox_->close();
+}
+
+Desk::Call Desk::begin(const Request& request, std::shared_ptr<Exchange> exchange) {
+  Call call;
+  call.exchange = std::move(exchange);
+  call.target = request.target;
+  call.route = route(request.method, request.target);
+  call.trace =
+      child_of(parse_traceparent(request.traceparent), random_() | 1, random_() | 1, random_());
+  call.begin = now();
+  return call;
+}
+
+void Desk::answer(Call& call, Response&& response) {
+  const Duration took = now() - call.begin;
+  door_.stats_.note(call.route.ask, response.status, took);
+  if (door_.log_.enabled(Level::debug))
+    door_.log_.debug("answered over HTTP", {{"ask", name(call.route.ask)},
+                                            {"status", response.status},
+                                            {"tenant", call.tenant},
+                                            {"took_ms", static_cast<double>(took.count()) / 1e6},
+                                            {"trace", call.trace.trace_id},
+                                            {"span", call.trace.span_id}});
+  response.headers.emplace_back("traceparent", to_string(call.trace));
+  call.exchange->answer(std::move(response));
+}
+
+void Desk::refuse(Call& call, const Error& why, unsigned status) {
+  answer(call, error_response(call.target, why, status));
+}
+
+void Desk::take(Request&& request, std::shared_ptr<Exchange> exchange) {
+  Call call = begin(request, std::move(exchange));
+  const Route& asked = call.route;
+  // Whoever looks whether this process lives has no key.
+  if (asked.ask != Ask::live && asked.ask != Ask::ready) {
+    const auto tenant = door_.options_.keys.empty()
+                            ? std::optional<std::string>("default")
+                            : door_.options_.keys.tenant_of(request.authorization);
+    if (!tenant)
+      return refuse(call, {ErrorCode::unauthorized, "this request has no valid API key",
+                           "send one as `Authorization: Bearer KEY`"});
+    call.tenant = *tenant;
+  }
+  if (asked.ask == Ask::unknown)
+    return refuse(call, {ErrorCode::not_found, "nothing is served under this address",
+                         "docs/http.md lists what is"});
+  if (!asked.allow.empty()) {
+    auto response = error_response(
+        call.target,
+        {ErrorCode::invalid_argument, request.method + " is not what this address understands",
+         "use " + std::string(asked.allow)},
+        405);
+    response.headers.emplace_back("Allow", asked.allow);
+    return answer(call, std::move(response));
+  }
+  dispatch(std::move(call), std::move(request));
+}
+
+void Desk::dispatch(Call&& call, Request&& request) {
+  const bool of_model = call.route.ask == Ask::model || call.route.ask == Ask::model_stats ||
+                        call.route.ask == Ask::model_ready || call.route.ask == Ask::infer ||
+                        call.route.ask == Ask::one_model;
+  const actors::ModelFacts* model = of_model ? find_model(call.route.model) : nullptr;
+  if (of_model && model == nullptr) return refuse(call, model_missing(call.route.model));
+  if (!call.route.version.empty() && call.route.version != only_version)
+    return refuse(call,
+                  {ErrorCode::not_found,
+                   "model '" + call.route.model + "' has no version '" + call.route.version + "'",
+                   "the only version is " + std::string(only_version)},
+                  404);
+  switch (call.route.ask) {
+    case Ask::live:
+      return answer(call, json_response(R"({"live":true})"));
+    case Ask::ready:
+    case Ask::model_ready:
+      return answer(call, ready(call));
+    case Ask::server:
+      return answer(call, server_metadata(door_.options_.version));
+    case Ask::model:
+      return answer(call, model_metadata(*model));
+    case Ask::model_stats:
+      return answer(call,
+                    model_statistics(door_.node_.facts(),
+                                     {static_cast<std::uint32_t>(model - &door_.models_[0])}));
+    case Ask::all_stats: {
+      std::vector<std::uint32_t> all;
+      for (std::uint32_t i = 0; i < door_.models_.size(); ++i) all.push_back(i);
+      return answer(call, model_statistics(door_.node_.facts(), all));
+    }
+    case Ask::index:
+      return answer(call, repository_index(door_.models_));
+    case Ask::models:
+      return answer(call, openai_models(door_.models_));
+    case Ask::one_model:
+      return answer(call, openai_model(*model));
+    case Ask::metrics:
+      return answer(call, metrics_response(door_.node_.facts(), door_.stats_.read(),
+                                           door_.server_->counters()));
+    case Ask::infer:
+      return infer(std::move(call), std::move(request));
+    case Ask::embeddings:
+      return embeddings(std::move(call), std::move(request));
+    case Ask::unknown:
+      return;  // answered before
+  }
+}
+
+Response Desk::ready(const Call& call) const {
+  if (door_.draining())
+    return error_response(call.target, {ErrorCode::draining, "the node is going away", ""});
+  if (!actors::is_ready(door_.node_.facts()))
+    return error_response(call.target, {ErrorCode::unreachable, "no device of the node works", ""});
+  if (call.route.ask == Ask::ready) return json_response(R"({"ready":true})");
+  return model_ready(call.route.model);
+}
+
+const actors::ModelFacts* Desk::find_model(const std::string& name) const {
+  for (const auto& model : door_.models_)
+    if (model.name == name) return &model;
+  return nullptr;
+}
+
+void Desk::infer(Call&& call, Request&& request) {
+  auto read = reader_.infer(request.body, request.json_bytes);
+  if (!read) return refuse(call, read.error());
+  auto texts = texts_of(*read);
+  if (!texts) return refuse(call, texts.error());
+  const Wishes wishes = read->wishes;
+  const std::string model = call.route.model;
+  read->inputs.clear();  // what it says of the answer is still needed
+  start(std::move(call), model, std::move(*texts), wishes,
+        [this, asked = std::move(*read)](const Job& job) {
+          return infer_response(*find_model(job.call.route.model), asked, job.tasks[0], job.rows);
+        });
+}
+
+void Desk::embeddings(Call&& call, Request&& request) {
+  auto read = reader_.embeddings(request.body);
+  if (!read) return refuse(call, read.error());
+  const auto* model = find_model(read->model);
+  if (model == nullptr) return refuse(call, model_missing(read->model));
+  if (read->dimensions && *read->dimensions != model->width)
+    return refuse(call, {ErrorCode::invalid_argument,
+                         "model '" + model->name + "' has " + std::to_string(model->width) +
+                             " dimensions and cannot be had with fewer or more",
+                         "leave 'dimensions' out"});
+  const Wishes wishes = read->wishes;
+  auto texts = std::exchange(read->input, {});
+  start(
+      std::move(call), model->name, std::move(texts), wishes,
+      [asked = std::move(*read)](const Job& job) { return embeddings_response(asked, job.rows); });
+}
+
+void Desk::start(Call&& call, const std::string& model, std::vector<std::string>&& texts,
+                 const Wishes& wishes, std::function<Response(const Job&)> respond) {
+  if (texts.empty() || texts.size() > texts_max)
+    return refuse(call, {texts.empty() ? ErrorCode::invalid_argument : ErrorCode::too_large,
+                         "a request has 1 to " + std::to_string(texts_max) + " texts, this one " +
+                             std::to_string(texts.size()),
+                         texts.empty() ? "" : "send less at a time"});
+  if (!door_.begin_work())
+    return refuse(call, {ErrorCode::draining, "the node is going away and takes no new work",
+                         "ask another node, or this one once it is back"});
+  const std::uint64_t number = jobs_begun_++;
+  Job& job = jobs_[number];
+  job.call = std::move(call);
+  job.respond = std::move(respond);
+  job.rows.resize(texts.size());
+  job.missing = texts.size();
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    TaskRequest task;
+    task.model = model;
+    task.tenant = job.call.tenant;
+    task.work = Encode{std::move(texts[i])};
+    task.lane = wishes.lane;
+    task.time_limit = wishes.time_limit;
+    const auto id = door_.node_.submit(std::move(task), {mailbox_, number * texts_max + i});
+    if (id) {
+      job.tasks.push_back(*id);
+      continue;
+    }
+    withdraw(job);
+    return finish(number, error_response(job.call.target, id.error()));
+  }
+  job.call.exchange->when_gone([this, number] { gone(number); });
+}
+
+// Tasks that have had their outcome do not mind.
+void Desk::withdraw(const Job& job) {
+  for (const TaskId task : job.tasks) door_.node_.cancel(task);
+}
+
+void Desk::deliver(std::vector<actors::Answer>&& answers) {
+  for (auto& one : answers) deliver(std::move(one));
+}
+
+void Desk::deliver(actors::Answer&& one) {
+  const std::uint64_t number = one.tag / texts_max;
+  const auto found = jobs_.find(number);
+  if (found == jobs_.end()) return;  // answered with an error, or nobody waits any more
+  Job& job = found->second;
+  auto* embedding = one.outcome.result ? std::get_if<Embedding>(&*one.outcome.result) : nullptr;
+  if (embedding == nullptr) {
+    withdraw(job);
+    const Error why = one.outcome.result
+                          ? Error{ErrorCode::internal, "the model answered with no vector", ""}
+                          : one.outcome.result.error();
+    return finish(number, error_response(job.call.target, why));
+  }
+  job.rows[one.tag % texts_max] = std::move(*embedding);
+  if (--job.missing != 0) return;
+  Response response = job.respond(job);
+  finish(number, std::move(response));
+}
+
+void Desk::finish(std::uint64_t number, Response&& response) {
+  auto job = jobs_.extract(number);
+  answer(job.mapped().call, std::move(response));
+  door_.end_work();
+}
+
+void Desk::gone(std::uint64_t number) {
+  auto job = jobs_.extract(number);
+  withdraw(job.mapped());
+  constexpr unsigned client_closed_request = 499;  // nginx's word
+  Call& call = job.mapped().call;
+  door_.stats_.note(call.route.ask, client_closed_request, now() - call.begin);
+  door_.end_work();
+}
+
+}  // namespace troupe::gateway

@@ -1,0 +1,65 @@
+#include "gateway/front_door.hpp"
+
+#include "gateway/desk.hpp"
+#include "gateway/forms.hpp"
+
+namespace troupe::gateway {
+namespace {
+
+constexpr Duration last_words_limit = std::chrono::seconds(1);  // until answers have been written
+
+}  // namespace
+
+FrontDoor::FrontDoor(FrontDoorOptions options, actors::Node& node, Log& log)
+    : options_(std::move(options)), node_(node), log_(log), models_(node.models()) {}
+
+Result<std::unique_ptr<FrontDoor>> FrontDoor::open(FrontDoorOptions options, actors::Node& node,
+                                                   Log& log) {
+  std::unique_ptr<FrontDoor> door(new FrontDoor(std::move(options), node, log));
+  auto server = Server::open(door->options_.server, log);
+  if (!server) return server.error();
+  door->server_ = std::move(*server);
+  for (std::size_t loop = 0; loop < door->options_.server.threads; ++loop)
+    door->desks_.push_back(std::make_unique<Desk>(loop, *door));
+  door->server_->serve(*door);
+  return door;
+}
+
+FrontDoor::~FrontDoor() {
+  stop();
+}
+
+void FrontDoor::drain(Duration limit) {
+  std::unique_lock lock(mutex_);
+  draining_ = true;
+  idle_.wait_for(lock, limit, [this] { return under_way_ == 0; });
+}
+
+void FrontDoor::stop() {
+  drain(Duration::zero());
+  if (server_) server_->stop(last_words_limit);
+  for (auto& desk : desks_) desk->close();
+}
+
+bool FrontDoor::begin_work() {
+  const std::lock_guard lock(mutex_);
+  if (draining_) return false;
+  ++under_way_;
+  return true;
+}
+
+void FrontDoor::end_work() {
+  const std::lock_guard lock(mutex_);
+  if (--under_way_ == 0) idle_.notify_all();
+}
+
+void FrontDoor::handle(std::size_t loop, Request&& request, std::shared_ptr<Exchange> exchange) {
+  desks_[loop]->take(std::move(request), std::move(exchange));
+}
+
+Response FrontDoor::problem(std::string_view target, unsigned status, const Error& why) {
+  stats_.note(Ask::unknown, status, Duration::zero());
+  return error_response(target, why, status);
+}
+
+}  // namespace troupe::gateway

@@ -1,0 +1,125 @@
+#include "gateway/routes.hpp"
+
+#include <array>
+#include <optional>
+#include <vector>
+
+#include "base/limits.hpp"
+
+namespace troupe::gateway {
+namespace {
+
+constexpr std::size_t parts_max = 8;
+
+int hex(char c) noexcept {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+// "%2E" undone; nothing where that is broken or yields what no name has.
+std::optional<std::string> plain(std::string_view part) {
+  std::string text;
+  for (std::size_t i = 0; i < part.size(); ++i) {
+    char c = part[i];
+    if (c == '%') {
+      if (i + 2 >= part.size() || hex(part[i + 1]) < 0 || hex(part[i + 2]) < 0) return std::nullopt;
+      c = static_cast<char>(hex(part[i + 1]) * 16 + hex(part[i + 2]));
+      i += 2;
+    }
+    if (static_cast<unsigned char>(c) < 0x21 || c == '/') return std::nullopt;
+    text += c;
+  }
+  if (text.empty() || text.size() > limits::name_bytes_max) return std::nullopt;
+  return text;
+}
+
+std::optional<std::vector<std::string>> parts_of(std::string_view target) {
+  constexpr std::string_view scheme = "http://";  // the absolute form, which proxies send
+  if (target.starts_with(scheme)) {
+    const auto path = target.find('/', scheme.size());
+    if (path == std::string_view::npos) return std::nullopt;
+    target.remove_prefix(path);
+  }
+  target = target.substr(0, target.find_first_of("?#"));
+  if (target.empty() || target.front() != '/') return std::nullopt;
+  target.remove_prefix(1);
+  if (!target.empty() && target.back() == '/') target.remove_suffix(1);
+  std::vector<std::string> parts;
+  while (parts.size() < parts_max) {
+    const auto slash = target.find('/');
+    auto part = plain(target.substr(0, slash));
+    if (!part) return std::nullopt;
+    parts.push_back(std::move(*part));
+    if (slash == std::string_view::npos) return parts;
+    target.remove_prefix(slash + 1);
+  }
+  return std::nullopt;
+}
+
+Route of_model(std::vector<std::string> parts) {  // what follows /v2/models
+  if (parts.size() == 1 && parts[0] == "stats") return {Ask::all_stats, "", "", ""};
+  Route found{Ask::model, std::move(parts[0]), "", ""};
+  std::size_t next = 1;
+  if (parts.size() > 2 && parts[1] == "versions") {
+    found.version = std::move(parts[2]);
+    next = 3;
+  }
+  if (parts.size() == next) return found;
+  if (parts.size() > next + 1) return {};
+  const std::string& verb = parts[next];
+  if (verb == "ready")
+    found.ask = Ask::model_ready;
+  else if (verb == "infer")
+    found.ask = Ask::infer;
+  else if (verb == "stats")
+    found.ask = Ask::model_stats;
+  else
+    return {};
+  return found;
+}
+
+Route find(std::string_view target) {
+  auto parts = parts_of(target);
+  if (!parts) return {};
+  const auto is = [&](std::initializer_list<std::string_view> path) {
+    return std::equal(parts->begin(), parts->end(), path.begin(), path.end());
+  };
+  if (is({"v2"})) return {Ask::server, "", "", ""};
+  if (is({"v2", "health", "live"})) return {Ask::live, "", "", ""};
+  if (is({"v2", "health", "ready"})) return {Ask::ready, "", "", ""};
+  if (is({"v2", "repository", "index"})) return {Ask::index, "", "", ""};
+  if (is({"v1", "models"})) return {Ask::models, "", "", ""};
+  if (is({"v1", "embeddings"})) return {Ask::embeddings, "", "", ""};
+  if (is({"metrics"})) return {Ask::metrics, "", "", ""};
+  if (parts->size() == 3 && (*parts)[0] == "v1" && (*parts)[1] == "models")
+    return {Ask::one_model, std::move((*parts)[2]), "", ""};
+  if (parts->size() >= 3 && (*parts)[0] == "v2" && (*parts)[1] == "models")
+    return of_model({parts->begin() + 2, parts->end()});
+  return {};
+}
+
+}  // namespace
+
+std::string_view name(Ask ask) noexcept {
+  constexpr std::array<std::string_view, asks> names = {
+      "live",      "ready", "server", "model",     "model_ready", "infer",   "model_stats",
+      "all_stats", "index", "models", "one_model", "embeddings",  "metrics", "unknown"};
+  return names[static_cast<std::size_t>(ask)];
+}
+
+Route route(std::string_view method, std::string_view target) {
+  Route found = find(target);
+  const bool posts =
+      found.ask == Ask::infer || found.ask == Ask::embeddings || found.ask == Ask::index;
+  const bool fits = posts ? method == "POST" : method == "GET" || method == "HEAD";
+  if (found.ask != Ask::unknown && !fits) found.allow = posts ? "POST" : "GET, HEAD";
+  return found;
+}
+
+bool is_openai(std::string_view target) noexcept {
+  return target.starts_with("/v1/");
+}
+
+}  // namespace troupe::gateway
