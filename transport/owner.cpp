@@ -84,7 +84,6 @@ void Owner::turn() {
   take_commands();
   if (zap_) count(shared_->counters.unauthorized, zap_->serve(allowed_));
   receive();
-  notice_losses();
   if (now_ >= next_due_) keep_time();
   flush();
 }
@@ -108,49 +107,17 @@ void Owner::wait() {
     }
   }
 
-  loss_sources_.clear();
-  for (const std::uint64_t id : dialed_)
-    if (Socket& losses = peers_.at(id).dial->losses; losses.is_open()) {
-      items_.push_back({losses.raw(), 0, ZMQ_POLLIN, 0});
-      loss_sources_.push_back(id);
-    }
-
   // An interrupted wait is a short one.
   const int ready = ::zmq_poll(items_.data(), static_cast<int>(items_.size()), wait_ms());
   for (auto& readable : readable_) readable.clear();
   if (ready <= 0) return;
   // Before the mailbox is drained, or a push in between would be slept through.
   if ((items_[0].revents & ZMQ_POLLIN) != 0) shared_->mailbox.clear();
-  const std::size_t behind = first + sources_.size();
-  for (std::size_t i = first; i < behind; ++i)
+  for (std::size_t i = first; i < items_.size(); ++i)
     if ((items_[i].revents & ZMQ_POLLIN) != 0) {
       const Source& source = sources_[i - first];
       readable_[static_cast<std::size_t>(source.lane)].push_back(source);
     }
-  for (std::size_t i = behind; i < items_.size(); ++i)
-    if ((items_[i].revents & ZMQ_POLLIN) != 0) {
-      Dial& dial = *peers_.at(loss_sources_[i - behind]).dial;
-      while (dial.losses.receive(frames_, 2) != Socket::Received::nothing) dial.lost = true;
-    }
-}
-
-// A process that was killed closes its connections at once; heartbeats would miss it seconds later.
-// ZeroMQ connects again by itself, but whoever answers then has never heard our hello.
-void Owner::notice_losses() {
-  for (const std::uint64_t id : dialed_) {
-    Peer& peer = peers_.at(id);
-    if (!peer.dial->lost) continue;
-    // Its last words may be results.
-    const auto left = [&](const Source& source) { return source.peer == id; };
-    if (std::any_of(readable_.begin(), readable_.end(), [&](const auto& sources) {
-          return std::any_of(sources.begin(), sources.end(), left);
-        }))
-      continue;
-    peer.dial->lost = false;
-    if (peer.life.up())
-      hang_up(peer, {ErrorCode::unreachable, "'" + peer.info.name + "' closed the connection", ""},
-              reopen_delay, false);
-  }
 }
 
 void Owner::watch(Socket& socket, Source source, bool writable) {
@@ -195,7 +162,6 @@ void Owner::finish() {
       if (socket.is_open() && peer.life.up()) socket.set(ZMQ_LINGER, linger);
       socket.close();
     }
-    peer.dial->losses.close();
   }
   peers_.clear();
   dialed_.clear();
@@ -316,13 +282,6 @@ void Owner::dial(Peer& peer) {
     }
     dial.sockets[index] = std::move(*socket);
   }
-  auto losses = dial.sockets[static_cast<std::size_t>(Lane::urgent)].watch_losses(
-      context_, std::to_string(dial.connection));
-  if (!losses) {
-    hang_up(peer, losses.error(), refused_reopen_delay, true);
-    return;
-  }
-  dial.losses = std::move(*losses);
   next_due_ = std::min(next_due_, peer.life.next());
   say_hello(peer);
 }
@@ -332,8 +291,6 @@ void Owner::dial(Peer& peer) {
 void Owner::hang_up(Peer& peer, const Error& why, Duration reopen_after, bool tell) {
   const bool was_up = peer.life.up();
   for (Socket& socket : peer.dial->sockets) socket.close();
-  peer.dial->losses.close();
-  peer.dial->lost = false;
   peer.life = fresh_liveness();
   peer.dial->reopen_at = later(now_, std::max(reopen_after, reopen_delay));
   next_due_ = std::min(next_due_, peer.dial->reopen_at);

@@ -41,8 +41,6 @@ class Owner {
     std::array<std::string, lane_count> addresses;
     PublicKey server_key;
     std::array<Socket, lane_count> sockets;
-    Socket losses;      // of the urgent one's connection
-    bool lost = false;  // what came before the loss is still being read
     std::uint64_t connection = 0;
     Instant reopen_at;
     std::uint32_t malformed = 0;
@@ -74,7 +72,6 @@ class Owner {
   void turn();
   void wait();
   void watch(Socket& socket, Source source, bool writable);
-  void notice_losses();
   [[nodiscard]] long wait_ms() const;
   [[nodiscard]] bool finished() const;
   void finish();
@@ -141,8 +138,7 @@ class Owner {
   std::vector<std::uint64_t> gone_;                          // found out while sending
 
   std::vector<zmq_pollitem_t> items_;
-  std::vector<Source> sources_;              // of items_, from the second or third on
-  std::vector<std::uint64_t> loss_sources_;  // dialed peers; of items_, behind sources_
+  std::vector<Source> sources_;  // of items_, from the second or third on
   std::array<std::vector<Source>, lane_count> readable_;
   std::vector<Source> urgent_sources_;  // all of them
   std::vector<Frame> frames_;

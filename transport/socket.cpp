@@ -123,18 +123,6 @@ Socket::Received Socket::receive(std::vector<Frame>& frames, std::size_t frames_
   return oversized ? Received::oversized : Received::message;
 }
 
-Result<Socket> Socket::watch_losses(Context& context, const std::string& name) {
-  const std::string address = "inproc://losses-" + name;
-  auto watcher = make(context, ZMQ_PAIR);
-  if (!watcher) return watcher.error();
-  if (::zmq_socket_monitor(socket_, address.c_str(), ZMQ_EVENT_DISCONNECTED) != 0 ||
-      watcher->connect(address) != 0)
-    return Error{ErrorCode::io,
-                 std::string("a connection cannot be watched: ") + ::zmq_strerror(errno),
-                 "raise the limit of open files (ulimit -n)"};
-  return watcher;
-}
-
 void Socket::close() noexcept {
   if (socket_ != nullptr) ::zmq_close(std::exchange(socket_, nullptr));
 }

@@ -85,10 +85,6 @@ class Socket {
   // One whole message, or nothing. One with more than `frames_max` frames is taken and thrown away.
   Received receive(std::vector<Frame>& frames, std::size_t frames_max);
 
-  // A socket that has something to read whenever this one has lost its connection; what this one
-  // has received before stays to be read. Errors: io when there are no descriptors left.
-  Result<Socket> watch_losses(Context& context, const std::string& name);
-
   void close() noexcept;
   [[nodiscard]] bool is_open() const noexcept { return socket_ != nullptr; }
   [[nodiscard]] void* raw() const noexcept { return socket_; }
