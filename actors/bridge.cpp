@@ -1,6 +1,8 @@
 #include "actors/bridge.hpp"
 
 #include <algorithm>
+#include <type_traits>
+#include <variant>
 
 #include "actors/agent_shell.hpp"
 #include "actors/directory.hpp"
@@ -12,14 +14,31 @@
 namespace troupe::actors {
 namespace {
 
-// A remote node answers a task whose time is over by itself; this long after, it is taken for lost.
-constexpr Duration grace = std::chrono::seconds(2);
-constexpr Duration sweep_interval = std::chrono::milliseconds(100);
-
 Error unknown_node(std::string_view node) {
   return {ErrorCode::not_found, "there is no node '" + std::string(node) + "' in this cluster",
           "look at the [node.*] tables of the cluster's file"};
 }
+
+// A node's place in the sorted list of names is its number.
+delivery::NodeId number_of(const World& world, std::string_view node) {
+  const auto found = std::lower_bound(world.nodes.begin(), world.nodes.end(), node);
+  return delivery::NodeId{static_cast<std::uint32_t>(found - world.nodes.begin())};
+}
+
+Exchange::Options options_of(const World& world) {
+  Exchange::Options options;
+  options.nodes = world.nodes;
+  options.self = number_of(world, world.node);
+  options.seed = world.epoch;
+  return options;
+}
+
+// What the exchange hears; hellos and heartbeats are the link's, replies to questions a client's.
+template <class One>
+constexpr bool is_about_a_task =
+    std::is_same_v<One, transport::SubmitTask> || std::is_same_v<One, transport::CancelTask> ||
+    std::is_same_v<One, transport::TaskResult> || std::is_same_v<One, transport::TaskAccepted> ||
+    std::is_same_v<One, transport::TaskRejected> || std::is_same_v<One, transport::ResultAck>;
 
 }  // namespace
 
@@ -32,29 +51,18 @@ class Bridge::Inbox final : public Actor {
   [[nodiscard]] const char* name() const override { return "bridge"; }
 
   caf::behavior make_behavior() override {
-    post_self_later(*this, sweep_interval, Sweep{});
     return {[this](FromPeer& in) { bridge_.handle(in.peer, *in.message); },
-            [this](const Sweep&) {
-              bridge_.sweep();
-              post_self_later(*this, sweep_interval, Sweep{});
-            }};
+            [this](const PeerUp& event) { bridge_.handle(event); },
+            [this](const PeerDown& event) { bridge_.handle(event); },
+            [this](const ExchangeWork&) { work(); }, [this](const TimerFired&) { work(); }};
   }
 
  private:
-  Bridge& bridge_;
-};
-
-class Bridge::Outcomes final : public ReplySink {
- public:
-  explicit Outcomes(Bridge& bridge) : bridge_(bridge) {}
-  void deliver(std::vector<Answer> answers) override {
-    for (auto& answer : answers) {
-      const TaskId ours = answer.outcome.id;
-      bridge_.foreign_done(ours, std::move(answer.outcome));
-    }
+  void work() {
+    if (const auto next = bridge_.exchange_.work())
+      post(bridge_.world_.timers, ArmTimer{*next, caf::actor{this}, 0, 0, false});
   }
 
- private:
   Bridge& bridge_;
 };
 
@@ -63,7 +71,17 @@ Bridge::Bridge(caf::actor_system& system, World& world, Control control)
       world_(world),
       control_(std::move(control)),
       inbox_(system.spawn<Inbox>(std::ref(*this))),
-      outcomes_(std::make_shared<Outcomes>(*this)) {}
+      exchange_(options_of(world),
+                {[] { return now(); },
+                 [this](transport::PeerId peer, Lane lane, const transport::Message& message) {
+                   return link_->send(peer, lane, message);
+                 },
+                 [this](TaskRequest request, ReplyTo reply, TaskId known_as) {
+                   return world_.door->submit(std::move(request), std::move(reply), known_as);
+                 },
+                 [this](TaskId task) { world_.door->cancel(task); },
+                 [this] { return world_.next_task_id(); },
+                 [inbox = inbox_] { post_urgent(inbox, ExchangeWork{}); }}) {}
 
 Bridge::~Bridge() {
   close(Duration::zero());
@@ -83,6 +101,9 @@ Status Bridge::open(transport::LinkOptions options, const std::vector<RemoteNode
     else
       post(inbox, std::move(in));
   };
+  options.delivery = true;
+  // What the link says of its peers waits until their numbers are known.
+  const std::lock_guard lock(mutex_);
   auto opened = transport::Link::open(std::move(options), std::move(events));
   if (!opened) return opened.error();
   link_ = std::move(*opened);
@@ -91,16 +112,12 @@ Status Bridge::open(transport::LinkOptions options, const std::vector<RemoteNode
 }
 
 void Bridge::close(Duration linger) {
-  std::unordered_map<TaskId, Pending> left;
   {
     const std::lock_guard lock(mutex_);
     if (closed_) return;
     closed_ = true;
-    left.swap(pending_);
   }
-  for (auto& [id, pending] : left)
-    answer_one(pending.reply,
-               {id, Error{ErrorCode::draining, "the node is shutting down", ""}, {}});
+  exchange_.close();
   // The link first, because its thread posts to the inbox; then the inbox, which calls back here.
   if (link_) link_->stop(linger);
   post_exit(inbox_);
@@ -113,9 +130,9 @@ void Bridge::close(Duration linger) {
 Status Bridge::send(const AgentId& to, AgentMail mail) {
   const auto home = scheduler::home_of(to_string(to), world_.nodes);
   if (world_.nodes[home] == world_.node) return world_.directory->deliver(to, std::move(mail));
-  const auto node = nodes_.find(world_.nodes[home]);
-  if (node == nodes_.end()) return unknown_node(world_.nodes[home]);
-  return link_->send(node->second, Lane::ordinary,
+  const auto node = peer_of(world_.nodes[home]);
+  if (!node) return node.error();
+  return link_->send(*node, Lane::ordinary,
                      transport::AgentMessage{to, std::move(mail.from.agent), 0,
                                              std::move(mail.topic), std::move(mail.body)});
 }
@@ -131,38 +148,12 @@ Status Bridge::reply(const Sender& to, const AgentId& from, std::string topic, s
 }
 
 Status Bridge::submit_on(std::string_view node, TaskRequest request, ReplyTo reply) {
-  const auto found = nodes_.find(node);
-  if (found == nodes_.end()) return unknown_node(node);
-  if (request.time_limit && *request.time_limit <= Duration::zero())
-    return Error{ErrorCode::expired, "the task's time limit was over when it was submitted",
-                 "allow more time"};
-  const Instant at = now();
-  const TaskId id = request.id;
-  const Lane lane = request.lane.value_or(Lane::ordinary);
-  const Instant give_up = request.time_limit ? later(later(at, *request.time_limit), grace) : never;
-  {
-    // Before it is sent: the answer may be quicker than this thread.
-    const std::lock_guard lock(mutex_);
-    if (closed_) return Error{ErrorCode::draining, "the node is shutting down", ""};
-    pending_.emplace(id, Pending{std::move(reply), found->second, at, give_up});
-  }
-  const auto sent = link_->send(found->second, lane, transport::SubmitTask{std::move(request)});
-  if (sent) return {};
-  // A peer that went down just now may have taken the task along, and then it has its outcome.
-  const std::lock_guard lock(mutex_);
-  if (pending_.erase(id) == 0) return {};
-  return sent;
+  if (const auto known = peer_of(node); !known) return known.error();
+  return exchange_.submit(number_of(world_, node), std::move(request), std::move(reply));
 }
 
 void Bridge::cancel(TaskId task) {
-  transport::PeerId peer;
-  {
-    const std::lock_guard lock(mutex_);
-    const auto found = pending_.find(task);
-    if (found == pending_.end()) return;
-    peer = found->second.peer;
-  }
-  transmit(peer, Lane::urgent, transport::CancelTask{task});
+  exchange_.cancel(task);
 }
 
 // --- what comes in -------------------------------------------------------------------------------
@@ -171,12 +162,14 @@ void Bridge::peer_up(transport::PeerId peer, const transport::PeerInfo& info) {
   world_.log->info(
       "a peer is up",
       {{"peer", info.name}, {"role", info.role == transport::Role::node ? "node" : "client"}});
-  const std::lock_guard lock(mutex_);
-  up_[peer.value] = info;
+  {
+    const std::lock_guard lock(mutex_);
+    up_[peer.value] = info;
+  }
+  post_urgent(inbox_, PeerUp{peer, info});
 }
 
 void Bridge::peer_down(transport::PeerId peer, const Error& why) {
-  std::vector<std::pair<TaskId, ReplyTo>> lost;
   std::string name = "unknown";
   {
     const std::lock_guard lock(mutex_);
@@ -184,32 +177,37 @@ void Bridge::peer_down(transport::PeerId peer, const Error& why) {
       name = found->second.name;
       up_.erase(found);
     }
-    for (auto entry = pending_.begin(); entry != pending_.end();) {
-      if (entry->second.peer == peer) {
-        lost.emplace_back(entry->first, std::move(entry->second.reply));
-        entry = pending_.erase(entry);
-      } else {
-        ++entry;
-      }
-    }
-    std::erase_if(foreign_, [&](const auto& entry) { return entry.second.theirs.first == peer; });
-    std::erase_if(ours_, [&](const auto& entry) { return entry.first.first == peer; });
   }
   world_.log->info("a peer is down", {{"peer", name}, {"why", why.what}});
-  for (auto& [id, reply] : lost)
-    answer_one(reply, {id,
-                       Error{ErrorCode::unreachable, "node '" + name + "' went away with the task",
-                             "submit it again"},
-                       {}});
+  post_urgent(inbox_, PeerDown{peer});
+}
+
+void Bridge::handle(const PeerUp& event) {
+  if (const auto node = dialed(event.peer))
+    exchange_.node_up(*node, event.peer, event.info);
+  else
+    exchange_.guest_up(event.peer, event.info);
+}
+
+void Bridge::handle(const PeerDown& event) {
+  if (const auto node = dialed(event.peer))
+    exchange_.node_down(*node);
+  else
+    exchange_.guest_down(event.peer);
 }
 
 void Bridge::handle(transport::PeerId peer, transport::Message& message) {
-  if (auto* mail = std::get_if<transport::AgentMessage>(&message)) handle_mail(peer, *mail);
-  if (auto* task = std::get_if<transport::SubmitTask>(&message)) handle_task(peer, *task);
-  if (auto* result = std::get_if<transport::TaskResult>(&message)) handle_result(peer, *result);
-  if (auto* cancel = std::get_if<transport::CancelTask>(&message)) handle_cancel(peer, *cancel);
-  if (auto* question = std::get_if<transport::ControlRequest>(&message))
-    handle_control(peer, *question);
+  std::visit(
+      [&](auto& one) {
+        using One = std::decay_t<decltype(one)>;
+        if constexpr (std::is_same_v<One, transport::AgentMessage>)
+          handle_mail(peer, one);
+        else if constexpr (std::is_same_v<One, transport::ControlRequest>)
+          handle_control(peer, one);
+        else if constexpr (is_about_a_task<One>)
+          exchange_.heard(peer, std::move(one));
+      },
+      message);
 }
 
 void Bridge::handle_mail(transport::PeerId peer, transport::AgentMessage& message) {
@@ -248,63 +246,6 @@ void Bridge::refuse_mail(transport::PeerId peer, const transport::AgentMessage& 
     world_.log->debug("nobody could be told that mail was refused", {{"what", why.what}});
 }
 
-void Bridge::handle_task(transport::PeerId peer, transport::SubmitTask& message) {
-  TaskRequest request = std::move(message.request);
-  const TheirId theirs{peer, request.id};
-  const TaskId ours = world_.next_task_id();
-  const Lane lane = request.lane.value_or(Lane::ordinary);
-  request.id = ours;
-  {
-    const std::lock_guard lock(mutex_);
-    // Sent twice: the one outcome answers both.
-    if (!ours_.emplace(theirs, ours).second) return;
-    foreign_.emplace(ours, Foreign{theirs, lane});
-  }
-  const auto accepted = world_.door->submit(std::move(request), {outcomes_, 0}, theirs.second);
-  if (!accepted) foreign_done(ours, {ours, accepted.error(), {}});
-}
-
-void Bridge::foreign_done(TaskId ours, TaskOutcome&& outcome) {
-  Foreign task;
-  {
-    const std::lock_guard lock(mutex_);
-    const auto found = foreign_.find(ours);
-    if (found == foreign_.end()) return;  // the peer went away
-    task = found->second;
-    foreign_.erase(found);
-    ours_.erase(task.theirs);
-  }
-  outcome.id = task.theirs.second;
-  transmit(task.theirs.first, task.lane, transport::TaskResult{std::move(outcome)});
-}
-
-void Bridge::handle_result(transport::PeerId peer, transport::TaskResult& message) {
-  Pending task;
-  {
-    const std::lock_guard lock(mutex_);
-    const auto found = pending_.find(message.outcome.id);
-    // Only the peer that has the task may answer it.
-    if (found == pending_.end() || found->second.peer != peer) return;
-    task = std::move(found->second);
-    pending_.erase(found);
-  }
-  TaskOutcome outcome = std::move(message.outcome);
-  const Duration there = outcome.timing.queue + outcome.timing.batch_wait + outcome.timing.compute;
-  outcome.timing.network = std::max(Duration::zero(), now() - task.sent - there);
-  answer_one(task.reply, std::move(outcome));
-}
-
-void Bridge::handle_cancel(transport::PeerId peer, const transport::CancelTask& message) {
-  TaskId ours;
-  {
-    const std::lock_guard lock(mutex_);
-    const auto found = ours_.find({peer, message.task});
-    if (found == ours_.end()) return;
-    ours = found->second;
-  }
-  world_.door->cancel(ours);
-}
-
 void Bridge::handle_control(transport::PeerId peer, const transport::ControlRequest& message) {
   control_(message.verb, message.body,
            [this, peer, id = message.id](const Result<std::string>& answer) {
@@ -312,26 +253,6 @@ void Bridge::handle_control(transport::PeerId peer, const transport::ControlRequ
                       transport::ControlReply{id, answer.has_value(),
                                               answer ? *answer : error_body(answer.error())});
            });
-}
-
-void Bridge::sweep() {
-  const Instant at = now();
-  std::vector<std::pair<TaskId, ReplyTo>> overdue;
-  {
-    const std::lock_guard lock(mutex_);
-    for (auto entry = pending_.begin(); entry != pending_.end();) {
-      if (entry->second.give_up <= at) {
-        overdue.emplace_back(entry->first, std::move(entry->second.reply));
-        entry = pending_.erase(entry);
-      } else {
-        ++entry;
-      }
-    }
-  }
-  for (auto& [id, reply] : overdue)
-    answer_one(
-        reply,
-        {id, Error{ErrorCode::expired, "no answer came from the other node in time", ""}, {}});
 }
 
 void Bridge::transmit(transport::PeerId peer, Lane lane, const transport::Message& message) {
@@ -344,6 +265,20 @@ std::optional<transport::PeerInfo> Bridge::info_of(transport::PeerId peer) const
   const auto found = up_.find(peer.value);
   if (found == up_.end()) return std::nullopt;
   return found->second;
+}
+
+Result<transport::PeerId> Bridge::peer_of(std::string_view node) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = nodes_.find(node);
+  if (found == nodes_.end()) return unknown_node(node);
+  return found->second;
+}
+
+std::optional<delivery::NodeId> Bridge::dialed(transport::PeerId peer) const {
+  const std::lock_guard lock(mutex_);
+  for (const auto& [name, id] : nodes_)
+    if (id == peer) return number_of(world_, name);
+  return std::nullopt;
 }
 
 std::map<std::string, bool> Bridge::peers_up() const {

@@ -1,10 +1,9 @@
 // The bridge between this node's actors and the link: mail and tasks that cross to another node or
 // come from a client.
 //
-// The facade (send, reply, submit_on, cancel) is thread-safe and never blocks. What comes in is
-// posted by the link's thread to one pooled actor, which checks it and passes it on. A task sent to
-// another node is kept here until its outcome came, its time limit is well over, or the peer is
-// gone; so whoever asked gets exactly one outcome. (Resending it elsewhere is not done.)
+// The facade (send, reply, submit_on, cancel) is thread-safe and never blocks. What comes in,
+// peers' coming and going included, is posted by the link's thread to one pooled actor, which takes
+// mail and questions itself and gives tasks to the exchange (exchange.hpp), which loses none.
 #pragma once
 
 #include <functional>
@@ -15,6 +14,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "actors/exchange.hpp"
 #include "actors/messages.hpp"
 #include "actors/world.hpp"
 #include "transport/link.hpp"
@@ -41,11 +41,14 @@ class Bridge {
   // Opens the link, starts listening and connects to the other nodes.
   Status open(transport::LinkOptions options, const std::vector<RemoteNode>& others);
 
-  // Stops the link; what is pending is answered as unreachable.
+  // Stops the link; our tasks that have no outcome are answered as draining.
   void close(Duration linger);
 
   Status send(const AgentId& to, AgentMail mail);
   Status reply(const Sender& to, const AgentId& from, std::string topic, std::string body);
+  // To that node first; when it cannot do the task, to another, unless the task is a recall, which
+  // means that node's memories. On success exactly one outcome goes to `reply`. Errors: not_found,
+  // expired, queue_full, draining.
   Status submit_on(std::string_view node, TaskRequest request, ReplyTo reply);
   void cancel(TaskId task);
 
@@ -53,34 +56,20 @@ class Bridge {
   [[nodiscard]] transport::LinkCounters counters() const;
 
  private:
-  class Inbox;     // the actor
-  class Outcomes;  // of tasks that a peer sent us
-  struct Pending {
-    ReplyTo reply;
-    transport::PeerId peer;
-    Instant sent;
-    Instant give_up = never;
-  };
-  // A task that a peer sent us. Its id is unique among that peer's tasks, not among ours.
-  using TheirId = std::pair<transport::PeerId, TaskId>;
-  struct Foreign {
-    TheirId theirs;
-    Lane lane = Lane::ordinary;
-  };
+  class Inbox;  // the actor
 
   void peer_up(transport::PeerId peer, const transport::PeerInfo& info);
   void peer_down(transport::PeerId peer, const Error& why);
+  void handle(const PeerUp& event);
+  void handle(const PeerDown& event);
   void handle(transport::PeerId peer, transport::Message& message);
   void handle_mail(transport::PeerId peer, transport::AgentMessage& message);
-  void handle_task(transport::PeerId peer, transport::SubmitTask& message);
-  void handle_result(transport::PeerId peer, transport::TaskResult& message);
-  void handle_cancel(transport::PeerId peer, const transport::CancelTask& message);
   void handle_control(transport::PeerId peer, const transport::ControlRequest& message);
-  void sweep();
 
-  void foreign_done(TaskId ours, TaskOutcome&& outcome);
   void refuse_mail(transport::PeerId peer, const transport::AgentMessage& message,
                    const Error& why);
+  [[nodiscard]] Result<transport::PeerId> peer_of(std::string_view node) const;
+  [[nodiscard]] std::optional<delivery::NodeId> dialed(transport::PeerId peer) const;
   void transmit(transport::PeerId peer, Lane lane, const transport::Message& message);
   std::optional<transport::PeerInfo> info_of(transport::PeerId peer) const;
 
@@ -88,16 +77,13 @@ class Bridge {
   World& world_;
   Control control_;
   caf::actor inbox_;
-  std::shared_ptr<ReplySink> outcomes_;
   std::unique_ptr<transport::Link> link_;
-  std::map<std::string, transport::PeerId, std::less<>> nodes_;  // fixed once open
+  Exchange exchange_;
 
-  mutable std::mutex mutex_;
-  std::unordered_map<std::uint64_t, transport::PeerInfo> up_;  // guarded by mutex_
-  std::unordered_map<TaskId, Pending> pending_;                // guarded by mutex_
-  std::unordered_map<TaskId, Foreign> foreign_;                // by our id; guarded by mutex_
-  std::map<TheirId, TaskId> ours_;                             // guarded by mutex_
-  bool closed_ = false;                                        // guarded by mutex_
+  mutable std::mutex mutex_;                                     // guards the rest
+  std::map<std::string, transport::PeerId, std::less<>> nodes_;  // fixed once open
+  std::unordered_map<std::uint64_t, transport::PeerInfo> up_;
+  bool closed_ = false;
 };
 
 }  // namespace troupe::actors

@@ -42,7 +42,7 @@ struct Restart {
 // Shell -> timers.
 struct ArmTimer {
   Instant at;
-  caf::actor shell;
+  caf::actor shell;  // or the bridge's, whose timers need no more than to fire
   std::uint64_t incarnation = 0;
   TimerId timer = 0;
   bool restart = false;  // send Restart instead of TimerFired
@@ -56,8 +56,17 @@ struct FromPeer {
   std::shared_ptr<transport::Message> message;  // shared: CAF copies what it cannot move
 };
 
-// Bridge -> itself: look for tasks whose answer is overdue.
-struct Sweep {
+// Link's thread -> bridge, in order with FromPeer of anything but mail.
+struct PeerUp {
+  transport::PeerId peer;
+  transport::PeerInfo info;
+};
+struct PeerDown {
+  transport::PeerId peer;
+};
+
+// Exchange -> bridge's actor: something is to be done, now.
+struct ExchangeWork {
   std::uint8_t unused = 0;
 };
 
@@ -70,4 +79,6 @@ TROUPE_MESSAGE(troupe::actors::TimerFired)
 TROUPE_MESSAGE(troupe::actors::Restart)
 TROUPE_MESSAGE(troupe::actors::ArmTimer)
 TROUPE_MESSAGE(troupe::actors::FromPeer)
-TROUPE_MESSAGE(troupe::actors::Sweep)
+TROUPE_MESSAGE(troupe::actors::PeerUp)
+TROUPE_MESSAGE(troupe::actors::PeerDown)
+TROUPE_MESSAGE(troupe::actors::ExchangeWork)

@@ -120,7 +120,8 @@ void Sender::on(Instant now, const ResultCame& event, SenderActions& out) {
     conclude(found, Conclude::With::result, event.error.value_or(ErrorCode::internal), out);
     return;
   }
-  if (*event.error == ErrorCode::draining)
+  // One that ends, or has no device that works, would only say so again.
+  if (*event.error != ErrorCode::queue_full)
     nodes_[event.node.value].refuses_until = later(now, options_.draining_pause);
   if (task.state == State::waiting || task.node != event.node) return;  // it is elsewhere by now
   // A node that ends gave back what it could not do: that is a loss, not a refusal.

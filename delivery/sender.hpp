@@ -47,7 +47,7 @@ struct SenderOptions {
   Duration backoff_max = std::chrono::seconds(1);
   Duration refusal_patience = std::chrono::seconds(10);  // for tasks without a deadline
   Duration pinned_patience = std::chrono::seconds(3);    // for their node to come (back)
-  Duration draining_pause = std::chrono::seconds(5);     // a node that drains is not asked so long
+  Duration draining_pause = std::chrono::seconds(5);     // one that drains is not asked so long
   Duration grace = std::chrono::seconds(2);  // after the deadline, for the holder's own answer
   Choose choose;
 };

@@ -1,9 +1,9 @@
 // What the two halves of the delivery protocol say and hear: sender.hpp on the node that wants a
-// task done, executor.hpp on the node that does it. docs/decisions/0011 says what the two promise
+// task done, executor.hpp on the node that does it. docs/guarantees.md says what the two promise
 // together.
 //
 // Only ids, numbers and codes pass through here. The task itself, its outcome and the bytes belong
-// to whoever carries the decisions out (actors/bridge.hpp), as do threads, sockets and the clock.
+// to whoever carries the decisions out (actors/exchange.hpp), as do threads, sockets and the clock.
 #pragma once
 
 #include <cstdint>

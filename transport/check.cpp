@@ -159,6 +159,18 @@ Status check_one(const TaskResult& result) {
   return std::visit([](const auto& output) { return check_output(output); }, *outcome.result);
 }
 
+Status check_one(const TaskAccepted& accepted) {
+  return check_task(accepted.task);
+}
+
+Status check_one(const TaskRejected& rejected) {
+  return check_task(rejected.task);
+}
+
+Status check_one(const ResultAck& acknowledged) {
+  return check_task(acknowledged.task);
+}
+
 Status check_one(const ControlRequest& request) {
   if (request.verb.empty()) return invalid("a control request has no verb");
   if (auto verb = check_name("a verb", request.verb); !verb) return verb;

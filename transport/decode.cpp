@@ -15,7 +15,7 @@
 namespace troupe::transport {
 namespace {
 
-constexpr std::size_t extensions_known = tag_timing;
+constexpr std::size_t extensions_known = tag_attempt;
 
 Error malformed(std::string what) {
   return {ErrorCode::malformed, std::move(what), ""};
@@ -163,6 +163,10 @@ Message read_hello(BodyReader& in) {
   hello.epoch = in.number<std::uint64_t>();
   hello.connection = in.number<std::uint64_t>();
   hello.node = in.name();
+  if (const std::string rules = in.extension(tag_delivery); !rules.empty()) {
+    if (rules != "\x01") in.refuse("a hello announces rules of delivery that do not exist");
+    hello.delivery = true;
+  }
   return hello;
 }
 
@@ -207,7 +211,13 @@ Message read_submit(BodyReader& in, const Header& header) {
   request.work = read_work(in, kind);
   request.workflow = in.extension(tag_workflow);
   request.agent = in.extension(tag_agent);
-  return SubmitTask{std::move(request)};
+  std::uint32_t attempt = 0;
+  if (const std::string bytes = in.extension(tag_attempt); !bytes.empty()) {
+    Reader number(bytes);
+    attempt = number.number<std::uint32_t>();
+    if (!number.finished() || attempt == 0) in.refuse("an attempt is not a number from 1");
+  }
+  return SubmitTask{std::move(request), attempt};
 }
 
 Error read_error(BodyReader& in) {
@@ -219,6 +229,19 @@ Error read_error(BodyReader& in) {
   if (error.what.size() > error_text_bytes_max || error.next_step.size() > error_text_bytes_max)
     in.refuse("an error's text is over the limit");
   return error;
+}
+
+Message read_accepted(BodyReader& in, const Header& header) {
+  return TaskAccepted{header.task, in.number<std::uint32_t>()};
+}
+
+Message read_rejected(BodyReader& in, const Header& header) {
+  TaskRejected rejected;
+  rejected.task = header.task;
+  rejected.attempt = in.number<std::uint32_t>();
+  rejected.retry_after = in.duration();
+  rejected.why = read_error(in);
+  return rejected;
 }
 
 Hits read_hits(BodyReader& in) {
@@ -337,6 +360,12 @@ Message read_body(BodyReader& in, const Header& header) {
       return read_control_request(in);
     case Kind::control_reply:
       return read_control_reply(in);
+    case Kind::task_accepted:
+      return read_accepted(in, header);
+    case Kind::task_rejected:
+      return read_rejected(in, header);
+    case Kind::result_ack:
+      return ResultAck{header.task};
   }
   TROUPE_ASSERT(false, "load_header() lets only known kinds through");
 }
@@ -344,7 +373,8 @@ Message read_body(BodyReader& in, const Header& header) {
 // The fields of the header that a kind has no use for must be as if unset.
 Status check_unused(const Header& header) {
   const bool has_task = header.kind == Kind::submit_task || header.kind == Kind::cancel_task ||
-                        header.kind == Kind::task_result;
+                        header.kind == Kind::task_result || header.kind == Kind::task_accepted ||
+                        header.kind == Kind::task_rejected || header.kind == Kind::result_ack;
   const bool has_lane = header.kind == Kind::submit_task || header.kind == Kind::task_result;
   if (!has_task && !header.task.is_none()) return malformed("a task id where none belongs");
   if (!has_lane && header.lane) return malformed("a lane where none belongs");

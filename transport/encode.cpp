@@ -54,6 +54,7 @@ void body(Draft& draft, const Hello& hello) {
   draft.out.number(hello.epoch);
   draft.out.number(hello.connection);
   draft.out.text16(hello.node);
+  if (hello.delivery) draft.extend(tag_delivery, "\x01");
 }
 
 void body(Draft& draft, const Heartbeat& heartbeat) {
@@ -110,6 +111,35 @@ void body(Draft& draft, const SubmitTask& submit) {
   std::visit([&](const auto& one) { work(draft, one); }, request.work);
   draft.extend(tag_workflow, request.workflow);
   draft.extend(tag_agent, request.agent);
+  if (submit.attempt == 0) return;
+  std::string attempt;
+  Writer(attempt).number(submit.attempt);
+  draft.extend(tag_attempt, attempt);
+}
+
+void error(Draft& draft, const Error& error) {
+  draft.out.number(static_cast<std::uint16_t>(error.code));
+  draft.out.text16(shorten(error.what));
+  draft.out.text16(shorten(error.next_step));
+}
+
+void body(Draft& draft, const TaskAccepted& accepted) {
+  draft.header.kind = Kind::task_accepted;
+  draft.header.task = accepted.task;
+  draft.out.number(accepted.attempt);
+}
+
+void body(Draft& draft, const TaskRejected& rejected) {
+  draft.header.kind = Kind::task_rejected;
+  draft.header.task = rejected.task;
+  draft.out.number(rejected.attempt);
+  draft.out.number(nanoseconds(rejected.retry_after));
+  error(draft, rejected.why);
+}
+
+void body(Draft& draft, const ResultAck& acknowledged) {
+  draft.header.kind = Kind::result_ack;
+  draft.header.task = acknowledged.task;
 }
 
 void body(Draft& draft, const CancelTask& cancel) {
@@ -176,10 +206,7 @@ void body(Draft& draft, const TaskResult& result) {
     std::visit([&](const auto& one) { output(draft, one); }, *outcome.result);
     return;
   }
-  const Error& error = outcome.result.error();
-  draft.out.number(static_cast<std::uint16_t>(error.code));
-  draft.out.text16(shorten(error.what));
-  draft.out.text16(shorten(error.next_step));
+  error(draft, outcome.result.error());
 }
 
 void body(Draft& draft, const ControlRequest& request) {

@@ -85,7 +85,7 @@ Result<Header> load_header(std::string_view frame) {
   if (header.bytes < header_bytes || header.bytes > frame.size())
     return malformed("a header's length does not fit its frame");
   if (kind < static_cast<std::uint8_t>(Kind::hello) ||
-      kind > static_cast<std::uint8_t>(Kind::control_reply))
+      kind > static_cast<std::uint8_t>(Kind::result_ack))
     return malformed("no message has kind " + std::to_string(kind));
   if ((flags & ~flags_known) != 0) return malformed("a header has unknown flags");
   if (reserved.find_first_not_of('\0') != std::string_view::npos)

@@ -31,6 +31,9 @@ enum class Kind : std::uint8_t {
   task_result = 6,
   control_request = 7,
   control_reply = 8,
+  task_accepted = 9,
+  task_rejected = 10,
+  result_ack = 11,
 };
 
 struct Header {

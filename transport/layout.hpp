@@ -23,6 +23,8 @@ inline constexpr std::uint8_t outcome_scores = 5;
 inline constexpr std::uint16_t tag_workflow = 1;
 inline constexpr std::uint16_t tag_agent = 2;
 inline constexpr std::uint16_t tag_timing = 3;
+inline constexpr std::uint16_t tag_delivery = 4;
+inline constexpr std::uint16_t tag_attempt = 5;
 
 // The longest timing that is believed: sums of a few of them stay far from overflow.
 inline constexpr Duration duration_max = std::chrono::hours(365 * 24);

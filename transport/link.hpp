@@ -39,6 +39,7 @@ struct PeerInfo {
   std::string name;
   Role role = Role::client;
   std::uint64_t epoch = 0;
+  bool delivery = false;  // announced (message.hpp)
 };
 
 struct Endpoint {
@@ -61,6 +62,7 @@ struct LinkOptions {
   Duration heartbeat_interval = std::chrono::seconds(1);
   std::uint32_t heartbeats_missed_max = 3;
   std::uint64_t outbox_bytes_max = std::uint64_t{64} << 20;  // waiting to be sent, per peer
+  bool delivery = false;                                     // announce it (message.hpp)
 };
 
 struct LinkEvents {

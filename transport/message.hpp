@@ -8,6 +8,7 @@
 
 #include "base/agent_id.hpp"
 #include "base/task.hpp"
+#include "base/time.hpp"
 
 namespace troupe::transport {
 
@@ -21,6 +22,8 @@ struct Hello {
   std::string node;  // the name from the config; clients say theirs ("client")
   std::uint64_t epoch = 0;
   std::uint64_t connection = 0;
+  // It says of each task that it is sent whether it takes it, and acknowledges each result.
+  bool delivery = false;
   bool operator==(const Hello&) const = default;
 };
 
@@ -41,9 +44,27 @@ struct AgentMessage {
   bool operator==(const AgentMessage&) const = default;
 };
 
-// A task for the receiving node's devices. The answer is a TaskResult with the same id.
+// A task for the receiving node's devices. The answer is a TaskResult with the same id; between two
+// sides that both announced `delivery` first TaskAccepted or TaskRejected, and the result is sent
+// again until there is a ResultAck for it. `attempt` is 0 where they did not.
 struct SubmitTask {
   TaskRequest request;
+  std::uint32_t attempt = 0;
+};
+
+// "It is mine now": the scheduler has stored the task.
+struct TaskAccepted {
+  TaskId task;
+  std::uint32_t attempt = 0;
+  bool operator==(const TaskAccepted&) const = default;
+};
+
+// "I do not have it", and why; ask again no sooner than after `retry_after`.
+struct TaskRejected {
+  TaskId task;
+  std::uint32_t attempt = 0;
+  Duration retry_after{};
+  Error why;
 };
 
 struct CancelTask {
@@ -53,6 +74,11 @@ struct CancelTask {
 
 struct TaskResult {
   TaskOutcome outcome;
+};
+
+struct ResultAck {
+  TaskId task;
+  bool operator==(const ResultAck&) const = default;
 };
 
 // Questions to the node itself ("status"), answered in JSON.
@@ -71,6 +97,6 @@ struct ControlReply {
 };
 
 using Message = std::variant<Hello, Heartbeat, AgentMessage, SubmitTask, CancelTask, TaskResult,
-                             ControlRequest, ControlReply>;
+                             ControlRequest, ControlReply, TaskAccepted, TaskRejected, ResultAck>;
 
 }  // namespace troupe::transport

@@ -172,7 +172,7 @@ void Owner::admit(const Guests::Caller& caller, const Hello& hello, const Guests
   }
   guests_.bind(answer.routes, id);
   Peer& peer = add_peer(id);
-  peer.info = {caller.who->name, caller.who->role, hello.epoch};
+  peer.info = {caller.who->name, caller.who->role, hello.epoch, hello.delivery};
   peer.routes = answer.routes;
   peer.life.hello(hello.epoch);
   next_due_ = std::min(next_due_, peer.life.next());
@@ -230,7 +230,8 @@ void Owner::dialed_hello(Peer& peer, const Hello& hello) {
     case Liveness::Change::came_up:
       break;
   }
-  peer.info = {hello.node, known != nullptr ? known->role : Role::node, hello.epoch};
+  peer.info = {hello.node, known != nullptr ? known->role : Role::node, hello.epoch,
+               hello.delivery};
   set_writable(peer, true);
   for (const Lane lane : {Lane::urgent, Lane::ordinary})
     if (!peer.waiting[static_cast<std::size_t>(lane)].empty()) mark_ready(peer, lane);

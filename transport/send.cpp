@@ -123,7 +123,7 @@ void Owner::mark_ready(Peer& peer, Lane lane) {
 // answered: a server may have come up, heard it and gone down before it could answer.
 void Owner::say_hello(Peer& peer) {
   for (Socket& socket : peer.dial->sockets) {
-    OutMessage hello = own(Hello{options_.name, epoch_, peer.dial->connection});
+    OutMessage hello = own(Hello{options_.name, epoch_, peer.dial->connection, options_.delivery});
     socket.send(hello.head, false);
   }
 }
@@ -131,7 +131,7 @@ void Owner::say_hello(Peer& peer) {
 void Owner::answer_hello(Lane lane, const std::string& route, std::uint64_t connection) {
   Socket& door = doors_[static_cast<std::size_t>(lane)];
   Frame to = Frame::copy(route);
-  OutMessage hello = own(Hello{options_.name, epoch_, connection});
+  OutMessage hello = own(Hello{options_.name, epoch_, connection, options_.delivery});
   if (door.send(to, true) == Socket::Sent::yes) door.send(hello.head, false);
 }
 

@@ -47,6 +47,9 @@ class TestCluster {
   NullLog log_;
 };
 
+// Until the node's links to all the others are up.
+void wait_linked(const actors::Node& node);
+
 // Two ports that nobody listens on at the moment.
 transport::Endpoint free_endpoint();
 

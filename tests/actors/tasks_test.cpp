@@ -3,11 +3,11 @@
 #include <cmath>
 #include <condition_variable>
 #include <mutex>
-#include <set>
 
 #include <nlohmann/json.hpp>
 
 #include "base/limits.hpp"
+#include "tests/actors/burst.hpp"
 #include "tests/actors/devices.hpp"
 #include "tests/actors/nodes.hpp"
 #include "tests/catch.hpp"
@@ -16,19 +16,13 @@ using namespace std::chrono_literals;
 using namespace troupe;
 using actors::AgentMail;
 using actors::Context;
+using tests::burst;
+using tests::encode;
 using tests::TestCluster;
 
 namespace {
 
 constexpr Duration limit = 20s;
-
-TaskRequest encode(std::string text, std::optional<Lane> lane = {}) {
-  TaskRequest task;
-  task.model = "tiny";
-  task.work = Encode{std::move(text)};
-  task.lane = lane;
-  return task;
-}
 
 ErrorCode refusal(transport::Client& client, TaskRequest task) {
   const auto outcome = client.submit("a", std::move(task), limit);
@@ -37,43 +31,6 @@ ErrorCode refusal(transport::Client& client, TaskRequest task) {
   REQUIRE_FALSE(outcome->result);
   CHECK_FALSE(outcome->result.error().what.empty());
   return outcome->result.error().code;
-}
-
-// Submits `count` tasks at once, to `node`, and answers "done" when each has had its outcome; an
-// outcome too many or an unknown one is an "extra".
-class Burst final : public actors::Agent {
- public:
-  void on_message(Context& context, const AgentMail& mail) override {
-    const auto order = nlohmann::json::parse(mail.body);
-    asked_ = mail;
-    for (int i = 0; i < order["count"].get<int>(); ++i) {
-      const Lane lane = i % 7 == 0 ? Lane::urgent : Lane::ordinary;
-      auto id = context.submit_on(order["node"].get<std::string>(),
-                                  encode("text number " + std::to_string(i), lane));
-      if (!id) throw std::runtime_error(id.error().what);
-      waiting_.insert(*id);
-    }
-  }
-
-  void on_outcome(Context& context, const TaskOutcome& outcome) override {
-    if (waiting_.erase(outcome.id) == 0) ++extra_;
-    ++(outcome.result ? completed_ : failed_);
-    if (!waiting_.empty()) return;
-    const nlohmann::json body = {{"completed", completed_}, {"failed", failed_}, {"extra", extra_}};
-    const auto sent = context.reply(asked_.from, "done", body.dump());
-    if (!sent) throw std::runtime_error(sent.error().what);
-  }
-
- private:
-  AgentMail asked_;
-  std::set<TaskId> waiting_;
-  int completed_ = 0;
-  int failed_ = 0;
-  int extra_ = 0;
-};
-
-tests::Modules burst() {
-  return {tests::module("burst", [](const AgentId&) { return std::make_unique<Burst>(); })};
 }
 
 }  // namespace
@@ -138,6 +95,7 @@ TEST_CASE("every task has exactly one outcome, on its node and on another") {
   const auto a = cluster.start("a", burst());
   const auto b = cluster.start("b", burst());
   const auto client = cluster.client({"a", "b"});
+  tests::wait_linked(*a);
   const AgentId agent = cluster.agent_on("a", "burst");
   for (const std::string node : {"a", "b"}) {
     const nlohmann::json order = {{"count", 400}, {"node", node}};
@@ -256,31 +214,6 @@ TEST_CASE("what an agent remembers is found, by its own scope and by its type's"
   CHECK(recall("keeper/*") == std::vector<std::uint64_t>{2, 3});
   CHECK(recall("keeper/x") == std::vector<std::uint64_t>{2, 1});
   CHECK(recall("keeper/nobody").empty());
-}
-
-TEST_CASE("when a node goes away, the tasks it had are answered as unreachable") {
-  TestCluster cluster{{"a", "b"}};
-  const auto a = cluster.start("a", burst());
-  const auto client = cluster.client({"a"});
-  const AgentId agent = cluster.agent_on("a", "burst");
-  {
-    auto b = cluster.start("b", burst());
-    const nlohmann::json warm = {{"count", 10}, {"node", "b"}};
-    REQUIRE(client->send("a", agent, 1, "go", warm.dump()));
-    REQUIRE(client->receive(limit));
-    const nlohmann::json order = {{"count", 2000}, {"node", "b"}};
-    REQUIRE(client->send("a", agent, 2, "go", order.dump()));
-    b->stop();
-  }
-  const auto mail = client->receive(limit);
-  REQUIRE(mail);
-  if (mail->topic == "done") {
-    const auto done = nlohmann::json::parse(mail->body);
-    CHECK(done["completed"].get<int>() + done["failed"].get<int>() == 2010);
-    CHECK(done["extra"] == 0);
-  } else {
-    CHECK(mail->body.find("down or unknown") != std::string::npos);  // b was gone before the order
-  }
 }
 
 TEST_CASE("the books by model, tenant and worker agree with those by lane") {

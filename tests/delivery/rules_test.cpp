@@ -323,3 +323,93 @@ TEST_CASE("only a node that may have the task is told that nobody waits") {
   world.tell(Canceled{task});
   CHECK(only<Withdraw>(world.last).size() == 1);
 }
+
+TEST_CASE("retries that add load are limited for all tasks together") {
+  Sending world;
+  constexpr std::uint64_t tasks = 300;
+  for (std::uint64_t i = 1; i <= tasks; ++i) world.tell(Submitted{{7, i}, b});
+  world.pass(1s);
+  CHECK(world.offers().size() >= 100);
+  CHECK(world.offers().size() <= 140);  // a tenth of the tasks, and what was saved
+
+  Sending other;
+  std::size_t ended = 0;
+  for (std::uint64_t i = 1; i <= tasks; ++i) {
+    other.tell(Submitted{{7, i}, b});
+    if (other.offers().at(0).node != b) continue;
+    other.tell(Rejected{b, 1, {7, i}, 1, ErrorCode::queue_full, 0ms});
+    ended += other.ends().size();
+  }
+  CHECK(ended >= 150);
+  CHECK(ended <= 200);
+}
+
+TEST_CASE("a lost task goes first to a node that has not had it, and not to one that cannot") {
+  for (std::uint64_t i = 1; i <= 8; ++i) {
+    Sending world;
+    world.tell(Submitted{{7, i}, b});
+    world.tell(NodeDown{b});
+    REQUIRE(world.offers().at(0).node == here);
+    world.tell(NodeUp{b, 1});
+    world.tell(ResultCame{here, 0, {7, i}, ErrorCode::unreachable});
+    REQUIRE(world.offers().size() == 1);
+    CHECK(world.offers()[0].node == c);
+    world.tell(NodeDown{c});
+    REQUIRE(world.offers().size() == 1);
+    CHECK(world.offers()[0].node == b);  // our own has no device that works
+  }
+}
+
+TEST_CASE("nothing is said to a node that is down; what comes too late is acknowledged") {
+  Sending world;
+  world.tell(Submitted{task, b});
+  world.tell(NodeDown{b});
+  world.tell(Canceled{task});
+  REQUIRE(only<Withdraw>(world.last).size() == 1);
+  CHECK(only<Withdraw>(world.last)[0].node == here);
+  world.tell(NodeUp{b, 1});
+  world.tell(ResultCame{b, 1, task, std::nullopt});
+  CHECK(only<Acknowledge>(world.last).size() == 1);
+}
+
+TEST_CASE("the executor answers the latest attempt, and knows which one was the last") {
+  Executing world;
+  world.tell(Offered{origin, task, 1});
+  world.tell(Offered{origin, task, 2});
+  REQUIRE(only<Accept>(world.last).size() == 1);
+  world.tell(Refused{origin, task, 0ms});
+  REQUIRE(only<Reject>(world.last).size() == 1);
+  CHECK(only<Reject>(world.last)[0].attempt == 2);
+
+  world.finish({7, 2}, true);
+  world.tell(Offered{origin, {7, 2}, 2});
+  CHECK(only<SendResult>(world.last).size() == 1);
+  world.tell(Acknowledged{origin, {7, 2}});
+  world.tell(Offered{origin, {7, 2}, 2});  // a late copy
+  CHECK(world.last.empty());
+
+  world.tell(Withdrawn{origin, {7, 3}});  // has overtaken its offer
+  world.tell(Offered{origin, {7, 3}, 1});
+  CHECK(world.last.empty());
+}
+
+TEST_CASE("a result that nobody waits for is thrown away; one for who was away is sent eagerly") {
+  Executing world;
+  world.tell(Offered{origin, task, 1});
+  world.tell(Withdrawn{origin, task});
+  CHECK(only<Stop>(world.last).size() == 1);
+  world.tell(Finished{origin, task, 1000, false});
+  CHECK(only<SendResult>(world.last).empty());
+  CHECK(only<Drop>(world.last).size() == 1);
+
+  world.finish({7, 2});
+  for (const Duration pause : {1s, 2s, 4s}) {
+    world.pass(pause);
+    CHECK(only<SendResult>(world.last).size() == 1);
+  }
+  world.tell(OriginDown{origin});
+  world.tell(OriginUp{origin});
+  CHECK(only<SendResult>(world.last).size() == 1);
+  world.pass(1s);
+  CHECK(only<SendResult>(world.last).size() == 1);
+}

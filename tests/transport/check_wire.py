@@ -17,7 +17,8 @@ FLAG_TTL, FLAG_TENSOR_FRAMED = 1, 2
 NO_LANE, URGENT, ORDINARY = 255, 0, 1
 F32 = 1
 TENSOR_FRAME_BYTES_MIN = 6144
-(HELLO, HEARTBEAT, AGENT, SUBMIT, CANCEL, RESULT, REQUEST, REPLY) = range(1, 9)
+(HELLO, HEARTBEAT, AGENT, SUBMIT, CANCEL, RESULT, REQUEST, REPLY, ACCEPTED, REJECTED,
+ ACK) = range(1, 12)
 
 assert HEADER.size == HEADER_BYTES
 
@@ -56,8 +57,13 @@ def body_of(m):
         if m["work"] == 3:
             return head + text16(m["agent"]) + struct.pack("<Q", m["step"])
         return head + text16(m["scope"]) + struct.pack("<I", m["k"])
-    if kind == CANCEL:
+    if kind in (CANCEL, ACK):
         return b""
+    if kind == ACCEPTED:
+        return struct.pack("<I", m["attempt"])
+    if kind == REJECTED:
+        return (struct.pack("<IQH", m["attempt"], m["retry_after_ns"], m["code"])
+                + text16(m["what"]) + text16(m["next_step"]))
     if kind == RESULT:
         head = struct.pack("<B", m["outcome"]) + timing(m)
         if m["outcome"] == 1:
@@ -156,6 +162,11 @@ def read_body(m, r):
             m["action"] = r.unpack("I")
         else:
             m["hits"] = [(r.text16(), *r.unpack("Qf")) for _ in range(r.unpack("I"))]
+    elif kind == ACCEPTED:
+        m["attempt"] = r.unpack("I")
+    elif kind == REJECTED:
+        m["attempt"], m["retry_after_ns"], m["code"] = r.unpack("IQH")
+        m["what"], m["next_step"] = r.text16(), r.text16()
     elif kind == REQUEST:
         m["id"], m["verb"], m["body"] = r.unpack("Q"), r.text16(), r.text32()
     elif kind == REPLY:
@@ -210,6 +221,9 @@ def ramp(count):
 MESSAGES = {
     "hello": {"kind": HELLO, "epoch": 0x1122334455667788, "connection": 0x99AABBCCDDEEFF00,
               "node": b"node-a"},
+    "hello_delivery": {"kind": HELLO, "epoch": 0x1122334455667788,
+                       "connection": 0x99AABBCCDDEEFF00, "node": b"node-a",
+                       "extensions": [(4, b"\x01")]},
     "heartbeat": {"kind": HEARTBEAT, "epoch": 0x1122334455667788},
     "agent_message": {"kind": AGENT, "reply": 7, "to": b"librarian/017", "from": b"reader/3",
                       "topic": b"ask", "body": '{"question":"caf\u00e9?"}'.encode()},
@@ -241,6 +255,14 @@ MESSAGES = {
     "submit_classify": {"kind": SUBMIT, "task": TASK, "lane": ORDINARY, "ttl_us": 50_000,
                         "work": 4, "model": b"moods", "tenant": b"default",
                         "text": b"what a day"},
+    "submit_attempt": {"kind": SUBMIT, "task": TASK, "work": 1, "model": b"minilm",
+                       "tenant": b"default", "text": b"play music",
+                       "extensions": [(5, struct.pack("<I", 3))]},
+    "task_accepted": {"kind": ACCEPTED, "task": TASK, "attempt": 3},
+    "task_rejected": {"kind": REJECTED, "task": TASK, "attempt": 3,
+                      "retry_after_ns": 100_000_000, "code": 7,
+                      "what": b"4096 tasks wait already", "next_step": b"retry in 12ms"},
+    "result_ack": {"kind": ACK, "task": TASK},
     "cancel_task": {"kind": CANCEL, "task": TASK},
     "result_error": {"kind": RESULT, "task": TASK, "lane": ORDINARY, "outcome": 1, **TIMES,
                      "code": 7, "what": b"4096 tasks wait already", "next_step": b"retry in 12ms"},
@@ -275,7 +297,7 @@ MESSAGES = {
                               **TIMES, "code": 999, "what": b"from the future", "next_step": b""},
     "~result_unknown_reason": {"kind": RESULT, "task": TASK, "lane": ORDINARY, "outcome": 3,
                                **TIMES, "hits": [],
-                               "extensions": [(3, why(1, 2, 9, 250)), (4, b"skip me too")]},
+                               "extensions": [(3, why(1, 2, 9, 250)), (250, b"skip me too")]},
     "~other_version": {"kind": HEARTBEAT, "epoch": 1, "version": 2},
 }
 

@@ -75,6 +75,7 @@ std::map<std::string, Message> golden_messages() {
   const AgentId librarian{"librarian", "017"};
   return {
       {"hello", Hello{"node-a", epoch, 0x99aabbccddeeff00}},
+      {"hello_delivery", Hello{"node-a", epoch, 0x99aabbccddeeff00, true}},
       {"heartbeat", Heartbeat{epoch}},
       {"agent_message",
        AgentMessage{librarian, {"reader", "3"}, 7, "ask", "{\"question\":\"caf\xc3\xa9?\"}"}},
@@ -101,6 +102,13 @@ std::map<std::string, Message> golden_messages() {
                         std::nullopt, std::nullopt))},
       {"submit_classify",
        submit("moods", "default", Classify{"what a day"}, Lane::ordinary, milliseconds(50))},
+      {"submit_attempt",
+       SubmitTask{{task, "minilm", "default", "", "", Encode{"play music"}, std::nullopt, {}}, 3}},
+      {"task_accepted", TaskAccepted{task, 3}},
+      {"task_rejected",
+       TaskRejected{task, 3, milliseconds(100),
+                    Error{ErrorCode::queue_full, "4096 tasks wait already", "retry in 12ms"}}},
+      {"result_ack", ResultAck{task}},
       {"cancel_task", CancelTask{task}},
       {"result_error",
        result(Error{ErrorCode::queue_full, "4096 tasks wait already", "retry in 12ms"},

@@ -118,6 +118,12 @@ TEST_CASE("a known extension that stands there twice, or says nonsense, is refus
   CHECK(is_malformed(extended("submit_encode", agent)));
   CHECK(is_malformed(extended("result_no_hits", timing)));
   CHECK(extended("heartbeat", timing));  // of no use there, so skipped
+  const std::string other_rules("\x04\0\x01\0\0\0\x02", 7);
+  const std::string no_attempt("\x05\0\x04\0\0\0\0\0\0\0", 10);
+  const std::string half_attempt("\x05\0\x02\0\0\0\1\0", 8);
+  CHECK(is_malformed(extended("hello", other_rules)));
+  CHECK(is_malformed(extended("submit_encode", no_attempt)));
+  CHECK(is_malformed(extended("submit_encode", half_attempt)));
 }
 
 TEST_CASE("another major version is told apart from damage") {
@@ -172,7 +178,7 @@ TEST_CASE("bytes that no length accounts for are refused, even in the shape of a
 TEST_CASE("a header that contradicts itself is refused") {
   CHECK(is_malformed(with_byte("heartbeat", 0, 'X')));
   CHECK(is_malformed(with_byte("heartbeat", at_kind, 0)));
-  CHECK(is_malformed(with_byte("heartbeat", at_kind, 9)));
+  CHECK(is_malformed(with_byte("heartbeat", at_kind, 12)));
   CHECK(is_malformed(with_byte("heartbeat", at_flags, 4)));
   CHECK(is_malformed(with_byte("heartbeat", at_flags + 1, 1)));
   CHECK(is_malformed(with_byte("heartbeat", at_flags, 1)));

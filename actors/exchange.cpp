@@ -1,0 +1,375 @@
+#include "actors/exchange.hpp"
+
+#include <algorithm>
+
+#include "actors/refusals.hpp"
+
+namespace troupe::actors {
+namespace {
+
+using delivery::NodeId;
+using delivery::OriginId;
+using transport::PeerId;
+
+// A refusal of the door's is about its queue, which empties quickly.
+constexpr Duration door_opens_after = std::chrono::milliseconds(50);
+constexpr std::uint64_t bytes_beside = 256;  // of books and strings, for each thing that is kept
+
+std::uint64_t bytes_of(const TaskRequest& request) {
+  if (const auto* encode = std::get_if<Encode>(&request.work))
+    return bytes_beside + encode->text.size();
+  return bytes_beside + std::get<Recall>(request.work).query.size() * sizeof(float);
+}
+
+std::uint64_t bytes_of(const TaskOutcome& outcome) {
+  if (!outcome.result) return bytes_beside;
+  if (const auto* embedding = std::get_if<Embedding>(&*outcome.result))
+    return bytes_beside + embedding->vector.size() * sizeof(float);
+  return bytes_beside + std::get<Hits>(*outcome.result).hits.size() * sizeof(Hit);
+}
+
+std::optional<ErrorCode> code_of(const TaskOutcome& outcome) {
+  if (outcome.result) return std::nullopt;
+  return outcome.result.error().code;
+}
+
+// Errors that say nothing about the task, only that it was not done there and then.
+bool may_come_again(const TaskOutcome& outcome) {
+  const auto code = code_of(outcome);
+  return code == ErrorCode::draining || code == ErrorCode::queue_full ||
+         code == ErrorCode::unreachable;
+}
+
+delivery::SenderOptions sender_options(NodeId self, std::size_t nodes, delivery::Choose choose) {
+  delivery::SenderOptions options;
+  options.self = self;
+  options.nodes = static_cast<std::uint32_t>(nodes);
+  options.choose = std::move(choose);
+  return options;
+}
+
+}  // namespace
+
+class Exchange::Outcomes final : public ReplySink {
+ public:
+  explicit Outcomes(Exchange& exchange) : exchange_(exchange) {}
+  void deliver(std::vector<Answer> answers) override { exchange_.done(std::move(answers)); }
+
+ private:
+  Exchange& exchange_;
+};
+
+Exchange::Exchange(Options options, Outside outside)
+    : options_(std::move(options)),
+      outside_(std::move(outside)),
+      outcomes_(std::make_shared<Outcomes>(*this)),
+      sender_(sender_options(options_.self, options_.nodes.size(), options_.choose), options_.seed),
+      executor_(delivery::ExecutorOptions{}),
+      nodes_(options_.nodes.size()) {
+  origins_[own] = Origin{options_.nodes[options_.self.value], 0, {}, true, 0};
+  executor_.handle(outside_.now(), delivery::OriginUp{own}, ordered_);
+}
+
+Exchange::~Exchange() = default;
+
+// --- our tasks -----------------------------------------------------------------------------------
+
+Status Exchange::submit(NodeId first, TaskRequest request, ReplyTo reply) {
+  if (request.time_limit && *request.time_limit <= Duration::zero())
+    return Error{ErrorCode::expired, "the task's time limit was over when it was submitted",
+                 "allow more time"};
+  const std::uint64_t bytes = bytes_of(request);
+  Lock lock(mutex_);
+  if (closed_) return draining_error();
+  if (request_bytes_ + bytes > options_.request_bytes_max)
+    return Error{ErrorCode::queue_full,
+                 std::to_string(pending_.size()) + " tasks for other nodes wait already",
+                 "retry later"};
+  const Instant at = outside_.now();
+  delivery::Submitted task{request.id, first, never, std::holds_alternative<Recall>(request.work)};
+  if (request.time_limit) task.deadline = later(at, *request.time_limit);
+  request_bytes_ += bytes;
+  pending_.emplace(request.id, Pending{std::move(request), std::move(reply), at, bytes});
+  tell({task, {}, {}, {}});
+  settle(lock);
+  return {};
+}
+
+void Exchange::cancel(TaskId task) {
+  Lock lock(mutex_);
+  if (!pending_.contains(task)) return;
+  tell({delivery::Canceled{task}, {}, {}, {}});
+  settle(lock);
+}
+
+void Exchange::node_up(NodeId node, PeerId peer, const transport::PeerInfo& info) {
+  Lock lock(mutex_);
+  nodes_[node.value] = {peer, info.epoch, info.delivery};
+  tell({delivery::NodeUp{node, info.epoch}, {}, {}, {}});
+  settle(lock);
+}
+
+void Exchange::node_down(NodeId node) {
+  Lock lock(mutex_);
+  nodes_[node.value].peer = {};
+  tell({delivery::NodeDown{node}, {}, {}, {}});
+  settle(lock);
+}
+
+void Exchange::heard(PeerId peer, const transport::TaskAccepted& message) {
+  Lock lock(mutex_);
+  const auto node = node_of(peer);
+  if (!node) return;
+  const std::uint64_t epoch = nodes_[node->value].epoch;
+  tell({delivery::Accepted{*node, epoch, message.task, message.attempt}, {}, {}, {}});
+  settle(lock);
+}
+
+void Exchange::heard(PeerId peer, transport::TaskRejected&& message) {
+  Lock lock(mutex_);
+  const auto node = node_of(peer);
+  if (!node) return;
+  const delivery::Rejected event{*node,           nodes_[node->value].epoch, message.task,
+                                 message.attempt, message.why.code,          message.retry_after};
+  tell({event, {}, {}, std::move(message.why)});
+  settle(lock);
+}
+
+void Exchange::heard(PeerId peer, transport::TaskResult&& message) {
+  Lock lock(mutex_);
+  const auto node = node_of(peer);
+  if (!node) return;
+  const delivery::ResultCame event{*node, nodes_[node->value].epoch, message.outcome.id,
+                                   code_of(message.outcome)};
+  tell({event, {}, std::move(message.outcome), {}});
+  settle(lock);
+}
+
+// --- others' tasks -------------------------------------------------------------------------------
+
+void Exchange::guest_up(PeerId peer, const transport::PeerInfo& info) {
+  Lock lock(mutex_);
+  OriginId id{0};
+  if (info.delivery && info.role == transport::Role::node) {
+    // A node is one process at a time: an earlier one of the name is gone for good.
+    for (auto entry = origins_.begin(); entry != origins_.end();) {
+      const auto& [known, origin] = *entry;
+      const bool namesake = known != own && origin.delivery && origin.name == info.name;
+      if (namesake && origin.epoch == info.epoch) id = known;
+      if (namesake && origin.epoch != info.epoch) {
+        tell({delivery::OriginGone{known}, {}, {}, {}});
+        guests_.erase(origin.peer.value);
+        entry = origins_.erase(entry);
+      } else {
+        ++entry;
+      }
+    }
+  }
+  if (id == own) id = OriginId{++origins_ever_};
+  Origin& origin = origins_[id];
+  guests_.erase(origin.peer.value);
+  guests_[peer.value] = id;
+  origin.name = info.name;
+  origin.epoch = info.epoch;
+  origin.peer = peer;
+  origin.delivery = info.delivery && info.role == transport::Role::node;
+  tell({delivery::OriginUp{id}, {}, {}, {}});
+  settle(lock);
+}
+
+void Exchange::guest_down(PeerId peer) {
+  Lock lock(mutex_);
+  const auto id = origin_of(peer);
+  if (!id) return;
+  guests_.erase(peer.value);
+  if (origins_.at(*id).delivery) {
+    origins_.at(*id).peer = {};
+    tell({delivery::OriginDown{*id}, {}, {}, {}});
+  } else {
+    origins_.erase(*id);
+    tell({delivery::OriginGone{*id}, {}, {}, {}});
+  }
+  settle(lock);
+}
+
+void Exchange::heard(PeerId peer, transport::SubmitTask&& message) {
+  Lock lock(mutex_);
+  const auto id = origin_of(peer);
+  if (!id) return;
+  Origin& origin = origins_.at(*id);
+  const std::uint32_t attempt = origin.delivery ? message.attempt : ++origin.attempts;
+  const delivery::Offered event{*id, message.request.id, attempt};
+  tell({event, std::move(message.request), {}, {}});
+  pump(outside_.now());
+  run_waiting(lock);
+  settle(lock);
+}
+
+void Exchange::heard(PeerId peer, const transport::CancelTask& message) {
+  Lock lock(mutex_);
+  const auto id = origin_of(peer);
+  if (!id) return;
+  // Whoever speaks no delivery waits for the outcome of what it canceled.
+  if (origins_.at(*id).delivery) {
+    tell({delivery::Withdrawn{*id, message.task}, {}, {}, {}});
+  } else if (const auto found = theirs_.find({*id, message.task}); found != theirs_.end()) {
+    outside_.stop_running(found->second.ours);
+  }
+  settle(lock);
+}
+
+void Exchange::heard(PeerId peer, const transport::ResultAck& message) {
+  Lock lock(mutex_);
+  const auto id = origin_of(peer);
+  if (!id) return;
+  tell({delivery::Acknowledged{*id, message.task}, {}, {}, {}});
+  settle(lock);
+}
+
+// On the dispatcher's thread.
+void Exchange::done(std::vector<Answer> answers) {
+  Lock lock(mutex_);
+  for (Answer& answer : answers) {
+    const auto found = running_.find(answer.outcome.id);
+    if (found == running_.end()) continue;
+    const Key key = found->second;
+    running_.erase(found);
+    const auto theirs = theirs_.find(key);
+    if (theirs == theirs_.end()) continue;
+    TaskOutcome& outcome = theirs->second.result.emplace(std::move(answer.outcome));
+    outcome.id = key.second;
+    const auto origin = origins_.find(key.first);
+    const bool counts = origin != origins_.end() && origin->second.delivery;
+    const bool again = !counts || may_come_again(outcome);
+    tell({delivery::Finished{key.first, key.second, bytes_of(outcome), again}, {}, {}, {}});
+  }
+  settle(lock);
+}
+
+// --- the clockwork -------------------------------------------------------------------------------
+
+std::optional<Instant> Exchange::work() {
+  Lock lock(mutex_);
+  nudged_ = false;
+  if (closed_) return std::nullopt;
+  const Instant at = outside_.now();
+  if (armed_ <= at) armed_ = never;
+  advance(at);
+  pump(at);
+  run_waiting(lock);
+  std::optional<Instant> arm;
+  if (const Instant next = next_wakeup(); next < armed_) arm = armed_ = next;
+  settle(lock);
+  return arm;
+}
+
+void Exchange::close() {
+  Lock lock(mutex_);
+  closed_ = true;
+  for (auto& [id, task] : pending_)
+    answers_.emplace_back(std::move(task.reply), TaskOutcome{id, draining_error(), {}});
+  pending_.clear();
+  request_bytes_ = 0;
+  settle(lock);
+}
+
+std::size_t Exchange::pending() const {
+  const std::lock_guard lock(mutex_);
+  return pending_.size();
+}
+
+void Exchange::advance(Instant at) {
+  Step nothing;
+  wanted_.clear();
+  sender_.advance(at, wanted_);
+  for (const auto& action : wanted_)
+    std::visit([&](const auto& one) { carry_out(at, one, nothing); }, action);
+  ordered_.clear();
+  executor_.advance(at, ordered_);
+  for (const auto& action : ordered_)
+    std::visit([&](const auto& one) { carry_out(at, one, nothing); }, action);
+}
+
+// Carrying a decision out only ever adds steps.
+void Exchange::pump(Instant at) {
+  for (; !steps_.empty(); steps_.pop_front()) {
+    if (closed_) continue;
+    Step step = std::move(steps_.front());
+    if (const auto* to_sender = std::get_if<delivery::SenderEvent>(&step.event)) {
+      wanted_.clear();
+      sender_.handle(at, *to_sender, wanted_);
+      for (const auto& action : wanted_)
+        std::visit([&](const auto& one) { carry_out(at, one, step); }, action);
+    } else {
+      ordered_.clear();
+      executor_.handle(at, std::get<delivery::ExecutorEvent>(step.event), ordered_);
+      for (const auto& action : ordered_)
+        std::visit([&](const auto& one) { carry_out(at, one, step); }, action);
+    }
+  }
+}
+
+void Exchange::run_waiting(Lock& lock) {
+  while (!to_run_.empty() && !closed_) {
+    ToRun next = std::move(to_run_.front());
+    to_run_.pop_front();
+    Theirs& task = theirs_.at(next.key);
+    std::optional<Error> refused;
+    if (task.unwanted) {
+      refused = Error{ErrorCode::canceled, "nobody waits for the task any more", ""};
+    } else {
+      task.handed = true;
+      lock.unlock();
+      const auto taken = outside_.run(std::move(next.request), {outcomes_, 0}, next.key.second);
+      lock.lock();
+      if (!taken) refused = taken.error();
+    }
+    const auto& [origin, id] = next.key;
+    if (!refused) {
+      tell({delivery::Stored{origin, id}, {}, {}, {}});
+    } else {
+      const Duration pause =
+          refused->code == ErrorCode::queue_full ? door_opens_after : Duration::zero();
+      tell({delivery::Refused{origin, id, pause}, {}, {}, std::move(refused)});
+    }
+    pump(outside_.now());
+  }
+}
+
+// Everything that the caller has told is decided, and the answers leave.
+void Exchange::settle(Lock& lock) {
+  pump(outside_.now());
+  if (!closed_ && !nudged_ && (!to_run_.empty() || next_wakeup() < armed_)) {
+    nudged_ = true;
+    outside_.nudge();
+  }
+  const auto answers = std::exchange(answers_, {});
+  lock.unlock();
+  for (auto& [reply, outcome] : answers) answer_one(reply, TaskOutcome(outcome));
+}
+
+Instant Exchange::next_wakeup() const {
+  return std::min(sender_.next_wakeup().value_or(never), executor_.next_wakeup().value_or(never));
+}
+
+// --- who is who ----------------------------------------------------------------------------------
+
+std::optional<NodeId> Exchange::node_of(PeerId peer) const {
+  for (std::uint32_t i = 0; i < nodes_.size(); ++i)
+    if (nodes_[i].peer == peer && peer.value != 0) return NodeId{i};
+  return std::nullopt;
+}
+
+std::optional<OriginId> Exchange::origin_of(PeerId peer) const {
+  const auto found = guests_.find(peer.value);
+  if (found == guests_.end()) return std::nullopt;
+  return found->second;
+}
+
+Exchange::Origin* Exchange::reachable(OriginId id) {
+  const auto found = origins_.find(id);
+  if (found == origins_.end() || found->second.peer.value == 0) return nullptr;
+  return &found->second;
+}
+
+}  // namespace troupe::actors

@@ -1,0 +1,169 @@
+// What the two halves of the delivery protocol decided, carried out: the exchange's hands.
+#include <algorithm>
+
+#include "actors/exchange.hpp"
+
+namespace troupe::actors {
+
+// --- what the sender decides ---------------------------------------------------------------------
+
+void Exchange::carry_out(Instant, const delivery::Offer& offer, Step&) {
+  TaskRequest& request = pending_.at(offer.task).request;
+  request.time_limit = offer.time_left;
+  if (offer.node == options_.self) {
+    tell({delivery::Offered{own, offer.task, offer.attempt}, request, {}, {}});
+    return;
+  }
+  const Node& node = nodes_[offer.node.value];
+  transport::Message message =
+      transport::SubmitTask{std::move(request), node.delivery ? offer.attempt : 0};
+  const auto sent = outside_.send(node.peer, request.lane.value_or(Lane::ordinary), message);
+  request = std::move(std::get<transport::SubmitTask>(message).request);
+  if (!sent)
+    tell({delivery::Undelivered{offer.node, offer.task, offer.attempt, sent.error().code},
+          {},
+          {},
+          sent.error()});
+  else if (!node.delivery)
+    tell({delivery::Accepted{offer.node, node.epoch, offer.task, offer.attempt}, {}, {}, {}});
+}
+
+void Exchange::carry_out(Instant, const delivery::Withdraw& withdraw, Step&) {
+  if (withdraw.node == options_.self)
+    tell({delivery::Withdrawn{own, withdraw.task}, {}, {}, {}});
+  else
+    (void)outside_.send(nodes_[withdraw.node.value].peer, Lane::urgent,
+                        transport::CancelTask{withdraw.task});
+}
+
+void Exchange::carry_out(Instant, const delivery::Acknowledge& acknowledge, Step&) {
+  const Node& node = nodes_[acknowledge.node.value];
+  if (acknowledge.node == options_.self)
+    tell({delivery::Acknowledged{own, acknowledge.task}, {}, {}, {}});
+  else if (node.delivery)
+    (void)outside_.send(node.peer, Lane::urgent, transport::ResultAck{acknowledge.task});
+}
+
+void Exchange::carry_out(Instant at, const delivery::Conclude& conclude, Step& step) {
+  const auto found = pending_.find(conclude.task);
+  if (found == pending_.end()) return;
+  Pending task = std::move(found->second);
+  pending_.erase(found);
+  request_bytes_ -= task.bytes;
+  TaskOutcome outcome{conclude.task, error_of(conclude), {}};
+  using With = delivery::Conclude::With;
+  if (conclude.with == With::result && step.outcome) {
+    outcome = std::move(*step.outcome);
+    outcome.id = conclude.task;
+    const Timing& timing = outcome.timing;
+    const Duration there = timing.queue + timing.batch_wait + timing.compute;
+    outcome.timing.network = std::max(Duration::zero(), at - task.submitted - there);
+  } else if (conclude.with == With::refusal && step.error) {
+    outcome.result = *step.error;
+  } else if (conclude.with == With::refusal && step.outcome && !step.outcome->result) {
+    outcome.result = step.outcome->result.error();
+  }
+  answers_.emplace_back(std::move(task.reply), std::move(outcome));
+}
+
+Error Exchange::error_of(const delivery::Conclude& conclude) const {
+  switch (conclude.code) {
+    case ErrorCode::expired:
+      return {conclude.code, "no node had done the task in time", "allow more time"};
+    case ErrorCode::canceled:
+      return {conclude.code, "the task was canceled", ""};
+    case ErrorCode::unreachable:
+      return {conclude.code, "the nodes that could have done the task were lost",
+              "submit it again when they are back; troupe status says which are up"};
+    default:
+      return {conclude.code, "no node takes the task at the moment", "retry later"};
+  }
+}
+
+// --- what the executor decides -------------------------------------------------------------------
+
+void Exchange::carry_out(Instant, const delivery::Run& run, Step& step) {
+  Theirs theirs;
+  theirs.ours = outside_.next_id();
+  theirs.lane = step.request->lane.value_or(Lane::ordinary);
+  const Key key{run.origin, run.task};
+  step.request->id = theirs.ours;
+  running_[theirs.ours] = key;
+  theirs_.insert_or_assign(key, std::move(theirs));
+  to_run_.push_back({key, std::move(*step.request)});
+}
+
+void Exchange::carry_out(Instant, const delivery::Stop& stop, Step&) {
+  const auto found = theirs_.find({stop.origin, stop.task});
+  if (found == theirs_.end()) return;
+  found->second.unwanted = true;
+  if (found->second.handed) outside_.stop_running(found->second.ours);
+}
+
+void Exchange::carry_out(Instant, const delivery::Accept& accept, Step&) {
+  if (accept.origin == own)
+    tell({delivery::Accepted{options_.self, 0, accept.task, accept.attempt}, {}, {}, {}});
+  else if (const Origin* origin = reachable(accept.origin); origin != nullptr && origin->delivery)
+    (void)outside_.send(origin->peer, Lane::urgent,
+                        transport::TaskAccepted{accept.task, accept.attempt});
+}
+
+void Exchange::carry_out(Instant, const delivery::Reject& reject, Step& step) {
+  const Key key{reject.origin, reject.task};
+  Lane lane = Lane::ordinary;
+  if (const auto found = theirs_.find(key); found != theirs_.end() && !reject.full) {
+    lane = found->second.lane;
+    running_.erase(found->second.ours);
+    theirs_.erase(found);
+  }
+  const Error why = step.error.value_or(
+      Error{ErrorCode::queue_full, "this node keeps as many tasks as it may", "retry later"});
+  if (reject.origin == own) {
+    tell({delivery::Rejected{options_.self, 0, reject.task, reject.attempt, why.code,
+                             reject.retry_after},
+          {},
+          {},
+          why});
+    return;
+  }
+  const Origin* const origin = reachable(reject.origin);
+  if (origin == nullptr) return;
+  TaskOutcome outcome{reject.task, why, {}};
+  outcome.timing.lane = lane;
+  if (origin->delivery)
+    (void)outside_.send(
+        origin->peer, Lane::urgent,
+        transport::TaskRejected{reject.task, reject.attempt, reject.retry_after, why});
+  else
+    (void)send_outcome(*origin, lane, outcome);
+}
+
+void Exchange::carry_out(Instant, const delivery::SendResult& send, Step&) {
+  const auto found = theirs_.find({send.origin, send.task});
+  if (found == theirs_.end() || !found->second.result) return;
+  TaskOutcome& outcome = *found->second.result;
+  if (send.origin == own) {
+    delivery::ResultCame event{options_.self, 0, send.task, std::nullopt};
+    if (!outcome.result) event.error = outcome.result.error().code;
+    tell({event, {}, outcome, {}});
+    return;
+  }
+  const Origin* const origin = reachable(send.origin);
+  if (origin == nullptr) return;
+  // One that cannot be sent now is sent again later, to whoever acknowledges.
+  (void)send_outcome(*origin, found->second.lane, outcome);
+  if (!origin->delivery) tell({delivery::Acknowledged{send.origin, send.task}, {}, {}, {}});
+}
+
+void Exchange::carry_out(Instant, const delivery::Drop& drop, Step&) {
+  theirs_.erase({drop.origin, drop.task});
+}
+
+Status Exchange::send_outcome(const Origin& origin, Lane lane, TaskOutcome& outcome) {
+  transport::Message message = transport::TaskResult{std::move(outcome)};
+  auto sent = outside_.send(origin.peer, lane, message);
+  outcome = std::move(std::get<transport::TaskResult>(message).outcome);
+  return sent;
+}
+
+}  // namespace troupe::actors
