@@ -15,17 +15,34 @@ using transport::PeerId;
 constexpr Duration door_opens_after = std::chrono::milliseconds(50);
 constexpr std::uint64_t bytes_beside = 256;  // of books and strings, for each thing that is kept
 
+// Of what each kind of work and of output holds beside its books; one that is not here does not
+// compile.
+struct BytesOf {
+  std::uint64_t operator()(const Encode& encode) const { return encode.text.size(); }
+  std::uint64_t operator()(const Classify& classify) const { return classify.text.size(); }
+  std::uint64_t operator()(const Recall& recall) const {
+    return recall.query.size() * sizeof(float);
+  }
+  std::uint64_t operator()(const Act& act) const { return act.observation.size() * sizeof(float); }
+
+  std::uint64_t operator()(const Embedding& embedding) const {
+    return embedding.vector.size() * sizeof(float);
+  }
+  std::uint64_t operator()(const Hits& hits) const { return hits.hits.size() * sizeof(Hit); }
+  std::uint64_t operator()(const Action&) const { return 0; }
+  std::uint64_t operator()(const Scores& scores) const {
+    std::uint64_t bytes = scores.logits.size() * sizeof(float);
+    for (const auto& label : scores.labels) bytes += sizeof(label) + label.size();
+    return bytes;
+  }
+};
+
 std::uint64_t bytes_of(const TaskRequest& request) {
-  if (const auto* encode = std::get_if<Encode>(&request.work))
-    return bytes_beside + encode->text.size();
-  return bytes_beside + std::get<Recall>(request.work).query.size() * sizeof(float);
+  return bytes_beside + std::visit(BytesOf{}, request.work);
 }
 
 std::uint64_t bytes_of(const TaskOutcome& outcome) {
-  if (!outcome.result) return bytes_beside;
-  if (const auto* embedding = std::get_if<Embedding>(&*outcome.result))
-    return bytes_beside + embedding->vector.size() * sizeof(float);
-  return bytes_beside + std::get<Hits>(*outcome.result).hits.size() * sizeof(Hit);
+  return bytes_beside + (outcome.result ? std::visit(BytesOf{}, *outcome.result) : 0);
 }
 
 std::optional<ErrorCode> code_of(const TaskOutcome& outcome) {

@@ -260,7 +260,10 @@ void Sender::refused(Instant now, Tasks::iterator found, ErrorCode why, SenderAc
   task.refused = why;
   leave_node(task);
   task.state = State::waiting;
-  if (now >= patience_ends(task) || !budget_.take(now))
+  // Work that a node gives back because it leaves or cannot work moves, as after a loss; that node
+  // is not asked again for a while, so it does not add to the load.
+  const bool moves = why == ErrorCode::draining || why == ErrorCode::unreachable;
+  if (now >= patience_ends(task) || (!moves && !budget_.take(now)))
     return conclude(found, Conclude::With::refusal, why, out);
   const Instant home_opens =
       task.wanted.pinned ? nodes_[task.wanted.first.value].refuses_until : now;

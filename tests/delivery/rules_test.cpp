@@ -107,6 +107,23 @@ TEST_CASE("a node that drains is not asked for a while, but a new process of it 
   CHECK(world.offers()[0].node == b);
 }
 
+TEST_CASE(
+    "what a node gives back because it drains moves, however much it is; a full one's does not") {
+  for (const auto why : {ErrorCode::draining, ErrorCode::unreachable, ErrorCode::queue_full}) {
+    Sending world;
+    for (std::uint64_t i = 1; i <= 1000; ++i) {
+      world.tell(Submitted{{7, i}, b});
+      world.tell(Accepted{b, 1, {7, i}, 1});
+    }
+    std::size_t ended = 0;
+    for (std::uint64_t i = 1; i <= 1000; ++i) {
+      world.tell(Rejected{b, 1, {7, i}, 1, why, 0ms});
+      ended += world.ends().size();
+    }
+    CHECK((ended == 0) == (why != ErrorCode::queue_full));  // else the budget was used up
+  }
+}
+
 TEST_CASE("a refusal's time to come again is kept") {
   Sending world;
   world.tell(Submitted{task, b, never, true});
