@@ -129,7 +129,7 @@ Response model_statistics(const actors::NodeFacts& facts,
   for (const std::uint32_t number : models) {
     actors::KindStats all;
     for (const auto& [kind, stats] : facts.stats.kinds) {
-      if (kind.operation == scheduler::Operation::recall || kind.model.value != number) continue;
+      if (kind.operation != scheduler::Operation::encode || kind.model.value != number) continue;
       all.completed += stats.completed;
       all.failed += stats.failed;
       all.batches += stats.batches;

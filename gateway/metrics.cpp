@@ -83,16 +83,26 @@ void write_lanes(MetricsText& text, const NodeFacts& facts) {
   text.sample({}, facts.stats.inside);
 }
 
+std::string_view name_of_model(const NodeFacts& facts, const scheduler::Kind& kind) {
+  switch (kind.operation) {
+    case scheduler::Operation::encode:
+      return facts.models[kind.model.value].name;
+    case scheduler::Operation::act:
+      return facts.policies[kind.model.value].name;
+    case scheduler::Operation::recall:
+      break;
+  }
+  return "";
+}
+
 template <class Value>
 void each_kind(MetricsText& text, const NodeFacts& facts, std::string_view name,
                std::string_view help, Value value) {
   text.family(name, "counter", help);
-  for (const auto& [kind, stats] : facts.stats.kinds) {
-    const bool recall = kind.operation == decltype(kind.operation)::recall;
-    text.sample({{"operation", recall ? "recall" : "encode"},
-                 {"model", recall ? "" : std::string_view(facts.models[kind.model.value].name)}},
-                value(stats));
-  }
+  for (const auto& [kind, stats] : facts.stats.kinds)
+    text.sample(
+        {{"operation", scheduler::name(kind.operation)}, {"model", name_of_model(facts, kind)}},
+        value(stats));
 }
 
 void write_models(MetricsText& text, const NodeFacts& facts) {
@@ -102,7 +112,7 @@ void write_models(MetricsText& text, const NodeFacts& facts) {
   each_kind(text, facts, "troupe_model_tasks_failed_total", "Tasks that failed, by model.",
             [](const KindStats& k) { return k.failed; });
   each_kind(text, facts, "troupe_model_units_total",
-            "Of the tasks done: tokens, or thousands of memory rows.",
+            "Of the tasks done: tokens, thousands of memory rows, or decisions.",
             [](const KindStats& k) { return k.units; });
   each_kind(text, facts, "troupe_model_batches_total", "Batches launched, by model.",
             [](const KindStats& k) { return k.batches; });
@@ -134,7 +144,7 @@ void write_tenants(MetricsText& text, const NodeFacts& facts) {
   each_tenant(text, facts, "troupe_tenant_tasks_failed_total", "Tasks that failed, by tenant.",
               [](const TenantStats& t) { return t.failed; });
   each_tenant(text, facts, "troupe_tenant_units_total",
-              "Of the tasks done: tokens, or thousands of memory rows.",
+              "Of the tasks done: tokens, thousands of memory rows, or decisions.",
               [](const TenantStats& t) { return t.units; });
 }
 

@@ -94,6 +94,7 @@ TEST_CASE("a model's statistics are sums over its tasks") {
   actors::NodeFacts facts;
   facts.models = {tiny, {"other", 3}};
   auto& kind = facts.stats.kinds[{{}, ModelId{0}}];
+  facts.stats.kinds[{scheduler::Operation::act, ModelId{0}}].completed = 1000;  // a policy's
   kind.completed = 10;
   kind.failed = 2;
   kind.batches = 4;

@@ -76,6 +76,9 @@ TEST_CASE("a node's counts stand in its metrics, every series once") {
   facts.stats.of(Lane::urgent).completed = 5;
   facts.stats.of(Lane::urgent).failed[ErrorCode::expired] = 2;
   facts.stats.kinds[{{}, ModelId{0}}].units = 77;
+  facts.policies = {{"mover", 3, 4}};
+  facts.stats.kinds[{scheduler::Operation::act, ModelId{0}}].units = 66;
+  facts.stats.kinds[{scheduler::Operation::recall, ModelId{0}}].units = 55;
   facts.stats.of(WorkerId{1}).lost = true;
   for (std::size_t i = 0; i < metrics_tenants_max + 10; ++i) {
     facts.tenants.push_back("tenant-" + std::to_string(i));
@@ -92,6 +95,8 @@ TEST_CASE("a node's counts stand in its metrics, every series once") {
         "troupe_tasks_completed_total{lane=\"urgent\"} 5",
         "troupe_tasks_failed_total{lane=\"urgent\",code=\"expired\"} 2",
         "troupe_model_units_total{operation=\"encode\",model=\"tiny\"} 77",
+        "troupe_model_units_total{operation=\"act\",model=\"mover\"} 66",
+        "troupe_model_units_total{operation=\"recall\",model=\"\"} 55",
         "troupe_worker_lost{worker=\"0\",device=\"cpu\"} 0",
         "troupe_worker_lost{worker=\"1\",device=\"cpu\"} 1", "troupe_peer_up{peer=\"b\"} 1",
         "troupe_tenant_tasks_completed_total{tenant=\"tenant-63\"} 1",
