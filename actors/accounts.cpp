@@ -2,15 +2,14 @@
 
 #include <mutex>
 
+#include "base/fnv1a.hpp"
+
 namespace troupe::actors {
 namespace {
 
-// FNV-1a, 64 bits (Fowler, Noll, Vo). Two agents that share a value share an account.
+// Two agents that share a value share an account.
 std::uint64_t hash_of(std::string_view name) noexcept {
-  if (name.empty()) return 0;
-  std::uint64_t hash = 0xcbf29ce484222325ULL;
-  for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;
-  return hash;
+  return name.empty() ? 0 : fnv1a(name);
 }
 
 }  // namespace

@@ -360,9 +360,9 @@ void Exchange::settle(Lock& lock) {
     nudged_ = true;
     outside_.nudge();
   }
-  const auto answers = std::exchange(answers_, {});
+  auto answers = std::exchange(answers_, {});
   lock.unlock();
-  for (auto& [reply, outcome] : answers) answer_one(reply, TaskOutcome(outcome));
+  for (auto& [reply, outcome] : answers) answer_one(reply, std::move(outcome));
 }
 
 Instant Exchange::next_wakeup() const {

@@ -156,7 +156,10 @@ void Exchange::carry_out(Instant, const delivery::SendResult& send, Step&) {
 }
 
 void Exchange::carry_out(Instant, const delivery::Drop& drop, Step&) {
-  theirs_.erase({drop.origin, drop.task});
+  const auto found = theirs_.find({drop.origin, drop.task});
+  if (found == theirs_.end()) return;
+  running_.erase(found->second.ours);
+  theirs_.erase(found);
 }
 
 Status Exchange::send_outcome(const Origin& origin, Lane lane, TaskOutcome& outcome) {

@@ -110,6 +110,7 @@ int run_rig(const Rig& rig, const BenchOptions& options, Output& output) {
   run.pairs = options.pairs;
   if (options.seconds > 0) run.run_length = std::chrono::seconds(options.seconds);
   if (options.quick) {
+    run.quick = true;
     run.pairs = 1;
     run.run_length = std::chrono::milliseconds(1);
   }

@@ -74,6 +74,8 @@ void Executor::on(Instant, const Refused& event, ExecutorActions& out) {
   if (found->second.state == State::running)
     out.push_back(
         Reject{event.origin, event.task, found->second.attempt, false, event.retry_after});
+  else
+    out.push_back(Drop{event.origin, event.task});
   forget(found);
 }
 

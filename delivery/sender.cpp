@@ -93,12 +93,7 @@ void Sender::on(Instant now, const Rejected& event, SenderActions& out) {
     conclude(found, Conclude::With::refusal, event.why, out);
     return;
   }
-  Node& node = nodes_[event.node.value];
-  const Duration pause = event.why == ErrorCode::draining
-                             ? std::max(event.retry_after, options_.draining_pause)
-                             : event.retry_after;
-  node.refuses_until = std::max(node.refuses_until, later(now, pause));
-  refused(now, found, event.why, out);
+  declined(now, event.node, found, event.why, event.retry_after, out);
 }
 
 void Sender::on(Instant now, const ResultCame& event, SenderActions& out) {
@@ -120,15 +115,7 @@ void Sender::on(Instant now, const ResultCame& event, SenderActions& out) {
     conclude(found, Conclude::With::result, event.error.value_or(ErrorCode::internal), out);
     return;
   }
-  // One that ends, or has no device that works, would only say so again.
-  if (*event.error != ErrorCode::queue_full)
-    nodes_[event.node.value].refuses_until = later(now, options_.draining_pause);
-  if (task.state == State::waiting || task.node != event.node) return;  // it is elsewhere by now
-  // A node that ends gave back what it could not do: that is a loss, not a refusal.
-  if (*event.error == ErrorCode::queue_full)
-    refused(now, found, *event.error, out);
-  else
-    lost(now, found, out);
+  declined(now, event.node, found, *event.error, Duration::zero(), out);
 }
 
 void Sender::on(Instant now, const Undelivered& event, SenderActions& out) {
@@ -140,7 +127,7 @@ void Sender::on(Instant now, const Undelivered& event, SenderActions& out) {
   // An offer that was sent before this one may have arrived.
   if (task.repeats == 0 && !task.given.empty()) task.given.pop_back();
   if (may_be_retried(event.why))
-    refused(now, found, event.why, out);
+    declined(now, event.node, found, event.why, Duration::zero(), out);
   else
     conclude(found, Conclude::With::refusal, event.why, out);
 }
@@ -242,7 +229,22 @@ void Sender::offer(Instant now, Task& task, NodeId to, SenderActions& out) {
   arm(task);
 }
 
-// The node that had it is gone, or gave it back because it is going.
+// That node does not do it now. One that is full may do it later, and asking again adds to its
+// load. One that ends, cannot be reached or has no device that works would only say so again: it is
+// left alone for a while, and its tasks are lost to it as if it were gone.
+void Sender::declined(Instant now, NodeId by, Tasks::iterator found, ErrorCode why,
+                      Duration retry_after, SenderActions& out) {
+  Task& task = found->second;
+  const bool full = why == ErrorCode::queue_full;
+  const Duration pause = full ? retry_after : std::max(retry_after, options_.draining_pause);
+  Instant& refuses_until = nodes_[by.value].refuses_until;
+  refuses_until = std::max(refuses_until, later(now, pause));
+  if (task.state == State::waiting || task.node != by) return;  // it is elsewhere by now
+  task.refused = why;
+  full ? refused(now, found, why, out) : lost(now, found, out);
+}
+
+// The node that had it, or should have had it, is gone.
 void Sender::lost(Instant now, Tasks::iterator found, SenderActions& out) {
   Task& task = found->second;
   if (task.state == State::waiting) return;
@@ -257,13 +259,9 @@ void Sender::lost(Instant now, Tasks::iterator found, SenderActions& out) {
 void Sender::refused(Instant now, Tasks::iterator found, ErrorCode why, SenderActions& out) {
   Task& task = found->second;
   ++task.refusals;
-  task.refused = why;
   leave_node(task);
   task.state = State::waiting;
-  // Work that a node gives back because it leaves or cannot work moves, as after a loss; that node
-  // is not asked again for a while, so it does not add to the load.
-  const bool moves = why == ErrorCode::draining || why == ErrorCode::unreachable;
-  if (now >= patience_ends(task) || (!moves && !budget_.take(now)))
+  if (now >= patience_ends(task) || !budget_.take(now))
     return conclude(found, Conclude::With::refusal, why, out);
   const Instant home_opens =
       task.wanted.pinned ? nodes_[task.wanted.first.value].refuses_until : now;

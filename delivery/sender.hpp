@@ -5,9 +5,10 @@
 // A task is waiting (for a moment, or for its node to come back), offered (no word yet whether the
 // node took it) or held (a node has accepted it and its lease runs: that node is up, in the epoch
 // in which it accepted). When a node is lost, what it held goes to another one at once; such
-// retries replace work that is gone, so they are limited by attempts_max alone. The same goes for
-// what a node gives back because it leaves or cannot work, but for the pause. Repeats and retries
-// after other refusals add to the load: they come out of a retry budget, after a jittered pause
+// retries replace work that is gone, so they are limited by attempts_max alone; and so do those
+// after a refusal by a node that ends or cannot work, which is then left alone for a while. Repeats
+// and retries at full nodes add to the load: they come out of a retry budget, after a jittered
+// pause
 // ("Exponential Backoff And Jitter", Brooker, AWS 2015), and not before the time that a refusal
 // asks for.
 //
@@ -107,6 +108,8 @@ class Sender {
   void look_at(Instant now, Tasks::iterator task, SenderActions& out);
   void dispatch(Instant now, Tasks::iterator task, SenderActions& out);
   void offer(Instant now, Task& task, NodeId node, SenderActions& out);
+  void declined(Instant now, NodeId by, Tasks::iterator task, ErrorCode why, Duration retry_after,
+                SenderActions& out);
   void lost(Instant now, Tasks::iterator task, SenderActions& out);
   void refused(Instant now, Tasks::iterator task, ErrorCode why, SenderActions& out);
   void wait_for_node(Instant now, Tasks::iterator task, SenderActions& out);

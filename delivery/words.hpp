@@ -178,7 +178,7 @@ struct SendResult {
   OriginId origin;
   TaskId task;
 };
-// The kept result is not needed any more.
+// Nothing that is kept of the task is needed any more.
 struct Drop {
   OriginId origin;
   TaskId task;

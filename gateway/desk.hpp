@@ -12,9 +12,9 @@
 #include <vector>
 
 #include "actors/reply.hpp"
+#include "gateway/body_reader.hpp"
 #include "gateway/forms.hpp"
 #include "gateway/front_door.hpp"
-#include "gateway/infer_request.hpp"
 #include "gateway/routes.hpp"
 #include "gateway/traceparent.hpp"
 

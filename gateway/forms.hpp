@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "actors/node.hpp"
-#include "gateway/infer_request.hpp"
+#include "gateway/body_reader.hpp"
 #include "gateway/message.hpp"
 
 namespace troupe::gateway {

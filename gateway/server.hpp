@@ -1,6 +1,6 @@
 // The HTTP server: connections in, requests to a handler, its responses out. It knows HTTP and no
-// protocol above it. Boost.Asio moves the bytes and Boost.Beast reads the requests, in server.cpp
-// and nowhere else.
+// protocol above it. Boost.Asio moves the bytes, in server*; Boost.Beast reads the requests, in
+// server_connection.cpp; neither is seen anywhere else.
 //
 // A few threads, each with its own event loop; a connection belongs to one loop for its life, so
 // nothing of it is locked. Keep-alive and pipelining (one request of a connection at a time);

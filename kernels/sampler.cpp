@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/assert.hpp"
+#include "base/fnv1a.hpp"
 #include "kernels/philox.hpp"
 #include "kernels/policy.hpp"
 
@@ -74,12 +75,7 @@ std::uint32_t pick_softmax(std::span<const float> logits, const Sampling& sampli
 }  // namespace
 
 std::uint64_t agent_number(std::string_view agent) noexcept {
-  std::uint64_t hash = 0xcbf29ce484222325ULL;
-  for (const char c : agent) {
-    hash ^= static_cast<unsigned char>(c);
-    hash *= 0x100000001b3ULL;
-  }
-  return hash;
+  return fnv1a(agent);
 }
 
 Status check_sampling(const Sampling& sampling) {

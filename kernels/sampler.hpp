@@ -39,7 +39,8 @@ struct DecisionKey {
   std::uint64_t step = 0;  // at most step_max
 };
 
-// An agent's number for its keys, from its name ("game/7"): FNV-1a, the same on every machine.
+// An agent's number for its keys, from its name ("game/7"): base/fnv1a.hpp, the same on every
+// machine.
 std::uint64_t agent_number(std::string_view agent) noexcept;
 
 // Errors: invalid_argument for a temperature that is not above zero and finite.

@@ -3,22 +3,15 @@
 #include <cstdint>
 
 #include "base/assert.hpp"
+#include "base/fnv1a.hpp"
 #include "base/random.hpp"
 
 namespace troupe::scheduler {
 namespace {
 
-std::uint64_t fnv1a(std::string_view text, std::uint64_t hash) noexcept {
-  for (const char c : text) {
-    hash ^= static_cast<unsigned char>(c);
-    hash *= 0x100000001b3ULL;
-  }
-  return hash;
-}
-
 std::uint64_t weight(std::string_view agent, std::string_view node) noexcept {
   // FNV alone leaves the high bits of short, similar names alike; SplitMix64 spreads them.
-  return Random(fnv1a(node, fnv1a(agent, 0xcbf29ce484222325ULL))).next();
+  return Random(fnv1a(node, fnv1a(agent))).next();
 }
 
 }  // namespace

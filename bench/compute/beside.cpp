@@ -13,6 +13,7 @@
 #include "bench/compute/peers/runtime.hpp"
 #include "bench/compute/scenarios.hpp"
 #include "bench/compute/timing.hpp"
+#include "bench/report/figure.hpp"
 #include "bench/report/number.hpp"
 #include "kernels/cpu/select.hpp"
 
@@ -39,10 +40,10 @@ double difference(const float* ours, const float* theirs, std::size_t count) {
 
 report::Figure product_figure(const std::string& id, const std::string& name, const Size& size,
                               double target) {
-  return figure(id,
-                "encode " + std::to_string(size.texts) + " x " + std::to_string(size.length) +
-                    " tokens: with " + name + " / ours",
-                report::Comparison::at_least, target);
+  return report::figure(id,
+                        "encode " + std::to_string(size.texts) + " x " +
+                            std::to_string(size.length) + " tokens: with " + name + " / ours",
+                        report::Comparison::at_least, target);
 }
 
 Result<report::Figure> beside_library(const RunOptions& options, const peers::Library& library,
@@ -59,8 +60,8 @@ Result<report::Figure> beside_library(const RunOptions& options, const peers::Li
   const double apart =
       difference(ours.vector(0), theirs.vector(0), texts.size() * ours.config().width);
   if (!(apart < difference_max))
-    return unmeasured(std::move(figure),
-                      "its embeddings differ from ours by " + report::number_text(apart));
+    return report::unmeasured(std::move(figure),
+                              "its embeddings differ from ours by " + report::number_text(apart));
   figure.value = compared->ratio.median;
   figure.detail = harness::spread_text(compared->ratio) + "; " +
                   report::number_text(1e3 * compared->a.median) + " against " +
@@ -69,9 +70,9 @@ Result<report::Figure> beside_library(const RunOptions& options, const peers::Li
 }
 
 report::Figure runtime_figure(std::size_t texts) {
-  return figure("onnxruntime",
-                "encode " + std::to_string(texts) + " found texts: ONNX Runtime / ours",
-                report::Comparison::at_least, 2);
+  return report::figure("onnxruntime",
+                        "encode " + std::to_string(texts) + " found texts: ONNX Runtime / ours",
+                        report::Comparison::at_least, 2);
 }
 
 // Batches of texts as they are found, one after the other; the median over the batches.
@@ -80,7 +81,7 @@ Result<report::Figure> beside_runtime(const RunOptions& options, peers::Runtime&
                                       std::size_t count) {
   constexpr std::size_t batches_usual = 6;
   auto figure = runtime_figure(count);
-  const std::size_t batches = options.pairs > 1 ? batches_usual : 1;
+  const std::size_t batches = options.quick ? 1 : batches_usual;
   std::vector<double> ratios;
   double tokens = 0;
   double apart = 0;
@@ -96,7 +97,7 @@ Result<report::Figure> beside_runtime(const RunOptions& options, peers::Runtime&
       if (pair == 0) ours.encode(texts);
       const double mine = seconds_per_call(Duration(1), [&] { ours.encode(texts); });
       auto answer = runtime.encode(texts);
-      if (!answer) return unmeasured(std::move(figure), answer.error().what);
+      if (!answer) return report::unmeasured(std::move(figure), answer.error().what);
       pairs.emplace_back(answer->seconds, mine);
       apart = std::max(apart, difference(ours.vector(0), answer->vectors.data(),
                                          texts.size() * ours.config().width));
@@ -104,8 +105,8 @@ Result<report::Figure> beside_runtime(const RunOptions& options, peers::Runtime&
     ratios.push_back(harness::compare(pairs).ratio.median);
   }
   if (!(apart < difference_max))
-    return unmeasured(std::move(figure),
-                      "its embeddings differ from ours by " + report::number_text(apart));
+    return report::unmeasured(std::move(figure),
+                              "its embeddings differ from ours by " + report::number_text(apart));
   const auto spread = harness::spread_of(ratios);
   figure.value = spread.median;
   figure.detail = harness::spread_text(spread) + " over " + std::to_string(batches) +
@@ -126,11 +127,11 @@ std::vector<Ids> found_ids(const models::TextModel& model) {
 Result<ScenarioResult> without(ScenarioResult result, const std::string& why) {
   for (const auto& size : sizes)
     result.figures.push_back(
-        unmeasured(product_figure("openblas", "OpenBLAS", size, size.target), why));
+        report::unmeasured(product_figure("openblas", "OpenBLAS", size, size.target), why));
   for (const auto& size : sizes)
-    result.figures.push_back(unmeasured(product_figure("onednn", "oneDNN", size, 1), why));
+    result.figures.push_back(report::unmeasured(product_figure("onednn", "oneDNN", size, 1), why));
   for (const std::size_t count : {8, 32})
-    result.figures.push_back(unmeasured(runtime_figure(count), why));
+    result.figures.push_back(report::unmeasured(runtime_figure(count), why));
   return result;
 }
 
@@ -170,7 +171,7 @@ Result<ScenarioResult> run_peers(const RunOptions& options, Progress& progress) 
   for (const std::size_t count : {8, 32}) {
     tell("ONNX Runtime");
     if (!runtime) {
-      result.figures.push_back(unmeasured(runtime_figure(count), runtime.error().what));
+      result.figures.push_back(report::unmeasured(runtime_figure(count), runtime.error().what));
       continue;
     }
     auto figure = beside_runtime(options, *runtime, ours, found, count);

@@ -111,21 +111,4 @@ double operations(const kernels::BertConfig& config, const std::vector<Ids>& tex
   return 2 * sum * static_cast<double>(config.layers);
 }
 
-report::Figure unmeasured(report::Figure figure, std::string why) {
-  figure.value = std::numeric_limits<double>::quiet_NaN();
-  figure.detail = std::move(why);
-  return figure;
-}
-
-report::Figure figure(std::string id, std::string what, report::Comparison comparison,
-                      double target, std::string unit) {
-  report::Figure made;
-  made.id = std::move(id);
-  made.what = std::move(what);
-  made.comparison = comparison;
-  made.target = target;
-  made.unit = std::move(unit);
-  return made;
-}
-
 }  // namespace troupe::bench::compute

@@ -1,5 +1,5 @@
 // What the scenarios of this folder work on: the sentence encoder from its folder, English text,
-// and token ids of given lengths. And what a figure says that could not be measured.
+// and token ids of given lengths.
 #pragma once
 
 #include <cstddef>
@@ -11,7 +11,6 @@
 
 #include "base/random.hpp"
 #include "base/result.hpp"
-#include "bench/report/figure.hpp"
 #include "kernels/cpu/encoder.hpp"
 #include "models/text_model.hpp"
 
@@ -61,11 +60,5 @@ class TextEncoder {
 // Multiplications and additions that the model needs for these texts: its matrix products,
 // attention's included, and nothing else.
 double operations(const kernels::BertConfig& config, const std::vector<Ids>& texts);
-
-// The figure that says `why` there is no value.
-report::Figure unmeasured(report::Figure figure, std::string why);
-
-report::Figure figure(std::string id, std::string what, report::Comparison comparison,
-                      double target, std::string unit = "");
 
 }  // namespace troupe::bench::compute

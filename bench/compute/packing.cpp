@@ -7,6 +7,7 @@
 #include "bench/compute/material.hpp"
 #include "bench/compute/scenarios.hpp"
 #include "bench/compute/timing.hpp"
+#include "bench/report/figure.hpp"
 #include "bench/report/number.hpp"
 #include "kernels/cpu/select.hpp"
 
@@ -31,20 +32,20 @@ std::size_t drawn_length(const kernels::BertConfig& config, Random& random) {
 }  // namespace
 
 Result<ScenarioResult> run_packing(const RunOptions& options, Progress& progress) {
-  auto figure = compute::figure("packing", "8 texts of log-normal lengths: padded / packed time",
-                                report::Comparison::at_least, 2.5);
+  auto figure = report::figure("packing", "8 texts of log-normal lengths: padded / packed time",
+                               report::Comparison::at_least, 2.5);
   ScenarioResult result;
   result.text =
       "all-MiniLM-L6-v2, batches of 8 texts, lengths log-normal with median 24 tokens and sigma 1, "
       "at most the model's 256.";
   const auto model = load_bench_model();
   if (!model) {
-    result.figures = {unmeasured(std::move(figure), model.error().what)};
+    result.figures = {report::unmeasured(std::move(figure), model.error().what)};
     return result;
   }
   TextEncoder encoder(*kernels::cpu::supported_tiles().front(), (*model)->bert);
   Random random(options.seed);
-  const std::size_t batches = options.pairs > 1 ? batches_usual : 1;
+  const std::size_t batches = options.quick ? 1 : batches_usual;
   std::vector<double> ratios;
   double tokens_packed = 0;
   double tokens_padded = 0;

@@ -7,6 +7,7 @@
 #include "bench/compute/peak.hpp"
 #include "bench/compute/scenarios.hpp"
 #include "bench/compute/timing.hpp"
+#include "bench/report/figure.hpp"
 #include "bench/report/number.hpp"
 #include "kernels/cpu/policy_runner.hpp"
 #include "kernels/cpu/select.hpp"
@@ -82,7 +83,7 @@ Result<ScenarioResult> run_policy(const RunOptions& options, Progress& progress)
         },
         [&] { return 1e6 * operations_per_agent() / fma_peak(tiles, effort.sample); });
     if (!compared) return compared.error();
-    auto figure = compute::figure(
+    auto figure = report::figure(
         "act", "policy 64-128-128-16, " + std::to_string(agents) + " agents, " + name + ": each",
         report::Comparison::at_most, 0.5, "us");
     figure.value = compared->a.median;

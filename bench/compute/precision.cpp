@@ -8,6 +8,7 @@
 #include "bench/compute/material.hpp"
 #include "bench/compute/scenarios.hpp"
 #include "bench/compute/timing.hpp"
+#include "bench/report/figure.hpp"
 #include "bench/report/number.hpp"
 #include "kernels/cpu/select.hpp"
 #include "kernels/ref/bert.hpp"
@@ -44,10 +45,12 @@ Errors errors_of(TextEncoder& encoder, const std::vector<Ids>& texts,
 
 Result<ScenarioResult> run_precision(const RunOptions& options, Progress& progress) {
   using report::Comparison;
-  auto f32 = figure("error", "embeddings in f32: distance from float64", Comparison::at_most, 2e-6);
-  auto bf16 =
-      figure("error", "embeddings in bf16: distance from float64", Comparison::at_most, 1e-2);
-  auto gain = figure("bf16", "encode 8 x 64 tokens: f32 / bf16 time", Comparison::at_least, 1.6);
+  auto f32 = report::figure("error", "embeddings in f32: distance from float64",
+                            Comparison::at_most, 2e-6);
+  auto bf16 = report::figure("error", "embeddings in bf16: distance from float64",
+                             Comparison::at_most, 1e-2);
+  auto gain =
+      report::figure("bf16", "encode 8 x 64 tokens: f32 / bf16 time", Comparison::at_least, 1.6);
   ScenarioResult result;
   result.text =
       "all-MiniLM-L6-v2 on English sentences that come with the program; the error is the worst "
@@ -55,12 +58,13 @@ Result<ScenarioResult> run_precision(const RunOptions& options, Progress& progre
   const auto model = load_bench_model();
   if (!model) {
     const std::string& why = model.error().what;
-    result.figures = {unmeasured(f32, why), unmeasured(bf16, why), unmeasured(gain, why)};
+    result.figures = {report::unmeasured(f32, why), report::unmeasured(bf16, why),
+                      report::unmeasured(gain, why)};
     return result;
   }
 
   // The reference takes its time: one text is enough to show that it runs.
-  const std::size_t count = options.pairs > 1 ? sentences().size() : 1;
+  const std::size_t count = options.quick ? 1 : sentences().size();
   std::vector<Ids> texts;
   std::vector<std::vector<double>> expected;
   for (std::size_t i = 0; i < count; ++i) {
@@ -82,7 +86,7 @@ Result<ScenarioResult> run_precision(const RunOptions& options, Progress& progre
   }
 
   if (std::string_view(tiles.name) != "avx512bf16") {
-    gain = unmeasured(
+    gain = report::unmeasured(
         gain, std::string("not on this CPU: it has no AVX-512 BF16, only ") + tiles.description);
   } else {
     progress.at(0.8, "bf16 against f32");

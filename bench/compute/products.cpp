@@ -10,6 +10,7 @@
 #include "bench/compute/peak.hpp"
 #include "bench/compute/scenarios.hpp"
 #include "bench/compute/timing.hpp"
+#include "bench/report/figure.hpp"
 #include "bench/report/number.hpp"
 #include "kernels/cpu/linear.hpp"
 #include "kernels/cpu/select.hpp"
@@ -79,7 +80,7 @@ Result<ScenarioResult> run_products(const RunOptions& options, Progress& progres
         },
         [&] { return fma_peak(tiles, effort.sample); });
     if (!compared) return compared.error();
-    auto figure = compute::figure(
+    auto figure = report::figure(
         "gemm", "matrix products of " + std::to_string(rows) + " rows / peak of multiply-adds",
         report::Comparison::at_least, 0.90);
     figure.value = compared->ratio.median;

@@ -7,6 +7,7 @@
 #include "bench/compute/peak.hpp"
 #include "bench/compute/scenarios.hpp"
 #include "bench/compute/timing.hpp"
+#include "bench/report/figure.hpp"
 #include "bench/report/number.hpp"
 #include "kernels/cpu/recall.hpp"
 #include "kernels/cpu/select.hpp"
@@ -49,7 +50,7 @@ Result<ScenarioResult> run_scan(const RunOptions& options, Progress& progress) {
                                           {"f32 rows, 100 agents", RowFormat::f32, 100, 4},
                                           {"halves, 100 agents", RowFormat::halves, 100, 2},
                                           {"bf16 rows, 100 agents", RowFormat::bf16, 100, 2}}};
-  const std::size_t documents = options.pairs > 1 ? documents_usual : documents_few;
+  const std::size_t documents = options.quick ? documents_few : documents_usual;
   const auto& tiles = *kernels::cpu::supported_tiles().front();
   const Effort effort(options);
   ScenarioResult result;
@@ -77,8 +78,8 @@ Result<ScenarioResult> run_scan(const RunOptions& options, Progress& progress) {
         },
         [&] { return read_bandwidth(std::as_bytes(other.span()), effort.sample); });
     if (!compared) return compared.error();
-    auto figure = compute::figure("recall", std::string("scan of ") + name + " / reading alone",
-                                  report::Comparison::at_least, 0.90);
+    auto figure = report::figure("recall", std::string("scan of ") + name + " / reading alone",
+                                 report::Comparison::at_least, 0.90);
     figure.value = compared->ratio.median;
     figure.detail = harness::spread_text(compared->ratio) + "; " +
                     report::number_text(compared->a.median / 1e9) + " of " +

@@ -6,6 +6,7 @@
 #include "bench/compute/peak.hpp"
 #include "bench/compute/scenarios.hpp"
 #include "bench/compute/timing.hpp"
+#include "bench/report/figure.hpp"
 #include "bench/report/number.hpp"
 #include "kernels/cpu/select.hpp"
 
@@ -30,10 +31,10 @@ Result<ScenarioResult> run_speed(const RunOptions& options, Progress& progress) 
   for (std::size_t i = 0; i < cases.size(); ++i) {
     const auto& [count, length, target] = cases[i];
     const std::string name = std::to_string(count) + " x " + std::to_string(length) + " tokens";
-    auto figure = compute::figure("encode", "encode " + name + " / peak of multiply-adds",
-                                  report::Comparison::at_least, target);
+    auto figure = report::figure("encode", "encode " + name + " / peak of multiply-adds",
+                                 report::Comparison::at_least, target);
     if (!encoder) {
-      result.figures.push_back(unmeasured(std::move(figure), model.error().what));
+      result.figures.push_back(report::unmeasured(std::move(figure), model.error().what));
       continue;
     }
     progress.at(static_cast<double>(i) / cases.size(), name);

@@ -5,6 +5,7 @@
 #include "bench/compute/material.hpp"
 #include "bench/compute/scenarios.hpp"
 #include "bench/compute/timing.hpp"
+#include "bench/report/figure.hpp"
 #include "bench/report/number.hpp"
 
 namespace troupe::bench::compute {
@@ -16,20 +17,20 @@ constexpr std::size_t texts_usual = 20'000;
 
 Result<ScenarioResult> run_tokenizer(const RunOptions& options, Progress& progress) {
   auto figure =
-      compute::figure("tokenizer", "English text to ids", report::Comparison::at_least, 20, "MB/s");
+      report::figure("tokenizer", "English text to ids", report::Comparison::at_least, 20, "MB/s");
   ScenarioResult result;
   result.text =
       "Descriptions of packages, out of this machine's package lists, through all-MiniLM-L6-v2's "
       "tokenizer, one text at a time on one thread.";
   const auto model = load_bench_model();
   if (!model) {
-    result.figures = {unmeasured(std::move(figure), model.error().what)};
+    result.figures = {report::unmeasured(std::move(figure), model.error().what)};
     return result;
   }
   progress.at(0, "reading the package lists");
   std::vector<std::string> texts = sentences();
   std::string source = "sentences of the program's own";
-  if (options.pairs > 1) {
+  if (!options.quick) {
     if (auto found = found_texts(texts_usual)) {
       texts = std::move(*found);
       source = "package descriptions";

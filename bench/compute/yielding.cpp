@@ -10,6 +10,7 @@
 #include "bench/compute/scenarios.hpp"
 #include "bench/compute/timing.hpp"
 #include "bench/compute/waits.hpp"
+#include "bench/report/figure.hpp"
 #include "bench/report/number.hpp"
 #include "kernels/cpu/select.hpp"
 
@@ -24,10 +25,10 @@ double in_ms(Duration duration) {
 
 Result<ScenarioResult> run_yielding(const RunOptions& options, Progress& progress) {
   using report::Comparison;
-  auto p50 =
-      figure("yield", "request to yield while encoding, p50", Comparison::at_most, 0.15, "ms");
-  auto p99 = figure("yield", "the same, p99", Comparison::at_most, 0.5, "ms");
-  auto cost = figure("yield", "time that yield points take", Comparison::at_most, 1, "%");
+  auto p50 = report::figure("yield", "request to yield while encoding, p50", Comparison::at_most,
+                            0.15, "ms");
+  auto p99 = report::figure("yield", "the same, p99", Comparison::at_most, 0.5, "ms");
+  auto cost = report::figure("yield", "time that yield points take", Comparison::at_most, 1, "%");
   ScenarioResult result;
   result.text =
       "all-MiniLM-L6-v2 in float32, batches of 8 x 64 and 2 x 256 tokens. Waits of requests at "
@@ -36,7 +37,7 @@ Result<ScenarioResult> run_yielding(const RunOptions& options, Progress& progres
   const auto model = load_bench_model();
   if (!model) {
     for (auto* figure : {&p50, &p99, &cost})
-      result.figures.push_back(unmeasured(std::move(*figure), model.error().what));
+      result.figures.push_back(report::unmeasured(std::move(*figure), model.error().what));
     return result;
   }
   const auto& tiles = *kernels::cpu::supported_tiles().front();

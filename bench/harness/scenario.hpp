@@ -32,6 +32,7 @@ struct RunOptions {
   std::shared_ptr<const std::vector<Arrival>> trace{};
   std::uint32_t pairs = 10;              // of rigs C and K: runs of A and B
   std::optional<Duration> run_length{};  // of the same: each run; otherwise the scenario's own
+  bool quick = false;                    // as little as shows that it runs
   // Set when the user gave up; scenarios look at it between runs and end with `canceled`.
   const std::atomic<bool>* interrupted = nullptr;
 

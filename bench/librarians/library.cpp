@@ -13,6 +13,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "base/fnv1a.hpp"
 #include "base/limits.hpp"
 #include "base/random.hpp"
 #include "base/utf8.hpp"
@@ -138,9 +139,7 @@ bool is_for_people(const Package& package) {
 
 // The selection must not depend on the standard library at hand: FNV-1a, spread by SplitMix64.
 std::uint64_t name_hash(const std::string& name) {
-  std::uint64_t hash = 0xcbf29ce484222325ULL;
-  for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;
-  return Random(hash).next();
+  return Random(fnv1a(name)).next();
 }
 
 struct Entry {

@@ -164,6 +164,23 @@ bool Figure::ok() const noexcept {
   return meets(*this, value);  // false for NaN
 }
 
+Figure figure(std::string id, std::string what, Comparison comparison, double target,
+              std::string unit) {
+  Figure made;
+  made.id = std::move(id);
+  made.what = std::move(what);
+  made.comparison = comparison;
+  made.target = target;
+  made.unit = std::move(unit);
+  return made;
+}
+
+Figure unmeasured(Figure figure, std::string why) {
+  figure.value = std::numeric_limits<double>::quiet_NaN();
+  figure.detail = std::move(why);
+  return figure;
+}
+
 std::string target_text(const Figure& figure) {
   std::string number = number_text(figure.target);
   if (number.find('.') != std::string::npos && number.find('e') == std::string::npos) {

@@ -40,6 +40,11 @@ struct Figure {
   [[nodiscard]] bool ok() const noexcept;
 };
 
+// One without a value yet; and one that says `why` it cannot have any.
+Figure figure(std::string id, std::string what, Comparison comparison, double target,
+              std::string unit = "");
+Figure unmeasured(Figure figure, std::string why);
+
 // The target as a table shows it: with its sign, and no digits that nobody asked for (">= 0.95").
 std::string target_text(const Figure& figure);
 

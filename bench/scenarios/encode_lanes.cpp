@@ -5,8 +5,6 @@
 // each loaded run: a shared machine may be half as fast a minute later, and 0.9 of what it did then
 // is an overload now. Unloaded is the same without bulk. Pairs of an unloaded and a loaded run, in
 // turns; each rival is loaded once.
-#include <limits>
-
 #include "bench/compute/material.hpp"
 #include "bench/harness/paired.hpp"
 #include "bench/report/number.hpp"
@@ -81,22 +79,17 @@ double kept_up(const RealRun& run, Duration length) {
 
 Result<ScenarioResult> run_encode(const RunOptions& options, Progress& progress) {
   ScenarioResult result;
-  report::Figure latency;
-  latency.id = "9";
-  latency.what = "real encode, bulk at 0.9 of capacity: urgent p99 / unloaded";
-  latency.target = 2.0;
-  report::Figure throughput;
-  throughput.id = "9";
-  throughput.what = "bulk answered / bulk offered, in the same runs";
-  throughput.target = 0.95;
-  throughput.comparison = report::Comparison::at_least;
+  auto latency = report::figure("9", "real encode, bulk at 0.9 of capacity: urgent p99 / unloaded",
+                                report::Comparison::at_most, 2.0);
+  auto throughput = report::figure("9", "bulk answered / bulk offered, in the same runs",
+                                   report::Comparison::at_least, 0.95);
 
   Bench bench{compute::model_folder(), options.run_length.value_or(run_length_usual), options, {}};
   if (bench.model.empty()) {
-    latency.value = throughput.value = std::numeric_limits<double>::quiet_NaN();
-    latency.detail = throughput.detail =
+    const std::string why =
         "there is no model: run tools/get-model, or set TROUPE_MODEL_DIR to its folder";
-    result.figures = {latency, throughput};
+    result.figures = {report::unmeasured(std::move(latency), why),
+                      report::unmeasured(std::move(throughput), why)};
     return result;
   }
   const std::size_t runs = 2 * options.pairs + options.policies.size() - 1;

@@ -15,8 +15,11 @@ namespace troupe::tests {
 inline kernels::BatchReport done_report(const kernels::Batch& batch) {
   kernels::BatchReport report{batch.id, {}, now(), now(), {}, 0};
   report.results.reserve(batch.items.size());
-  for (const auto& item : batch.items)
-    report.results.push_back({item.task, Output{Embedding{{}, 1, false}}});
+  for (const auto& item : batch.items) {
+    auto& result = report.results.emplace_back();
+    result.task = item.task;
+    result.output = Output{Embedding{{}, 1, false}};
+  }
   return report;
 }
 

@@ -95,8 +95,7 @@ TEST_CASE("a node that drains is not asked for a while, but a new process of it 
   world.tell(Submitted{task, b});
   REQUIRE(world.offers().size() == 1);
   world.tell(Rejected{b, 1, task, 1, ErrorCode::draining, 0ms});
-  CHECK(world.until_next_decision() < 1s);
-  REQUIRE(world.offers().size() == 1);
+  REQUIRE(world.offers().size() == 1);  // no pause
   CHECK(world.offers()[0].node != b);
   world.tell(Submitted{{7, 2}, b});
   REQUIRE(world.offers().size() == 1);
@@ -107,8 +106,7 @@ TEST_CASE("a node that drains is not asked for a while, but a new process of it 
   CHECK(world.offers()[0].node == b);
 }
 
-TEST_CASE(
-    "what a node gives back because it drains moves, however much it is; a full one's does not") {
+TEST_CASE("what a node that ends gives back moves, however much it is; a full one's does not") {
   for (const auto why : {ErrorCode::draining, ErrorCode::unreachable, ErrorCode::queue_full}) {
     Sending world;
     for (std::uint64_t i = 1; i <= 1000; ++i) {
@@ -271,6 +269,16 @@ TEST_CASE("a result is sent again until it is acknowledged, and kept so long for
   CHECK(world.executor.result_bytes() == 0);
 }
 
+TEST_CASE("nothing is kept of a task that was withdrawn before the scheduler refused it") {
+  Executing world;
+  world.tell(Offered{origin, task, 1});
+  world.tell(Withdrawn{origin, task});
+  world.tell(Refused{origin, task, 0ms});
+  CHECK(only<Reject>(world.last).empty());
+  CHECK(only<Drop>(world.last).size() == 1);
+  CHECK_FALSE(world.executor.knows(origin));
+}
+
 TEST_CASE("what was done is not done again, unless it was a refusal and is offered anew") {
   Executing world;
   world.finish(task);
@@ -334,8 +342,12 @@ TEST_CASE("only a node that may have the task is told that nobody waits") {
   CHECK(only<Withdraw>(world.last).empty());
   world.tell(Submitted{task, b});
   world.tell(Undelivered{b, task, 1, ErrorCode::unreachable});
+  REQUIRE(world.offers().size() == 1);
+  const NodeId next = world.offers()[0].node;
+  CHECK(next != b);
   world.tell(Canceled{task});
-  CHECK(only<Withdraw>(world.last).empty());
+  REQUIRE(only<Withdraw>(world.last).size() == 1);
+  CHECK(only<Withdraw>(world.last)[0].node == next);
   world.tell(Submitted{task, b});
   world.tell(Canceled{task});
   CHECK(only<Withdraw>(world.last).size() == 1);

@@ -6,7 +6,7 @@
 #include <numeric>
 
 #include "base/random.hpp"
-#include "gateway/infer_request.hpp"
+#include "gateway/body_reader.hpp"
 #include "gateway/routes.hpp"
 #include "gateway/traceparent.hpp"
 #include "tests/catch.hpp"

@@ -74,12 +74,4 @@ void ScratchFolder::copy_from(const std::string& folder) const {
   fs::copy(folder, path_, fs::copy_options::recursive | fs::copy_options::overwrite_existing);
 }
 
-std::uint64_t fnv1a(std::string_view bytes, std::uint64_t hash) noexcept {
-  for (const char c : bytes) {
-    hash ^= static_cast<unsigned char>(c);
-    hash *= 0x100000001b3ULL;
-  }
-  return hash;
-}
-
 }  // namespace troupe::models::test

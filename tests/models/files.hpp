@@ -40,6 +40,4 @@ class ScratchFolder {
   std::string path_;
 };
 
-std::uint64_t fnv1a(std::string_view bytes, std::uint64_t hash = 0xcbf29ce484222325ULL) noexcept;
-
 }  // namespace troupe::models::test

@@ -3,12 +3,14 @@
 #include <string>
 #include <vector>
 
+#include "base/fnv1a.hpp"
 #include "base/utf8.hpp"
 #include "models/bert_normalizer.hpp"
 #include "tests/catch.hpp"
 #include "tests/models/files.hpp"
 
 using troupe::append_utf8;
+using troupe::fnv1a;
 using troupe::next_character;
 using namespace troupe::models;
 using namespace troupe::models::test;

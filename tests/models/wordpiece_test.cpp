@@ -5,11 +5,13 @@
 #include <string>
 #include <vector>
 
+#include "base/fnv1a.hpp"
 #include "base/utf8.hpp"
 #include "tests/catch.hpp"
 #include "tests/models/files.hpp"
 
 using troupe::append_utf8;
+using troupe::fnv1a;
 using namespace troupe::models;
 using namespace troupe::models::test;
 using troupe::ErrorCode;

@@ -1,4 +1,4 @@
-#include "gateway/infer_request.hpp"
+#include "gateway/body_reader.hpp"
 
 #include <simdjson.h>
 

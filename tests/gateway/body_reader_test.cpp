@@ -1,6 +1,6 @@
 // Bodies of infer and embeddings requests: what the protocols' documents show, and what they
 // forbid.
-#include "gateway/infer_request.hpp"
+#include "gateway/body_reader.hpp"
 
 #include <cstring>
 

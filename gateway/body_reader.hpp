@@ -1,6 +1,7 @@
-// The body of POST /v2/models/M/infer, as the Open Inference Protocol (KServe V2) and its binary
-// tensor extension define it: https://github.com/kserve/open-inference-protocol and Triton's
-// extension_binary_data.md.
+// Reads the bodies that ask for work: of POST /v2/models/M/infer, as the Open Inference Protocol
+// (KServe V2) and its binary tensor extension define it
+// (https://github.com/kserve/open-inference-protocol and Triton's extension_binary_data.md), and of
+// POST /v1/embeddings, as OpenAI's API has it.
 //
 // A pure function of bytes. Everything is checked here: JSON, names, shapes against data, sizes
 // that the binary part claims against the bytes that are there.
@@ -47,7 +48,7 @@ struct InferRequest {
   bool binary_output = false;        // for the outputs that are not named
 };
 
-// The body of POST /v1/embeddings, as OpenAI's API has it; token arrays are refused.
+// Of OpenAI's embeddings; token arrays are refused.
 struct EmbeddingsRequest {
   std::string model;
   std::vector<std::string> input;  // at least one
