@@ -61,7 +61,9 @@ class Context {
   virtual Status send(const AgentId& to, std::string topic, std::string body) = 0;
   virtual Status reply(const Sender& to, std::string topic, std::string body) = 0;
 
-  // A task for our own devices, or for `node`'s; should it be lost, another's. Its id is filled in.
+  // A task for our own devices or, where those of another node are clearly less busy, for that
+  // one's; or for `node`'s. Should it be lost, for another's. A recall stays: it searches what its
+  // node remembers. The id is filled in.
   // Once it has returned an id, exactly one on_outcome() with that id follows (unless this
   // incarnation ends before); an error is the whole outcome.
   virtual Result<TaskId> submit(TaskRequest request) = 0;

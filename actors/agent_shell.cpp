@@ -191,18 +191,19 @@ Result<TaskId> AgentShell::submit(TaskRequest request) {
   request.id = world_.next_task_id();
   request.agent = name_;
   const TaskId id = request.id;
-  if (auto accepted = world_.door->submit(std::move(request), reply_to_me()); !accepted)
+  if (auto accepted = world_.bridge->submit(std::move(request), reply_to_me()); !accepted)
     return accepted.error();
   return id;
 }
 
 Result<TaskId> AgentShell::submit_on(std::string_view node, TaskRequest request) {
-  if (node == world_.node) return submit(std::move(request));
   request.id = world_.next_task_id();
   request.agent = name_;
   const TaskId id = request.id;
-  if (auto sent = world_.bridge->submit_on(node, std::move(request), reply_to_me()); !sent)
-    return sent.error();
+  const Status sent = node == world_.node
+                          ? world_.door->submit(std::move(request), reply_to_me())
+                          : world_.bridge->submit_on(node, std::move(request), reply_to_me());
+  if (!sent) return sent.error();
   return id;
 }
 

@@ -81,7 +81,8 @@ Bridge::Bridge(caf::actor_system& system, World& world, Control control)
                  },
                  [this](TaskId task) { world_.door->cancel(task); },
                  [this] { return world_.next_task_id(); },
-                 [inbox = inbox_] { post_urgent(inbox, ExchangeWork{}); }}) {}
+                 [inbox = inbox_] { post_urgent(inbox, ExchangeWork{}); },
+                 [this] { return world_.door->busyness(now()); }}) {}
 
 Bridge::~Bridge() {
   close(Duration::zero());
@@ -145,6 +146,21 @@ Status Bridge::reply(const Sender& to, const AgentId& from, std::string topic, s
   return link_->send(
       transport::PeerId{to.peer}, Lane::ordinary,
       transport::AgentMessage{client, from, to.reply, std::move(topic), std::move(body)});
+}
+
+Status Bridge::submit(TaskRequest request, ReplyTo reply) {
+  // A recall means what is remembered here.
+  const bool may_move =
+      world_.nodes.size() > 1 && !std::holds_alternative<Recall>(request.work) &&
+      world_.door->busyness(now()).load.of(request.lane.value_or(Lane::ordinary)) >
+          Placing::wait_min;
+  if (may_move) {
+    if (const auto node = exchange_.sooner_elsewhere(request)) {
+      moved_.fetch_add(1, std::memory_order_relaxed);
+      return exchange_.submit(*node, std::move(request), std::move(reply));
+    }
+  }
+  return world_.door->submit(std::move(request), std::move(reply));
 }
 
 Status Bridge::submit_on(std::string_view node, TaskRequest request, ReplyTo reply) {

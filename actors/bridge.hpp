@@ -6,6 +6,7 @@
 // mail and questions itself and gives tasks to the exchange (exchange.hpp), which loses none.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -46,12 +47,16 @@ class Bridge {
 
   Status send(const AgentId& to, AgentMail mail);
   Status reply(const Sender& to, const AgentId& from, std::string topic, std::string body);
+  // Where it should be answered soonest: by our own devices, or, where another node is clearly
+  // less busy, by that one's. Errors: those of Door::submit and of submit_on.
+  Status submit(TaskRequest request, ReplyTo reply);
   // To that node first; when it cannot do the task, to another, unless the task is a recall, which
   // means that node's memories. On success exactly one outcome goes to `reply`. Errors: not_found,
   // expired, queue_full, draining.
   Status submit_on(std::string_view node, TaskRequest request, ReplyTo reply);
   void cancel(TaskId task);
 
+  [[nodiscard]] std::uint64_t tasks_moved() const { return moved_.load(std::memory_order_relaxed); }
   [[nodiscard]] std::map<std::string, bool> peers_up() const;
   [[nodiscard]] transport::LinkCounters counters() const;
 
@@ -79,6 +84,7 @@ class Bridge {
   caf::actor inbox_;
   std::unique_ptr<transport::Link> link_;
   Exchange exchange_;
+  std::atomic<std::uint64_t> moved_{0};  // by submit(), to other nodes
 
   mutable std::mutex mutex_;                                     // guards the rest
   std::map<std::string, transport::PeerId, std::less<>> nodes_;  // fixed once open

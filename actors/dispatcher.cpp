@@ -314,6 +314,7 @@ void Dispatcher::finish(Instant at, Report& report) {
   watch_.finished(at, report.worker, batch.id);
   tell(at, scheduler::BatchFinished{report.worker, batch.id, busy});
   landings_.push_back({report.worker, busy});
+  gauge_.landed(busy, flight.tasks.size());
   const scheduler::Launch& decision = flight.decision;
   yields_[index_of(decision.lane)] += batch.yields;
   for (std::size_t i = 0; i < flight.tasks.size(); ++i) {
@@ -366,6 +367,8 @@ void Dispatcher::conclude(CarriedTasks::Slot slot, Result<Output> result, Explan
 // The counts first: whoever has the answer finds it counted.
 void Dispatcher::send_out() {
   stats_.update([this](NodeStats& stats) { count(stats); });
+  const Instant at = now();
+  gauge_.set(at, policy_->load(at), options_.devices.size());
   if (!explained_.empty()) explanations_.add(explained_);
   explained_.clear();
   outbox_.flush();

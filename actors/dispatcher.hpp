@@ -26,6 +26,7 @@
 #include <thread>
 #include <vector>
 
+#include "actors/busyness.hpp"
 #include "actors/carried.hpp"
 #include "actors/explanations.hpp"
 #include "actors/inbox.hpp"
@@ -83,6 +84,9 @@ class Dispatcher {
   Status submit(Submission&& task);
   void cancel(TaskId task);
   void raise(TaskId task, Instant deadline);
+
+  // As of its last round.
+  [[nodiscard]] Busyness busyness(Instant now) const { return gauge_.read(now); }
 
   // Answers every task that it carries as draining, and ends the thread. The devices may finish
   // what they took, then or later: what they report is dropped. Idempotent; not from a reply.
@@ -159,6 +163,7 @@ class Dispatcher {
     std::atomic<std::int64_t> tasks{0};
   };
   std::array<Held, lane_count> held_;
+  BusyGauge gauge_;
   std::array<Inbox<Order>, lane_count> orders_;
   struct Incoming {
     Inbox<Report> reports;

@@ -52,6 +52,8 @@ class Door {
   // Somebody urgent waits for it: it is urgent from now on, and wanted by `deadline`.
   void raise(TaskId task, Instant deadline) { dispatcher_.raise(task, deadline); }
 
+  [[nodiscard]] Busyness busyness(Instant now) const { return dispatcher_.busyness(now); }
+
   [[nodiscard]] const Accounts& accounts() const noexcept { return accounts_; }
 
  private:

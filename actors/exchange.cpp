@@ -53,8 +53,11 @@ std::optional<ErrorCode> code_of(const TaskOutcome& outcome) {
 // Errors that say nothing about the task, only that it was not done there and then.
 bool may_come_again(const TaskOutcome& outcome) {
   const auto code = code_of(outcome);
-  return code == ErrorCode::draining || code == ErrorCode::queue_full ||
-         code == ErrorCode::unreachable;
+  return code && delivery::may_be_retried(*code);
+}
+
+Lane lane_of(const TaskRequest& request) {
+  return request.lane.value_or(Lane::ordinary);
 }
 
 delivery::SenderOptions sender_options(NodeId self, std::size_t nodes, delivery::Choose choose) {
@@ -80,7 +83,14 @@ Exchange::Exchange(Options options, Outside outside)
     : options_(std::move(options)),
       outside_(std::move(outside)),
       outcomes_(std::make_shared<Outcomes>(*this)),
-      sender_(sender_options(options_.self, options_.nodes.size(), options_.choose), options_.seed),
+      placing_(options_.self, static_cast<std::uint32_t>(options_.nodes.size()), options_.seed,
+               outside_.busyness),
+      sender_(sender_options(options_.self, options_.nodes.size(),
+                             [this](Instant at, TaskId task, std::span<const NodeId> open) {
+                               const Pending& one = pending_.at(task);
+                               return placing_.choose(at, lane_of(one.request), one.bytes, open);
+                             }),
+              options_.seed),
       executor_(delivery::ExecutorOptions{}),
       nodes_(options_.nodes.size()) {
   origins_[own] = Origin{options_.nodes[options_.self.value], 0, {}, true, 0};
@@ -119,6 +129,19 @@ void Exchange::cancel(TaskId task) {
   settle(lock);
 }
 
+std::optional<NodeId> Exchange::sooner_elsewhere(const TaskRequest& request) {
+  const Lock lock(mutex_);
+  const Instant at = outside_.now();
+  std::vector<NodeId> open = sender_.open(at);
+  std::erase_if(open, [&](NodeId node) {
+    return node != options_.self && !nodes_[node.value].delivery;
+  });
+  if (closed_ || open.empty()) return std::nullopt;
+  const NodeId chosen = placing_.choose(at, lane_of(request), bytes_of(request), open);
+  if (chosen == options_.self) return std::nullopt;
+  return chosen;
+}
+
 void Exchange::node_up(NodeId node, PeerId peer, const transport::PeerInfo& info) {
   Lock lock(mutex_);
   nodes_[node.value] = {peer, info.epoch, info.delivery};
@@ -129,6 +152,7 @@ void Exchange::node_up(NodeId node, PeerId peer, const transport::PeerInfo& info
 void Exchange::node_down(NodeId node) {
   Lock lock(mutex_);
   nodes_[node.value].peer = {};
+  placing_.forget(node);
   tell({delivery::NodeDown{node}, {}, {}, {}});
   settle(lock);
 }
@@ -138,6 +162,9 @@ void Exchange::heard(PeerId peer, const transport::TaskAccepted& message) {
   const auto node = node_of(peer);
   if (!node) return;
   const std::uint64_t epoch = nodes_[node->value].epoch;
+  const Instant at = outside_.now();
+  placing_.told(at, *node, message.load);
+  placing_.accepted(at, message.task, message.attempt);
   tell({delivery::Accepted{*node, epoch, message.task, message.attempt}, {}, {}, {}});
   settle(lock);
 }
@@ -146,6 +173,7 @@ void Exchange::heard(PeerId peer, transport::TaskRejected&& message) {
   Lock lock(mutex_);
   const auto node = node_of(peer);
   if (!node) return;
+  placing_.told(outside_.now(), *node, message.load);
   const delivery::Rejected event{*node,           nodes_[node->value].epoch, message.task,
                                  message.attempt, message.why.code,          message.retry_after};
   tell({event, {}, {}, std::move(message.why)});
@@ -156,6 +184,7 @@ void Exchange::heard(PeerId peer, transport::TaskResult&& message) {
   Lock lock(mutex_);
   const auto node = node_of(peer);
   if (!node) return;
+  placing_.told(outside_.now(), *node, message.load);
   const delivery::ResultCame event{*node, nodes_[node->value].epoch, message.outcome.id,
                                    code_of(message.outcome)};
   tell({event, {}, std::move(message.outcome), {}});
@@ -381,6 +410,11 @@ std::optional<OriginId> Exchange::origin_of(PeerId peer) const {
   const auto found = guests_.find(peer.value);
   if (found == guests_.end()) return std::nullopt;
   return found->second;
+}
+
+std::optional<NodeLoad> Exchange::load_for(const Origin& origin) const {
+  if (!origin.delivery) return std::nullopt;
+  return placing_.own_load();
 }
 
 Exchange::Origin* Exchange::reachable(OriginId id) {

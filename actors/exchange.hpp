@@ -24,6 +24,7 @@
 #include <variant>
 #include <vector>
 
+#include "actors/placing.hpp"
 #include "actors/reply.hpp"
 #include "delivery/executor.hpp"
 #include "delivery/sender.hpp"
@@ -34,7 +35,7 @@ namespace troupe::actors {
 class Exchange {
  public:
   // `run` is called without the lock, on the thread that calls work() or offered(); the others
-  // under it, so they may only post.
+  // under it, so they may only post, or look something up.
   struct Outside {
     std::function<Instant()> now;
     std::function<Status(transport::PeerId, Lane, const transport::Message&)> send;
@@ -42,13 +43,13 @@ class Exchange {
     std::function<void(TaskId)> stop_running;
     std::function<TaskId()> next_id;
     std::function<void()> nudge;  // let somebody call work() soon
+    std::function<Busyness()> busyness;  // of our own devices
   };
   struct Options {
     std::vector<std::string> nodes;  // of the cluster, by NodeId
     delivery::NodeId self;
     std::uint64_t seed = 0;
     std::uint64_t request_bytes_max = std::uint64_t{256} << 20;  // of our tasks without an outcome
-    delivery::Choose choose;  // where a task goes whose first node cannot do it
   };
 
   Exchange(Options options, Outside outside);
@@ -58,6 +59,10 @@ class Exchange {
   // queue_full, draining.
   Status submit(delivery::NodeId first, TaskRequest request, ReplyTo reply);
   void cancel(TaskId task);
+
+  // Another node that should answer such a task clearly sooner than our own; none where there is
+  // no such node. Only those that lose no task count.
+  [[nodiscard]] std::optional<delivery::NodeId> sooner_elsewhere(const TaskRequest& request);
 
   // The rest comes in the order in which the link says it, from one thread at a time.
 
@@ -150,6 +155,8 @@ class Exchange {
   [[nodiscard]] Error error_of(const delivery::Conclude& conclude) const;
   [[nodiscard]] std::optional<delivery::NodeId> node_of(transport::PeerId peer) const;
   [[nodiscard]] std::optional<delivery::OriginId> origin_of(transport::PeerId peer) const;
+  // What one who hears our words about a task learns beside them; nothing if it would not know.
+  [[nodiscard]] std::optional<NodeLoad> load_for(const Origin& origin) const;
   // Null for our own, and for one that is away.
   Origin* reachable(delivery::OriginId id);
   Status send_outcome(const Origin& origin, Lane lane, TaskOutcome& outcome);
@@ -159,6 +166,7 @@ class Exchange {
   std::shared_ptr<ReplySink> outcomes_;
 
   mutable std::mutex mutex_;  // guards the rest
+  Placing placing_;
   delivery::Sender sender_;
   delivery::Executor executor_;
   std::deque<Step> steps_;

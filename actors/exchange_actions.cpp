@@ -7,13 +7,15 @@ namespace troupe::actors {
 
 // --- what the sender decides ---------------------------------------------------------------------
 
-void Exchange::carry_out(Instant, const delivery::Offer& offer, Step&) {
+void Exchange::carry_out(Instant at, const delivery::Offer& offer, Step&) {
   TaskRequest& request = pending_.at(offer.task).request;
   request.time_limit = offer.time_left;
   if (offer.node == options_.self) {
+    placing_.left(offer.task);
     tell({delivery::Offered{own, offer.task, offer.attempt}, request, {}, {}});
     return;
   }
+  placing_.offered(at, offer.task, offer.node, offer.attempt);
   const Node& node = nodes_[offer.node.value];
   transport::Message message =
       transport::SubmitTask{std::move(request), node.delivery ? offer.attempt : 0};
@@ -45,6 +47,7 @@ void Exchange::carry_out(Instant, const delivery::Acknowledge& acknowledge, Step
 }
 
 void Exchange::carry_out(Instant at, const delivery::Conclude& conclude, Step& step) {
+  placing_.left(conclude.task);
   const auto found = pending_.find(conclude.task);
   if (found == pending_.end()) return;
   Pending task = std::move(found->second);
@@ -105,7 +108,7 @@ void Exchange::carry_out(Instant, const delivery::Accept& accept, Step&) {
     tell({delivery::Accepted{options_.self, 0, accept.task, accept.attempt}, {}, {}, {}});
   else if (const Origin* origin = reachable(accept.origin); origin != nullptr && origin->delivery)
     (void)outside_.send(origin->peer, Lane::urgent,
-                        transport::TaskAccepted{accept.task, accept.attempt});
+                        transport::TaskAccepted{accept.task, accept.attempt, load_for(*origin)});
 }
 
 void Exchange::carry_out(Instant, const delivery::Reject& reject, Step& step) {
@@ -133,7 +136,8 @@ void Exchange::carry_out(Instant, const delivery::Reject& reject, Step& step) {
   if (origin->delivery)
     (void)outside_.send(
         origin->peer, Lane::urgent,
-        transport::TaskRejected{reject.task, reject.attempt, reject.retry_after, why});
+        transport::TaskRejected{reject.task, reject.attempt, reject.retry_after, why,
+                                load_for(*origin)});
   else
     (void)send_outcome(*origin, lane, outcome);
 }
@@ -150,8 +154,14 @@ void Exchange::carry_out(Instant, const delivery::SendResult& send, Step&) {
   }
   const Origin* const origin = reachable(send.origin);
   if (origin == nullptr) return;
-  // One that cannot be sent now is sent again later, to whoever acknowledges.
-  (void)send_outcome(*origin, found->second.lane, outcome);
+  // One that cannot be sent now is sent again later, to whoever acknowledges. One that never can
+  // (a model made a number that is not finite) is an error, for somebody waits.
+  const auto sent = send_outcome(*origin, found->second.lane, outcome);
+  if (!sent && !delivery::may_be_retried(sent.error().code)) {
+    outcome.result = Error{ErrorCode::internal, "the result cannot be sent: " + sent.error().what,
+                           sent.error().next_step};
+    (void)send_outcome(*origin, found->second.lane, outcome);
+  }
   if (!origin->delivery) tell({delivery::Acknowledged{send.origin, send.task}, {}, {}, {}});
 }
 
@@ -163,7 +173,7 @@ void Exchange::carry_out(Instant, const delivery::Drop& drop, Step&) {
 }
 
 Status Exchange::send_outcome(const Origin& origin, Lane lane, TaskOutcome& outcome) {
-  transport::Message message = transport::TaskResult{std::move(outcome)};
+  transport::Message message = transport::TaskResult{std::move(outcome), load_for(origin)};
   auto sent = outside_.send(origin.peer, lane, message);
   outcome = std::move(std::get<transport::TaskResult>(message).outcome);
   return sent;

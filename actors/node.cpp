@@ -88,12 +88,13 @@ void Node::stop() {
 Result<TaskId> Node::submit(TaskRequest request, ReplyTo reply) {
   request.id = state_->world.next_task_id();
   const TaskId id = request.id;
-  if (auto taken = state_->door->submit(std::move(request), std::move(reply)); !taken)
+  if (auto taken = state_->bridge->submit(std::move(request), std::move(reply)); !taken)
     return taken.error();
   return id;
 }
 void Node::cancel(TaskId task) {
   state_->door->cancel(task);
+  state_->bridge->cancel(task);
 }
 std::vector<ModelFacts> Node::models() const {
   return state_->model_facts();
@@ -322,6 +323,7 @@ NodeFacts Node::State::facts() const {
   if (keeper) facts.kept = keeper->facts();
   facts.peers = bridge->peers_up();
   facts.link = bridge->counters();
+  facts.tasks_moved = bridge->tasks_moved();
   facts.stats = stats.read();
   for (std::uint32_t tenant = 0; tenant < facts.stats.tenants.size(); ++tenant)
     facts.tenants.push_back(door->accounts().tenant(TenantId{tenant}));

@@ -79,8 +79,9 @@ class Node {
   ~Node();
 
   // A task of the program that has this node inside, without an agent: thread-safe, never blocks
-  // for long. The request's id is filled in. Once it has returned one, exactly one outcome goes to
-  // `reply`, on the dispatcher's thread; the errors are those of a client's task.
+  // for long. It runs here or on a node of the cluster that is clearly less busy. The request's id
+  // is filled in. Once it has returned one, exactly one outcome goes to `reply`, on a thread of the
+  // node's; the errors are those of a client's task.
   Result<TaskId> submit(TaskRequest request, ReplyTo reply);
 
   // Its outcome will be `canceled`, unless it is done already. Thread-safe, as the rest.

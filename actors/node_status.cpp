@@ -110,6 +110,7 @@ std::string to_json(const NodeFacts& facts) {
       {"lanes", {{"urgent", lane_json(lanes[0])}, {"ordinary", lane_json(lanes[1])}}},
       {"launches", launches},
       {"launches_inside", facts.stats.inside},
+      {"tasks_moved", facts.tasks_moved},
       {"link",
        {{"messages_sent", facts.link.messages_sent},
         {"messages_received", facts.link.messages_received},

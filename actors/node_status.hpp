@@ -41,6 +41,7 @@ struct NodeFacts {
   std::optional<KeptMemories> kept;  // none: they go with the node
   std::map<std::string, bool> peers;
   transport::LinkCounters link;
+  std::uint64_t tasks_moved = 0;  // submitted here, sent to less busy nodes
   NodeStats stats;
 };
 

@@ -6,16 +6,6 @@
 #include "base/assert.hpp"
 
 namespace troupe::delivery {
-namespace {
-
-// Another node, or another time, may answer otherwise.
-bool may_be_retried(ErrorCode code) {
-  return code == ErrorCode::queue_full || code == ErrorCode::draining ||
-         code == ErrorCode::unreachable;
-}
-
-}  // namespace
-
 Sender::Sender(SenderOptions options, std::uint64_t seed)
     : options_(std::move(options)), random_(seed), nodes_(options_.nodes) {
   TROUPE_ASSERT(options_.self.value < options_.nodes, "our own node is one of the cluster's");
@@ -315,15 +305,21 @@ bool Sender::current(NodeId node, std::uint64_t epoch) const {
   return node.value < nodes_.size() && nodes_[node.value].up && nodes_[node.value].epoch == epoch;
 }
 
-// Nodes that are up and do not refuse; of those only the ones that were given it least often.
+std::vector<NodeId> Sender::open(Instant now) const {
+  std::vector<NodeId> open;
+  for (std::uint32_t i = 0; i < nodes_.size(); ++i)
+    if (nodes_[i].up && nodes_[i].refuses_until <= now) open.push_back(NodeId{i});
+  return open;
+}
+
+// Open ones; of those only the ones that were given it least often.
 std::vector<NodeId> Sender::candidates(Instant now, const Task& task) const {
   std::vector<NodeId> fresh;
   std::vector<NodeId> again;
-  for (std::uint32_t i = 0; i < nodes_.size(); ++i) {
-    if (!nodes_[i].up || nodes_[i].refuses_until > now) continue;
+  for (const NodeId node : open(now)) {
     const bool had = std::any_of(task.given.begin(), task.given.end(),
-                                 [&](const Given& given) { return given.node.value == i; });
-    (had ? again : fresh).push_back(NodeId{i});
+                                 [&](const Given& given) { return given.node == node; });
+    (had ? again : fresh).push_back(node);
   }
   return fresh.empty() ? again : fresh;
 }

@@ -64,6 +64,9 @@ class Sender {
   // Call advance() no later than this; none: only an event changes anything.
   [[nodiscard]] std::optional<Instant> next_wakeup() const { return timers_.next(); }
 
+  // Nodes that are up and have not said that they will not have tasks now; ours is one of them.
+  [[nodiscard]] std::vector<NodeId> open(Instant now) const;
+
   [[nodiscard]] std::size_t tasks() const noexcept { return tasks_.size(); }
   [[nodiscard]] bool has(TaskId task) const { return tasks_.contains(task); }
 

@@ -24,6 +24,12 @@ using NodeId = Id<struct NodeTag>;
 // process that was restarted is another origin.
 using OriginId = Id<struct OriginTag>;
 
+// Another node, or another time, may answer otherwise.
+constexpr bool may_be_retried(ErrorCode code) {
+  return code == ErrorCode::queue_full || code == ErrorCode::draining ||
+         code == ErrorCode::unreachable;
+}
+
 // --- the sender ---------------------------------------------------------------------------------
 
 // A task that is to be done somewhere. A pinned one means something on its first node only (it

@@ -180,6 +180,8 @@ void write_link(MetricsText& text, const NodeFacts& facts) {
     text.family(name, "counter", help);
     text.sample({}, value);
   };
+  counter("troupe_tasks_moved_total", "Tasks submitted here and sent to less busy nodes.",
+          facts.tasks_moved);
   counter("troupe_link_messages_sent_total", "Messages to nodes and clients.",
           facts.link.messages_sent);
   counter("troupe_link_messages_received_total", "Messages from nodes and clients.",

@@ -20,7 +20,7 @@
 #include <vector>
 
 #include "base/random.hpp"
-#include "scheduler/node_load.hpp"
+#include "base/node_load.hpp"
 
 namespace troupe::scheduler {
 

@@ -13,7 +13,7 @@
 #include <optional>
 
 #include "scheduler/event.hpp"
-#include "scheduler/node_load.hpp"
+#include "base/node_load.hpp"
 
 namespace troupe::scheduler {
 

@@ -15,7 +15,7 @@
 namespace troupe::transport {
 namespace {
 
-constexpr std::size_t extensions_known = tag_attempt;
+constexpr std::size_t extensions_known = tag_load;
 
 Error malformed(std::string what) {
   return {ErrorCode::malformed, std::move(what), ""};
@@ -231,8 +231,19 @@ Error read_error(BodyReader& in) {
   return error;
 }
 
+std::optional<NodeLoad> read_load(BodyReader& in) {
+  const std::string bytes = in.extension(tag_load);
+  if (bytes.empty()) return std::nullopt;
+  Reader out(bytes);
+  NodeLoad load;
+  load.ordinary = in.duration(out.number<std::uint64_t>());
+  load.urgent = in.duration(out.number<std::uint64_t>());
+  if (!out.finished()) in.refuse("an extension of load does not have its length");
+  return load;
+}
+
 Message read_accepted(BodyReader& in, const Header& header) {
-  return TaskAccepted{header.task, in.number<std::uint32_t>()};
+  return TaskAccepted{header.task, in.number<std::uint32_t>(), read_load(in)};
 }
 
 Message read_rejected(BodyReader& in, const Header& header) {
@@ -241,6 +252,7 @@ Message read_rejected(BodyReader& in, const Header& header) {
   rejected.attempt = in.number<std::uint32_t>();
   rejected.retry_after = in.duration();
   rejected.why = read_error(in);
+  rejected.load = read_load(in);
   return rejected;
 }
 
@@ -310,6 +322,7 @@ Message read_result(BodyReader& in, const Header& header) {
   outcome.timing.batch_tasks = in.number<std::uint32_t>();
   outcome.timing.lane = header.lane.value_or(Lane::ordinary);
   read_why(in, outcome.timing);
+  message.load = read_load(in);
   if (!header.lane) in.refuse("a result has no lane");
   if (kind == outcome_error)
     outcome.result = read_error(in);

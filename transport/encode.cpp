@@ -123,10 +123,20 @@ void error(Draft& draft, const Error& error) {
   draft.out.text16(shorten(error.next_step));
 }
 
+void extend_by(Draft& draft, const std::optional<NodeLoad>& load) {
+  if (!load) return;
+  std::string bytes;
+  Writer out(bytes);
+  out.number(nanoseconds(load->ordinary));
+  out.number(nanoseconds(load->urgent));
+  draft.extend(tag_load, bytes);
+}
+
 void body(Draft& draft, const TaskAccepted& accepted) {
   draft.header.kind = Kind::task_accepted;
   draft.header.task = accepted.task;
   draft.out.number(accepted.attempt);
+  extend_by(draft, accepted.load);
 }
 
 void body(Draft& draft, const TaskRejected& rejected) {
@@ -135,6 +145,7 @@ void body(Draft& draft, const TaskRejected& rejected) {
   draft.out.number(rejected.attempt);
   draft.out.number(nanoseconds(rejected.retry_after));
   error(draft, rejected.why);
+  extend_by(draft, rejected.load);
 }
 
 void body(Draft& draft, const ResultAck& acknowledged) {
@@ -202,6 +213,7 @@ void body(Draft& draft, const TaskResult& result) {
   draft.out.number(nanoseconds(outcome.timing.network));
   draft.out.number(outcome.timing.batch_tasks);
   draft.extend(tag_timing, why(outcome.timing));
+  extend_by(draft, result.load);
   if (outcome.result) {
     std::visit([&](const auto& one) { output(draft, one); }, *outcome.result);
     return;

@@ -2,11 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
 
 #include "base/agent_id.hpp"
+#include "base/node_load.hpp"
 #include "base/task.hpp"
 #include "base/time.hpp"
 
@@ -52,10 +54,12 @@ struct SubmitTask {
   std::uint32_t attempt = 0;
 };
 
-// "It is mine now": the scheduler has stored the task.
+// "It is mine now": the scheduler has stored the task. `load`, here and in the next messages: how
+// busy the node is that says so, for the next task's choice of a node; none if it does not tell.
 struct TaskAccepted {
   TaskId task;
   std::uint32_t attempt = 0;
+  std::optional<NodeLoad> load = std::nullopt;
   bool operator==(const TaskAccepted&) const = default;
 };
 
@@ -65,6 +69,7 @@ struct TaskRejected {
   std::uint32_t attempt = 0;
   Duration retry_after{};
   Error why;
+  std::optional<NodeLoad> load = std::nullopt;
 };
 
 struct CancelTask {
@@ -74,6 +79,7 @@ struct CancelTask {
 
 struct TaskResult {
   TaskOutcome outcome;
+  std::optional<NodeLoad> load = std::nullopt;
 };
 
 struct ResultAck {

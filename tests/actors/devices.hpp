@@ -18,7 +18,7 @@ inline kernels::BatchReport done_report(const kernels::Batch& batch) {
   for (const auto& item : batch.items) {
     auto& result = report.results.emplace_back();
     result.task = item.task;
-    result.output = Output{Embedding{{}, 1, false}};
+    result.output = Output{Embedding{{1.0F}, 1, false}};
   }
   return report;
 }
@@ -46,7 +46,9 @@ class IdentityDevice : public kernels::Device {
 // Holds what it is given until complete_one().
 class HeldDevice final : public kernels::Device {
  public:
-  HeldDevice() {
+  explicit HeldDevice(kernels::Cost cost = {std::chrono::milliseconds(1),
+                                            std::chrono::microseconds(1)})
+      : cost_(cost) {
     info_.name = "held";
     info_.queue_batches_max = 1;
     info_.tile = std::chrono::microseconds(20);
@@ -58,9 +60,7 @@ class HeldDevice final : public kernels::Device {
   Status submit_urgent(kernels::Batch batch, kernels::Completion completion) override {
     return hold(std::move(batch), std::move(completion), true);
   }
-  [[nodiscard]] kernels::Cost cost(ModelId) const noexcept override {
-    return {std::chrono::milliseconds(1), std::chrono::microseconds(1)};
-  }
+  [[nodiscard]] kernels::Cost cost(ModelId) const noexcept override { return cost_; }
   void stop() override {
     while (complete_one()) continue;
   }
@@ -125,6 +125,7 @@ class HeldDevice final : public kernels::Device {
     return {};
   }
 
+  kernels::Cost cost_;
   kernels::DeviceInfo info_;
   std::mutex mutex_;
   std::condition_variable changed_;

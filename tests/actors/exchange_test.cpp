@@ -42,6 +42,7 @@ struct World {
     std::uint64_t ids = 0;
     int ran = 0;
     bool draining = false;
+    actors::Busyness busyness;
   };
 
   Instant now{1h};
@@ -50,6 +51,7 @@ struct World {
   std::set<std::pair<std::uint32_t, std::uint32_t>> cut;
   std::shared_ptr<Asked> asked = std::make_shared<Asked>();
   bool speaks_delivery = true;
+  bool no_result_is_valid = false;
   Duration takes = 20ms;  // a task on its device
   std::uint64_t epochs = 0;
 
@@ -75,6 +77,9 @@ struct World {
     Exchange::Outside outside;
     outside.now = [this] { return now; };
     outside.send = [this, i](PeerId peer, Lane, const transport::Message& message) -> Status {
+      const auto* result = std::get_if<transport::TaskResult>(&message);
+      if (result != nullptr && result->outcome.result && no_result_is_valid)
+        return Error{ErrorCode::invalid_argument, "a number is not finite", ""};
       send(i, peer, message);
       return {};
     };
@@ -91,8 +96,9 @@ struct World {
       return TaskId{processes[i].epoch, 1'000'000 + ++processes[i].ids};
     };
     outside.nudge = [this, i] { work_later(i, 0s); };
+    outside.busyness = [this, i] { return processes[i].busyness; };
     process.exchange = std::make_unique<Exchange>(
-        Exchange::Options{{"a", "b", "c"}, NodeId{i}, i, std::uint64_t{1} << 20, {}}, outside);
+        Exchange::Options{{"a", "b", "c"}, NodeId{i}, i, std::uint64_t{1} << 20}, outside);
     for (std::uint32_t j = 0; j < nodes; ++j)
       if (j != i && processes[j].exchange) join(i, j);
   }
@@ -240,6 +246,20 @@ TEST_CASE("results that were lost on the way are sent again") {
   CHECK(world.processes[0].ran + world.processes[2].ran == 0);
 }
 
+TEST_CASE("a result that the wire does not carry is an error, not silence") {
+  World world;
+  world.no_result_is_valid = true;
+  world.speaks_delivery = GENERATE(true, false);
+  world.kill(1);
+  world.start(1);
+  world.submit(0, 1, 1);
+  world.run(1s);
+  REQUIRE(world.asked->outcomes.size() == 1);
+  REQUIRE_FALSE(world.asked->outcomes[0].result);
+  CHECK(world.asked->outcomes[0].result.error().code == ErrorCode::internal);
+  CHECK(world.processes[1].exchange->pending() == 0);
+}
+
 TEST_CASE("offers that were lost on the way are sent again") {
   World world;
   world.cut.insert({0, 1});
@@ -350,4 +370,95 @@ TEST_CASE(
     world.run(1min);
     world.check_all_done(tasks);
   }
+}
+
+namespace {
+
+std::optional<NodeId> sooner(World& world, std::uint32_t from, Lane lane = Lane::ordinary) {
+  TaskRequest request;
+  request.work = Encode{"x"};
+  request.lane = lane;
+  return world.processes[from].exchange->sooner_elsewhere(request);
+}
+
+actors::Busyness busy(Duration wait, Duration task = 1ms) {
+  return {{.ordinary = wait, .urgent = 0ms}, task};
+}
+
+}  // namespace
+
+TEST_CASE("what replies say of their node's load decides where a task should go") {
+  World world;
+  world.processes[0].busyness = busy(100ms);
+  world.processes[1].busyness = busy(50ms);
+  world.processes[2].busyness = busy(90ms);
+  world.submit(0, 1, 1);
+  world.submit(0, 2, 2);
+  world.run(hop * 2);  // accepted, not done
+  CHECK(sooner(world, 0) == NodeId{1});
+  CHECK_FALSE(sooner(world, 0, Lane::urgent));  // nobody waits at home
+  world.processes[2].busyness = busy(5ms);
+  world.run(world.takes + hop);  // the results are back
+  CHECK(sooner(world, 0) == NodeId{2});
+  world.processes[2].draining = true;
+  world.processes[2].busyness = busy(Duration::max());
+  world.submit(0, 2, 3);
+  world.run(50ms);
+  CHECK(sooner(world, 0) == NodeId{1});  // the other one said that it ends
+  world.processes[1].busyness = busy(2ms);
+  CHECK_FALSE(sooner(world, 1));  // nothing is known there of anybody, and little to gain
+  world.kill(1);
+  CHECK_FALSE(sooner(world, 0));
+  world.run(1s);
+  world.check_all_done(3);
+}
+
+TEST_CASE("what is on its way to a node counts there until it is done") {
+  World world;
+  world.processes[0].busyness = busy(1s, 100ms);
+  world.processes[1].busyness = busy(400ms);
+  world.processes[2].busyness = busy(1ms);
+  world.submit(0, 1, 1);
+  world.submit(0, 2, 2);
+  world.run(50ms);
+  CHECK(sooner(world, 0) == NodeId{2});
+  for (std::uint64_t i = 3; i < 8; ++i) world.submit(0, 2, i);  // 500 ms of work
+  CHECK(sooner(world, 0) == NodeId{1});
+  world.run(50ms);
+  CHECK(sooner(world, 0) == NodeId{2});
+  // A process that starts anew owes nobody anything, and nothing is known of it.
+  for (std::uint64_t i = 8; i < 13; ++i) world.submit(0, 2, i);
+  world.kill(2);
+  world.start(2);
+  world.processes[2].busyness = busy(1ms);
+  world.run(20ms);
+  world.submit(0, 2, 13);
+  world.run(hop * 2);
+  CHECK(sooner(world, 0) == NodeId{2});
+  world.run(1s);
+  world.check_all_done(13);
+}
+
+TEST_CASE("a task whose node is lost goes where it is done soonest") {
+  World world;
+  world.processes[0].busyness = busy(100ms);
+  world.processes[1].busyness = busy(100ms);
+  world.processes[2].busyness = busy(1ms);
+  world.submit(0, 2, 1);
+  world.run(50ms);
+  for (std::uint64_t i = 2; i < 12; ++i) world.submit(0, 1, i);
+  world.kill(1);
+  world.run(1s);
+  world.check_all_done(11);
+  CHECK(world.processes[2].ran == 11);
+}
+
+TEST_CASE("nothing is moved to nodes that cannot say that they have it") {
+  World world;
+  for (std::uint32_t i = 1; i < nodes; ++i) world.kill(i);
+  world.speaks_delivery = false;
+  for (std::uint32_t i = 1; i < nodes; ++i) world.start(i);
+  world.processes[0].busyness = busy(1h);
+  world.run(50ms);
+  CHECK_FALSE(sooner(world, 0));
 }

@@ -209,6 +209,7 @@ def decode(frames):
 
 # --- the messages --------------------------------------------------------------------------------
 
+YEAR_NS = 365 * 24 * 3600 * 10**9
 TASK = (0x0123456789ABCDEF, 42)
 TIMES = {"queue_ns": 1_500_000, "compute_ns": 8_000_000, "network_ns": 120_000, "batch_tasks": 16}
 
@@ -262,6 +263,11 @@ MESSAGES = {
     "task_rejected": {"kind": REJECTED, "task": TASK, "attempt": 3,
                       "retry_after_ns": 100_000_000, "code": 7,
                       "what": b"4096 tasks wait already", "next_step": b"retry in 12ms"},
+    "task_accepted_load": {"kind": ACCEPTED, "task": TASK, "attempt": 1,
+                           "extensions": [(6, struct.pack("<QQ", 40_000_000, 20_000))]},
+    "task_rejected_load": {"kind": REJECTED, "task": TASK, "attempt": 1, "retry_after_ns": 0,
+                           "code": 11, "what": b"no device", "next_step": b"",
+                           "extensions": [(6, struct.pack("<QQ", YEAR_NS, YEAR_NS))]},
     "result_ack": {"kind": ACK, "task": TASK},
     "cancel_task": {"kind": CANCEL, "task": TASK},
     "result_error": {"kind": RESULT, "task": TASK, "lane": ORDINARY, "outcome": 1, **TIMES,
@@ -284,6 +290,9 @@ MESSAGES = {
     "result_explained": {"kind": RESULT, "task": TASK, "lane": URGENT, "outcome": 2, **TIMES,
                          "tokens": 12, "truncated": 0, "tensor": [0.5, -0.5, 0.5, -0.5],
                          "extensions": [(3, why(250_000, 7_900_000, 1, 4))]},
+    "result_load": {"kind": RESULT, "task": TASK, "lane": ORDINARY, "outcome": 4, **TIMES,
+                    "action": 3, "extensions": [(3, why(250_000, 7_900_000, 0, 1)),
+                                                (6, struct.pack("<QQ", 0, 0))]},
     "result_infeasible": {"kind": RESULT, "task": TASK, "lane": ORDINARY, "outcome": 1, **TIMES,
                           "code": 18, "what": b"too soon", "next_step": b"allow 40ms"},
     "control_request": {"kind": REQUEST, "id": 9, "verb": b"status", "body": b"{}"},

@@ -43,6 +43,15 @@ Message explained(Message message, Duration batch_wait, Duration predicted, Entr
   return message;
 }
 
+Message told(Message message, NodeLoad load) {
+  std::visit(
+      [&](auto& one) {
+        if constexpr (requires { one.load; }) one.load = load;
+      },
+      message);
+  return message;
+}
+
 Message result(Result<Output> output, Lane lane) {
   using std::chrono::microseconds;
   Timing timing;
@@ -108,6 +117,10 @@ std::map<std::string, Message> golden_messages() {
       {"task_rejected",
        TaskRejected{task, 3, milliseconds(100),
                     Error{ErrorCode::queue_full, "4096 tasks wait already", "retry in 12ms"}}},
+      {"task_accepted_load", told(TaskAccepted{task, 1}, {milliseconds(40), microseconds(20)})},
+      {"task_rejected_load",
+       told(TaskRejected{task, 1, {}, Error{ErrorCode::unreachable, "no device", ""}},
+            {std::chrono::hours(24 * 365), std::chrono::hours(24 * 365)})},
       {"result_ack", ResultAck{task}},
       {"cancel_task", CancelTask{task}},
       {"result_error",
@@ -128,6 +141,10 @@ std::map<std::string, Message> golden_messages() {
       {"result_explained",
        explained(result(Output{Embedding{{0.5F, -0.5F, 0.5F, -0.5F}, 12, false}}, Lane::urgent),
                  microseconds(250), microseconds(7900), Entry::inside, LaunchReason::urgent)},
+      {"result_load",
+       told(explained(result(Output{Action{3}}, Lane::ordinary), microseconds(250),
+                      microseconds(7900), Entry::in_turn, LaunchReason::full),
+            {})},
       {"result_infeasible",
        result(Error{ErrorCode::infeasible, "too soon", "allow 40ms"}, Lane::ordinary)},
       {"control_request", ControlRequest{9, "status", "{}"}},

@@ -31,10 +31,11 @@ inline bool same(const Message& a, const Message& b) {
                if constexpr (std::is_same_v<One, SubmitTask>)
                  return one.attempt == other.attempt && same(one.request, other.request);
                else if constexpr (std::is_same_v<One, TaskResult>)
-                 return same(one.outcome, other.outcome);
+                 return same(one.outcome, other.outcome) && one.load == other.load;
                else if constexpr (std::is_same_v<One, TaskRejected>)
                  return one.task == other.task && one.attempt == other.attempt &&
-                        one.retry_after == other.retry_after && same(one.why, other.why);
+                        one.retry_after == other.retry_after && same(one.why, other.why) &&
+                        one.load == other.load;
                else
                  return one == other;
              },

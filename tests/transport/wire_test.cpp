@@ -63,7 +63,7 @@ Message round_trip(const Message& message) {
 TEST_CASE("every golden message is written as the bytes that were released, and read back") {
   const auto goldens = read_goldens();
   const auto messages = golden_messages();
-  REQUIRE(messages.size() == 32);
+  REQUIRE(messages.size() == 35);
   for (const auto& [name, message] : messages) {
     INFO(name);
     REQUIRE(goldens.count(name) == 1);
@@ -124,6 +124,11 @@ TEST_CASE("a known extension that stands there twice, or says nonsense, is refus
   CHECK(is_malformed(extended("hello", other_rules)));
   CHECK(is_malformed(extended("submit_encode", no_attempt)));
   CHECK(is_malformed(extended("submit_encode", half_attempt)));
+  const std::string half_load("\x06\0\x08\0\0\0\1\0\0\0\0\0\0\0", 14);
+  const std::string load_of_ages("\x06\0\x10\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x80", 22);
+  CHECK(is_malformed(extended("task_accepted", half_load)));
+  CHECK(is_malformed(extended("task_rejected", load_of_ages)));
+  CHECK(is_malformed(extended("result_no_hits", half_load)));
 }
 
 TEST_CASE("another major version is told apart from damage") {

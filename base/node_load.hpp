@@ -1,11 +1,11 @@
 // What a node says of itself to others: how long a task that comes now would wait there until it
-// begins. `Duration::max()` where nothing can run at all.
+// begins. `Duration::max()` where nothing can run at all; across the wire that is a year.
 #pragma once
 
 #include "base/lane.hpp"
 #include "base/time.hpp"
 
-namespace troupe::scheduler {
+namespace troupe {
 
 struct NodeLoad {
   Duration ordinary{};
@@ -13,6 +13,7 @@ struct NodeLoad {
   [[nodiscard]] Duration of(Lane lane) const noexcept {
     return lane == Lane::urgent ? urgent : ordinary;
   }
+  bool operator==(const NodeLoad&) const = default;
 };
 
-}  // namespace troupe::scheduler
+}  // namespace troupe
