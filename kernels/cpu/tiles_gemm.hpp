@@ -11,24 +11,49 @@
 namespace troupe::kernels::cpu {
 namespace {
 
+// A part of what lies behind the panel: the next call's panel. Few rows are multiplied faster than
+// the memory gives them weights, and it gives them in the meantime only if it is asked.
+struct Ahead {
+  const char* from = nullptr;
+  std::size_t steps = 0;  // each as long as the panel is for one step of the depth
+};
+
+template <std::size_t Bytes>
+[[gnu::always_inline]] inline void prefetch(const char* from) {
+#pragma GCC unroll 8
+  for (std::size_t line = 0; line < Bytes; line += 64) __builtin_prefetch(from + line, 0, 2);
+}
+
 // One pass over the panel; the accumulators stay in registers, so these must be inlined.
-template <std::size_t Rows, std::size_t Vectors>
-[[gnu::always_inline]] inline void accumulate(const GemmTile& tile, std::size_t first_row,
-                                              Vector (&sums)[Rows][Vectors]) {
-  const float* a = tile.a + first_row * tile.a_stride;
-  const float* b = tile.panel;
-  for (std::size_t k = 0; k < tile.depth; ++k) {
+template <std::size_t Rows, std::size_t Vectors, bool Prefetch>
+[[gnu::always_inline]] inline void accumulate_steps(const float* a, std::size_t a_stride,
+                                                    const float* b, std::size_t begin,
+                                                    std::size_t end, const char* ahead,
+                                                    Vector (&sums)[Rows][Vectors]) {
+  constexpr std::size_t step_bytes = Vectors * lanes * sizeof(float);
+  for (std::size_t k = begin; k < end; ++k) {
+    if constexpr (Prefetch) prefetch<step_bytes>(ahead + k * step_bytes);
     Vector column[Vectors];
 #pragma GCC unroll 8
-    for (std::size_t j = 0; j < Vectors; ++j) column[j] = load(b + j * lanes);
-    b += Vectors * lanes;
+    for (std::size_t j = 0; j < Vectors; ++j) column[j] = load(b + (k * Vectors + j) * lanes);
 #pragma GCC unroll 8
     for (std::size_t i = 0; i < Rows; ++i) {
-      const Vector factor = all(a[i * tile.a_stride + k]);
+      const Vector factor = all(a[i * a_stride + k]);
 #pragma GCC unroll 8
       for (std::size_t j = 0; j < Vectors; ++j) sums[i][j] = fused(factor, column[j], sums[i][j]);
     }
   }
+}
+
+template <std::size_t Rows, std::size_t Vectors>
+[[gnu::always_inline]] inline void accumulate(const GemmTile& tile, std::size_t first_row,
+                                              const Ahead& ahead,
+                                              Vector (&sums)[Rows][Vectors]) {
+  const float* a = tile.a + first_row * tile.a_stride;
+  accumulate_steps<Rows, Vectors, true>(a, tile.a_stride, tile.panel, 0, ahead.steps, ahead.from,
+                                        sums);
+  accumulate_steps<Rows, Vectors, false>(a, tile.a_stride, tile.panel, ahead.steps, tile.depth,
+                                         nullptr, sums);
 }
 
 inline std::uint32_t load_pair(const std::uint16_t* from) {
@@ -42,10 +67,12 @@ inline std::uint32_t load_pair(const std::uint16_t* from) {
 // order of VDPBF16PS, which differs only in taking the smallest numbers for zero.
 template <std::size_t Rows, std::size_t Vectors>
 [[gnu::always_inline]] inline void accumulate(const GemmBf16Tile& tile, std::size_t first_row,
-                                              Vector (&sums)[Rows][Vectors]) {
+                                              const Ahead& ahead, Vector (&sums)[Rows][Vectors]) {
   const std::uint16_t* a = tile.a + first_row * tile.a_stride;
   const std::uint16_t* b = tile.panel;
   for (std::size_t k = 0; k < tile.pairs; ++k) {
+    if (k < ahead.steps)
+      prefetch<Vectors * lanes * sizeof(float)>(ahead.from + k * Vectors * lanes * sizeof(float));
     Words column[Vectors];
 #pragma GCC unroll 8
     for (std::size_t j = 0; j < Vectors; ++j)
@@ -84,7 +111,7 @@ template <std::size_t Rows, std::size_t Vectors>
 
 // One block of the result: Rows x Vectors accumulators.
 template <std::size_t Rows, std::size_t Vectors, class Tile>
-void gemm_block(const Tile& tile, std::size_t first_row) {
+void gemm_block(const Tile& tile, std::size_t first_row, const Ahead& ahead) {
   Vector sums[Rows][Vectors];
 #pragma GCC unroll 8
   for (std::size_t i = 0; i < Rows; ++i) {
@@ -92,7 +119,7 @@ void gemm_block(const Tile& tile, std::size_t first_row) {
     for (std::size_t j = 0; j < Vectors; ++j)
       sums[i][j] = tile.bias != nullptr ? load(tile.bias + j * lanes) : Vector{};
   }
-  accumulate(tile, first_row, sums);
+  accumulate(tile, first_row, ahead, sums);
   float* result = tile.result + first_row * tile.result_stride;
 #pragma GCC unroll 8
   for (std::size_t i = 0; i < Rows; ++i) {
@@ -114,21 +141,41 @@ void gemm_block(const Tile& tile, std::size_t first_row) {
   }
 }
 
+inline std::size_t steps_of(const GemmTile& tile) {
+  return tile.depth;
+}
+inline std::size_t steps_of(const GemmBf16Tile& tile) {
+  return tile.pairs;
+}
+
 template <std::size_t Vectors, class Tile>
 void gemm_rows(const Tile& tile) {
+  // Each pass asks for its part of the next panel.
+  constexpr std::size_t step_bytes = Vectors * lanes * sizeof(float);
+  const std::size_t steps = steps_of(tile);
+  const std::size_t passes = (tile.rows + row_step - 1) / row_step;
+  const std::size_t share = (steps + passes - 1) / passes;
+  const char* next = reinterpret_cast<const char*>(tile.panel) + steps * step_bytes;
+  std::size_t asked = 0;
+  const auto ahead = [&] {
+    const Ahead part{next + asked * step_bytes, share < steps - asked ? share : steps - asked};
+    asked += part.steps;
+    return part;
+  };
   std::size_t row = 0;
-  for (; row + row_step <= tile.rows; row += row_step) gemm_block<row_step, Vectors>(tile, row);
+  for (; row + row_step <= tile.rows; row += row_step)
+    gemm_block<row_step, Vectors>(tile, row, ahead());
   switch (tile.rows - row) {
     case 5:
-      return gemm_block<5, Vectors>(tile, row);
+      return gemm_block<5, Vectors>(tile, row, ahead());
     case 4:
-      return gemm_block<4, Vectors>(tile, row);
+      return gemm_block<4, Vectors>(tile, row, ahead());
     case 3:
-      return gemm_block<3, Vectors>(tile, row);
+      return gemm_block<3, Vectors>(tile, row, ahead());
     case 2:
-      return gemm_block<2, Vectors>(tile, row);
+      return gemm_block<2, Vectors>(tile, row, ahead());
     case 1:
-      return gemm_block<1, Vectors>(tile, row);
+      return gemm_block<1, Vectors>(tile, row, ahead());
     default:
       return;
   }
