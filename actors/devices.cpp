@@ -25,6 +25,11 @@ std::optional<int> cuda_number(const std::string& name) {
 // Whether a GPU can do all that may be asked of the models.
 Status check_for_gpu(const std::string& device, const std::vector<ModelToRun>& models) {
   for (const auto& model : models) {
+    if (model.bert == nullptr)
+      return Error{ErrorCode::unsupported,
+                   "device '" + device + "' cannot take model '" + model.name +
+                       "' on demand: a GPU takes its models when the node starts",
+                   "leave the model at load = \"start\", or use \"cpu\""};
     if (model.bert->config.labels > 0)
       return Error{ErrorCode::unsupported,
                    "device '" + device + "' cannot run model '" + model.name +

@@ -15,14 +15,14 @@
 namespace troupe::actors {
 
 struct ModelToRun {
-  std::string name;  // for messages
-  std::shared_ptr<const kernels::BertModel> bert;
+  std::string name;                                // for messages
+  std::shared_ptr<const kernels::BertModel> bert;  // null: it is loaded on demand
   kernels::Precision precision = kernels::Precision::f32;
 };
 
 // By ModelId the models. "cpu", "auto" (the CPU and one log line saying why it is no GPU) or
 // "cuda:N": an error when it is not there, or when a model wants what only the CPU does: bf16
-// (a GPU has a half precision of its own) or a classifier.
+// (a GPU has a half precision of its own), a classifier, or to be loaded on demand.
 Result<std::vector<std::shared_ptr<kernels::Device>>> open_devices(
     const std::vector<std::string>& names, const std::vector<ModelToRun>& models,
     const std::vector<kernels::ServedPolicy>& policies,

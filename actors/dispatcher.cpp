@@ -87,6 +87,13 @@ void Dispatcher::raise(TaskId task, Instant deadline) {
   incoming_->wakeup.notify();
 }
 
+void Dispatcher::model_came(ModelId model) {
+  Order order{Order::What::model_came, {}};
+  order.task.record.kind.model = model;
+  orders_[index_of(Lane::urgent)].push(std::move(order));
+  incoming_->wakeup.notify();
+}
+
 void Dispatcher::stop() {
   stopping_.store(true, std::memory_order_seq_cst);
   incoming_->wakeup.notify();
@@ -118,11 +125,8 @@ void Dispatcher::join_worker(WorkerId id) {
   joined.cost_per_unit = cost.per_unit;
   joined.tile = device.info().tile;
   tell(at, joined);
-  for (std::uint32_t model = 0; model < options_.models; ++model) {
-    const kernels::Cost guess = device.cost(ModelId{model});
-    tell(at, scheduler::CostGuessed{
-                 id, {scheduler::Operation::encode, ModelId{model}}, guess.fixed, guess.per_unit});
-  }
+  for (std::uint32_t model = 0; model < options_.models; ++model)
+    guess_cost(at, id, ModelId{model});
   for (std::uint32_t policy = 0; policy < options_.policies; ++policy) {
     const kernels::Cost guess = device.act_cost(ModelId{policy});
     tell(at, scheduler::CostGuessed{
@@ -132,6 +136,14 @@ void Dispatcher::join_worker(WorkerId id) {
   if (recall.fixed + recall.per_unit > Duration::zero())
     tell(at, scheduler::CostGuessed{
                  id, {scheduler::Operation::recall, ModelId{}}, recall.fixed, recall.per_unit});
+}
+
+// Of a text encoder. Nothing is known of one that is not loaded.
+void Dispatcher::guess_cost(Instant at, WorkerId worker, ModelId model) {
+  const kernels::Cost guess = options_.devices[worker.value]->cost(model);
+  if (guess.fixed + guess.per_unit == Duration::zero()) return;
+  tell(at, scheduler::CostGuessed{
+               worker, {scheduler::Operation::encode, model}, guess.fixed, guess.per_unit});
 }
 
 Instant Dispatcher::next_look() const {
@@ -174,6 +186,10 @@ void Dispatcher::follow(std::vector<Order>& orders, std::size_t& done, std::size
         break;
       case Order::What::raise:
         raise_here(at, order.task.record);
+        break;
+      case Order::What::model_came:
+        for (std::uint32_t i = 0; i < options_.devices.size(); ++i)
+          guess_cost(at, WorkerId{i}, order.task.record.kind.model);
         break;
     }
   }

@@ -84,6 +84,8 @@ class Dispatcher {
   Status submit(Submission&& task);
   void cancel(TaskId task);
   void raise(TaskId task, Instant deadline);
+  // The devices hold that text encoder from now on, and can guess what it costs.
+  void model_came(ModelId model);
 
   // As of its last round.
   [[nodiscard]] Busyness busyness(Instant now) const { return gauge_.read(now); }
@@ -99,8 +101,8 @@ class Dispatcher {
  private:
   // What comes through a lane's inbox, in order: a cancel never passes its task.
   struct Order {
-    enum class What { submit, cancel, raise } what = What::submit;
-    Submission task;  // of the others only the id and the deadline count
+    enum class What { submit, cancel, raise, model_came } what = What::submit;
+    Submission task;  // of the others only the id, the deadline or the model count
   };
   struct Report {
     WorkerId worker;
@@ -141,6 +143,7 @@ class Dispatcher {
   void enter(Instant at, Submission&& task);
   void cancel_here(Instant at, TaskId task);
   void raise_here(Instant at, const scheduler::TaskRecord& wanted);
+  void guess_cost(Instant at, WorkerId worker, ModelId model);
   void tell(Instant at, const scheduler::Event& event);
   void advance(Instant at);
   void carry_out(Instant at);

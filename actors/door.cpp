@@ -13,20 +13,11 @@ namespace {
 
 constexpr std::size_t recall_rows_per_unit = 1000;
 
-template <class Named>
-const Named* find(const std::vector<Named>& all, const std::string& name) {
-  const auto found =
-      std::find_if(all.begin(), all.end(), [&](const Named& one) { return one.name == name; });
-  return found == all.end() ? nullptr : &*found;
-}
-
-template <class Named>
-Error missing(const std::string& kind, const std::string& name, const std::vector<Named>& all,
-              const std::string& plural) {
+Error missing(const std::string& name, const std::vector<NamedPolicy>& all) {
   std::string names;
   for (const auto& one : all) names += (names.empty() ? "" : ", ") + one.name;
-  return {ErrorCode::model_missing, "there is no " + kind + " '" + name + "' here",
-          names.empty() ? "this node has no " + plural : "this node has: " + names};
+  return {ErrorCode::model_missing, "there is no policy '" + name + "' here",
+          names.empty() ? "this node has no policies" : "this node has: " + names};
 }
 
 }  // namespace
@@ -36,6 +27,15 @@ Status Door::submit(TaskRequest request, ReplyTo reply, TaskId known_as) {
   if (request.time_limit && *request.time_limit <= Duration::zero())
     return Error{ErrorCode::expired, "the task's time limit was over when it arrived",
                  "allow more time"};
+  const bool is_text = std::holds_alternative<Encode>(request.work) ||
+                       std::holds_alternative<Classify>(request.work);
+  if (is_text)
+    if (const auto model = shelf_.to_wait_for(request.model))
+      return wait_for(*model, {std::move(request), std::move(reply), known_as, at});
+  return admit(request, std::move(reply), known_as, at);
+}
+
+Status Door::admit(TaskRequest& request, ReplyTo reply, TaskId known_as, Instant submitted) {
   auto checked = check(request);
   if (!checked) return checked.error();
 
@@ -45,12 +45,58 @@ Status Door::submit(TaskRequest request, ReplyTo reply, TaskId known_as) {
   task.record.account = accounts_.account_of(request);
   task.record.units = checked->units;
   task.record.lane = request.lane;
-  task.record.submitted = at;
-  task.record.deadline = request.time_limit ? later(at, *request.time_limit) : never;
+  task.record.submitted = submitted;
+  task.record.deadline = request.time_limit ? later(submitted, *request.time_limit) : never;
   task.known_as = known_as.is_none() ? request.id : known_as;
   task.work = std::move(checked->work);
   task.reply = std::move(reply);
   return dispatcher_.submit(std::move(task));
+}
+
+Status Door::wait_for(ModelId model, Early&& task) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (early_.size() >= waiting_max)
+      return Error{ErrorCode::queue_full,
+                   std::to_string(early_.size()) + " tasks wait for models to be loaded",
+                   "retry when model '" + shelf_.name(model) + "' is there"};
+    early_[task.request.id] = false;
+  }
+  // A function that is kept must be one that can be copied.
+  auto shared = std::make_shared<Early>(std::move(task));
+  shelf_.load(model,
+              [this, shared](const Status& loaded) { model_came(std::move(*shared), loaded); });
+  return {};
+}
+
+void Door::model_came(Early&& task, const Status& loaded) {
+  bool canceled = false;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = early_.find(task.request.id);
+    canceled = found->second;
+    early_.erase(found);
+  }
+  const TaskId id = task.request.id;
+  Status taken = loaded;
+  if (canceled)
+    taken = Error{ErrorCode::canceled, "the task was canceled", ""};
+  else if (loaded && task.request.time_limit &&
+           now() >= later(task.submitted, *task.request.time_limit))
+    taken = Error{ErrorCode::expired,
+                  "the task's time was over before model '" + task.request.model + "' was loaded",
+                  "allow more time, or load the model beforehand: troupe model load"};
+  else if (loaded)
+    taken = admit(task.request, task.reply, task.known_as, task.submitted);
+  if (!taken) answer_one(task.reply, TaskOutcome{id, taken.error(), {}});
+}
+
+void Door::cancel(TaskId task) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (const auto found = early_.find(task); found != early_.end()) found->second = true;
+  }
+  dispatcher_.cancel(task);
 }
 
 Result<Door::Checked> Door::check(TaskRequest& request) const {
@@ -65,22 +111,24 @@ Result<Door::Checked> Door::check(TaskRequest& request) const {
 // Encoded and classified by one model, texts share batches: they differ in the last step only.
 Result<Door::Checked> Door::check_text(const std::string& model, const std::string& text,
                                        bool classify) const {
-  const NamedModel* const found = find(options_.models, model);
-  if (found == nullptr) return missing("model", model, options_.models, "models");
-  if (classify && found->model->bert->config.labels == 0)
+  auto taken = shelf_.take(model);
+  if (!taken) return taken.error();
+  if (classify && taken->model->bert->config.labels == 0)
     return Error{ErrorCode::unsupported, "model '" + model + "' has no classifier",
                  "encode the text, or name a model that was tuned to classify"};
-  auto tokens = found->model->tokenize(text);
+  auto tokens = taken->model->tokenize(text);
   if (!tokens) return tokens.error();
   tokens->classify = classify;
-  const ModelId id{static_cast<std::uint32_t>(found - options_.models.data())};
+  tokens->keeps = std::move(taken->lease);
   const auto units = static_cast<std::uint32_t>(tokens->ids.size());
-  return Checked{{scheduler::Operation::encode, id}, units, std::move(*tokens)};
+  return Checked{{scheduler::Operation::encode, taken->id}, units, std::move(*tokens)};
 }
 
 Result<Door::Checked> Door::check_act(TaskRequest& request, Act& act) const {
-  const NamedPolicy* const found = find(options_.policies, request.model);
-  if (found == nullptr) return missing("policy", request.model, options_.policies, "policies");
+  const auto& all = options_.policies;
+  const auto found = std::find_if(
+      all.begin(), all.end(), [&](const NamedPolicy& one) { return one.name == request.model; });
+  if (found == all.end()) return missing(request.model, all);
   const auto width = found->policy.model->observation_width();
   if (act.observation.size() != width)
     return Error{ErrorCode::invalid_argument,
@@ -99,7 +147,7 @@ Result<Door::Checked> Door::check_act(TaskRequest& request, Act& act) const {
     return Error{
         ErrorCode::invalid_argument, "step " + std::to_string(act.step) + " of " + agent,
         "count from zero; " + std::to_string(kernels::DecisionKey::step_max) + " is the last"};
-  const ModelId id{static_cast<std::uint32_t>(found - options_.policies.data())};
+  const ModelId id{static_cast<std::uint32_t>(found - all.begin())};
   return Checked{
       {scheduler::Operation::act, id},
       1,

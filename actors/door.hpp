@@ -6,22 +6,19 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "actors/accounts.hpp"
 #include "actors/dispatcher.hpp"
+#include "actors/model_shelf.hpp"
 #include "actors/reply.hpp"
 #include "kernels/memory.hpp"
 #include "kernels/policy.hpp"
-#include "models/text_model.hpp"
 
 namespace troupe::actors {
-
-struct NamedModel {
-  std::string name;
-  std::shared_ptr<const models::TextModel> model;
-};
 
 struct NamedPolicy {
   std::string name;
@@ -29,25 +26,30 @@ struct NamedPolicy {
 };
 
 struct DoorOptions {
-  std::vector<NamedModel> models;     // by the ModelId of encode
   std::vector<NamedPolicy> policies;  // by the ModelId of act
   std::shared_ptr<const kernels::MemoryStore> memory;
 };
 
 class Door {
  public:
-  // `dispatcher` outlives it; once that has stopped, everything is refused as draining.
-  Door(DoorOptions options, Dispatcher& dispatcher)
-      : options_(std::move(options)), dispatcher_(dispatcher) {}
+  // At most so many tasks wait for models that are loaded on demand.
+  static constexpr std::size_t waiting_max = 4096;
 
-  // On success exactly one outcome goes to `reply`, later. On an error none does. `request.id` must
+  // `shelf` and `dispatcher` outlive it, and the shelf has stopped when it goes; once the
+  // dispatcher has stopped, everything is refused as draining.
+  Door(DoorOptions options, ModelShelf& shelf, Dispatcher& dispatcher)
+      : options_(std::move(options)), shelf_(shelf), dispatcher_(dispatcher) {}
+
+  // On success exactly one outcome goes to `reply`, later. A task whose model is loaded on demand
+  // waits for it, its time limit running; what is wrong with it, it then has for its outcome. On
+  // an error none goes there. `request.id` must
   // be unique among the node's tasks; `known_as` is the id by which whoever asked knows it, none if
   // it is the same. Errors: invalid_argument, malformed, too_large, model_missing, queue_full,
   // expired (a time limit of zero), draining.
   Status submit(TaskRequest request, ReplyTo reply, TaskId known_as = {});
 
   // The task's outcome will be `canceled`, unless it is done already.
-  void cancel(TaskId task) { dispatcher_.cancel(task); }
+  void cancel(TaskId task);
 
   // Somebody urgent waits for it: it is urgent from now on, and wanted by `deadline`.
   void raise(TaskId task, Instant deadline) { dispatcher_.raise(task, deadline); }
@@ -62,6 +64,16 @@ class Door {
     std::uint32_t units = 1;
     kernels::DeviceWork work;
   };
+  // One that its model has not come for yet.
+  struct Early {
+    TaskRequest request;
+    ReplyTo reply;
+    TaskId known_as;
+    Instant submitted;
+  };
+  Status admit(TaskRequest& request, ReplyTo reply, TaskId known_as, Instant submitted);
+  Status wait_for(ModelId model, Early&& task);
+  void model_came(Early&& task, const Status& loaded);
   [[nodiscard]] Result<Checked> check(TaskRequest& request) const;
   [[nodiscard]] Result<Checked> check_text(const std::string& model, const std::string& text,
                                            bool classify) const;
@@ -69,8 +81,12 @@ class Door {
   [[nodiscard]] Result<Checked> check_act(TaskRequest& request, Act& act) const;
 
   DoorOptions options_;
+  ModelShelf& shelf_;
   Dispatcher& dispatcher_;
   Accounts accounts_;
+
+  std::mutex mutex_;
+  std::unordered_map<TaskId, bool> early_;  // whether it was canceled; guarded by mutex_
 };
 
 }  // namespace troupe::actors

@@ -16,7 +16,6 @@
 #include "base/clock.hpp"
 #include "base/limits.hpp"
 #include "models/policy.hpp"
-#include "models/text_model.hpp"
 
 namespace troupe::actors {
 namespace {
@@ -39,18 +38,22 @@ struct SystemConfig : caf::actor_system_config {
 // everything that holds handles into it.
 struct Node::State {
   State(NodeOptions given, Log& writer)
-      : options(std::move(given)), log(writer), config(options.threads), system(config) {}
+      : options(std::move(given)),
+        log(writer),
+        config(options.threads),
+        system(config),
+        shelf(options.models, writer) {}
 
   NodeOptions options;
   Log& log;
   World world;
   Stats stats;
   Explanations explanations;
-  std::vector<NamedModel> models;
   std::vector<NamedPolicy> policies;
   std::vector<std::shared_ptr<kernels::Device>> devices;
   SystemConfig config;
   caf::actor_system system;
+  ModelShelf shelf;
   std::unique_ptr<MemoryKeeper> keeper;
   std::unique_ptr<Recorder> recorder;
   std::unique_ptr<Dispatcher> dispatcher;
@@ -61,17 +64,16 @@ struct Node::State {
   Instant started_at;
   bool stopped = false;
 
-  Status load_models();
   Status open_memories();
   Status load_policies();
   Status open();
   Status start_dispatcher();
-  void control(const std::string& verb, const std::string& body, ControlAnswer answer) const;
+  void control(const std::string& verb, const std::string& body, ControlAnswer answer);
+  void change_models(const std::string& verb, const std::string& name, ControlAnswer answer);
   void save_memories(ControlAnswer answer) const;
   Result<std::string> explain(const std::string& task) const;
   Status start_modules();
   Status open_bridge();
-  [[nodiscard]] std::vector<ModelFacts> model_facts() const;
   [[nodiscard]] std::vector<PolicyFacts> policy_facts() const;
   [[nodiscard]] NodeFacts facts() const;
   void stop();
@@ -97,7 +99,15 @@ void Node::cancel(TaskId task) {
   state_->bridge->cancel(task);
 }
 std::vector<ModelFacts> Node::models() const {
-  return state_->model_facts();
+  return state_->shelf.facts();
+}
+void Node::load_model(std::string_view name, ModelShelf::Done done) {
+  const auto model = state_->shelf.find(name);
+  model ? state_->shelf.load(*model, std::move(done)) : done(model.error());
+}
+void Node::unload_model(std::string_view name, ModelShelf::Done done) {
+  const auto model = state_->shelf.find(name);
+  model ? state_->shelf.unload(*model, std::move(done)) : done(model.error());
 }
 NodeFacts Node::facts() const {
   return state_->facts();
@@ -117,12 +127,14 @@ Result<std::unique_ptr<Node>> Node::start(NodeOptions options, Log& log) {
 }
 
 Status Node::State::open() {
-  if (auto loaded = load_models(); !loaded) return loaded;
+  if (auto loaded = shelf.load_at_start(); !loaded) return loaded;
   if (auto kept = open_memories(); !kept) return kept;
   if (auto loaded = load_policies(); !loaded) return loaded;
   std::vector<ModelToRun> to_run;
-  for (std::size_t i = 0; i < models.size(); ++i)
-    to_run.push_back({models[i].name, models[i].model->bert, options.models[i].precision});
+  const auto models = shelf.loaded();
+  for (std::uint32_t i = 0; i < models.size(); ++i)
+    to_run.push_back({shelf.name(ModelId{i}), models[i] ? models[i]->bert : nullptr,
+                      shelf.precision(ModelId{i})});
   std::vector<kernels::ServedPolicy> served;
   for (const auto& policy : policies) served.push_back(policy.policy);
   if (options.devices_open.empty()) {
@@ -149,28 +161,6 @@ Status Node::State::open() {
   if (auto modules = start_modules(); !modules) return modules;
   started_at = now();
   return open_bridge();
-}
-
-Status Node::State::load_models() {
-  for (const auto& source : options.models) {
-    const Instant begin = now();
-    log.info("loading a model", {{"model", source.name},
-                                 {"number", models.size() + 1},
-                                 {"of", options.models.size()},
-                                 {"folder", source.folder}});
-    auto model = models::load_text_model(source.folder);
-    if (!model) {
-      Error error = model.error();
-      error.what = "model '" + source.name + "': " + error.what;
-      return error;
-    }
-    log.info("a model is loaded",
-             {{"model", source.name},
-              {"labels", (*model)->bert->config.labels},
-              {"took_ms", static_cast<double>((now() - begin).count()) / 1e6}});
-    models.push_back({source.name, std::move(*model)});
-  }
-  return {};
 }
 
 Status Node::State::open_memories() {
@@ -207,7 +197,7 @@ Status Node::State::load_policies() {
 Status Node::State::start_dispatcher() {
   DispatcherOptions wiring;
   wiring.devices = devices;
-  wiring.models = static_cast<std::uint32_t>(models.size());
+  wiring.models = static_cast<std::uint32_t>(shelf.size());
   wiring.policies = static_cast<std::uint32_t>(policies.size());
   wiring.tasks_max = {options.scheduling.urgent_queue_tasks_max,
                       options.scheduling.ordinary_queue_tasks_max};
@@ -224,8 +214,9 @@ Status Node::State::start_dispatcher() {
                                : std::make_unique<scheduler::Scheduler>(options.scheduling);
   dispatcher =
       std::make_unique<Dispatcher>(std::move(wiring), std::move(policy), stats, explanations, log);
-  door = std::make_unique<Door>(DoorOptions{models, policies, world.memory}, *dispatcher);
+  door = std::make_unique<Door>(DoorOptions{policies, world.memory}, shelf, *dispatcher);
   world.door = door.get();
+  shelf.start(devices, [this](ModelId model) { dispatcher->model_came(model); });
   return {};
 }
 
@@ -257,13 +248,24 @@ Status Node::State::open_bridge() {
   return bridge->open(std::move(link), others);
 }
 
-void Node::State::control(const std::string& verb, const std::string& body,
-                          ControlAnswer answer) const {
+void Node::State::control(const std::string& verb, const std::string& body, ControlAnswer answer) {
   if (verb == "status") return answer(to_json(facts()));
   if (verb == "explain") return answer(explain(body));
   if (verb == "save") return save_memories(std::move(answer));
+  if (verb == "load" || verb == "unload") return change_models(verb, body, std::move(answer));
   answer(Error{ErrorCode::not_found, "a node does not know the verb '" + verb + "'",
-               "it knows: explain, save, status"});
+               "it knows: explain, load, save, status, unload"});
+}
+
+// The answer is the model as it is then.
+void Node::State::change_models(const std::string& verb, const std::string& name,
+                                ControlAnswer answer) {
+  const auto model = shelf.find(name);
+  if (!model) return answer(model.error());
+  const auto done = [this, id = *model, answer = std::move(answer)](const Status& changed) {
+    answer(changed ? Result<std::string>(to_json(shelf.facts()[id.value])) : changed.error());
+  };
+  verb == "load" ? shelf.load(*model, done) : shelf.unload(*model, done);
 }
 
 void Node::State::save_memories(ControlAnswer answer) const {
@@ -288,16 +290,10 @@ Result<std::string> Node::State::explain(const std::string& task) const {
   ExplainedNames names{options.name, "", door->accounts().tenant(record.account.tenant),
                        door->accounts().workflow(record.account.workflow)};
   if (record.kind.operation == scheduler::Operation::encode)
-    names.model = models[record.kind.model.value].name;
+    names.model = shelf.name(record.kind.model);
   if (record.kind.operation == scheduler::Operation::act)
     names.model = policies[record.kind.model.value].name;
   return to_json(*found, names);
-}
-
-std::vector<ModelFacts> Node::State::model_facts() const {
-  std::vector<ModelFacts> found;
-  for (const auto& model : models) found.push_back({model.name, model.model->bert->config.width});
-  return found;
 }
 
 std::vector<PolicyFacts> Node::State::policy_facts() const {
@@ -313,7 +309,7 @@ NodeFacts Node::State::facts() const {
   facts.epoch = world.epoch;
   facts.uptime = now() - started_at;
   facts.nodes = world.nodes;
-  facts.models = model_facts();
+  facts.models = shelf.facts();
   facts.policies = policy_facts();
   for (const auto& device : devices) facts.devices.push_back(device->info());
   facts.agents = directory->agents_by_type();
@@ -351,6 +347,8 @@ void Node::State::stop() {
       log.error("agents did not end in time; is a handler blocking?", {{"agents", left}});
   }
   for (auto module = started.rbegin(); module != started.rend(); ++module) (*module)->stop();
+  // Nothing is loaded any more, and the tasks that wait for that have their outcome.
+  shelf.stop();
   // Answers every task that still waits; then nobody launches any more, and the devices can finish
   // what they took.
   if (dispatcher) dispatcher->stop();

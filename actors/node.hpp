@@ -1,7 +1,8 @@
 // A node: one process's actor system with its devices, dispatcher, agents and link. This is the
 // room's door: whoever wires a program sees nothing else of actors/, and no CAF type.
 //
-// start() returns when the node can work: models loaded, devices ready, ports bound. Everything
+// start() returns when the node can work: models loaded (but for those on demand), devices ready,
+// ports bound. Everything
 // that is wrong with the options or the machine comes back as an error, with nothing left running.
 #pragma once
 
@@ -12,6 +13,7 @@
 
 #include "actors/agent.hpp"
 #include "actors/memory_keeper.hpp"
+#include "actors/model_shelf.hpp"
 #include "actors/node_status.hpp"
 #include "actors/reply.hpp"
 #include "actors/restart_budget.hpp"
@@ -29,12 +31,6 @@ struct ClusterNode {
   std::string name;
   transport::Endpoint endpoint;
   transport::PublicKey key;
-};
-
-struct ModelSource {
-  std::string name;
-  std::string folder;                                      // a Hugging Face folder
-  kernels::Precision precision = kernels::Precision::f32;  // on CPU devices; no other knows bf16
 };
 
 struct PolicySource {
@@ -87,8 +83,14 @@ class Node {
   // Its outcome will be `canceled`, unless it is done already. Thread-safe, as the rest.
   void cancel(TaskId task);
 
-  // The text encoders that it holds, by the ModelId of encode.
+  // The text encoders that it knows, by the ModelId of encode.
   [[nodiscard]] std::vector<ModelFacts> models() const;
+
+  // Loads one, or lets it go when the tasks that need it are done. `done` comes later, on a thread
+  // of the node's, or at once; not after stop(). Errors: model_missing for a name that it does not
+  // know, those of models/text_model.hpp, unsupported on a node with a GPU, draining.
+  void load_model(std::string_view name, ModelShelf::Done done);
+  void unload_model(std::string_view name, ModelShelf::Done done);
 
   // What it tells of itself: a copy of all its counts, some 100 KB.
   [[nodiscard]] NodeFacts facts() const;

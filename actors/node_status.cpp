@@ -58,6 +58,12 @@ json memory_json(const NodeFacts& facts) {
   return memory;
 }
 
+json model_json(const ModelFacts& model) {
+  json one = {{"name", model.name}, {"width", model.width}, {"state", name(model.state)}};
+  if (!model.failure.empty()) one["error"] = model.failure;
+  return one;
+}
+
 bool is_lost(const NodeFacts& facts, std::size_t worker) {
   return worker < facts.stats.workers.size() && facts.stats.workers[worker].lost;
 }
@@ -68,6 +74,10 @@ std::string to_json(const KeptMemories& kept, std::uint64_t documents) {
   json saved = kept_json(kept);
   saved["documents"] = documents;
   return saved.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+std::string to_json(const ModelFacts& model) {
+  return model_json(model).dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
 bool is_ready(const NodeFacts& facts) {
@@ -84,7 +94,7 @@ std::string to_json(const NodeFacts& facts) {
                        {"state", is_lost(facts, i) ? "lost" : "working"}});
   }
   json models = json::array();
-  for (const auto& model : facts.models) models.push_back(model.name);
+  for (const auto& model : facts.models) models.push_back(model_json(model));
   json policies = json::array();
   for (const auto& policy : facts.policies)
     policies.push_back(

@@ -8,16 +8,12 @@
 #include <vector>
 
 #include "actors/memory_keeper.hpp"
+#include "actors/model_shelf.hpp"
 #include "actors/stats.hpp"
 #include "kernels/device.hpp"
 #include "transport/link.hpp"
 
 namespace troupe::actors {
-
-struct ModelFacts {
-  std::string name;
-  std::uint32_t width = 0;  // of its vectors
-};
 
 struct PolicyFacts {
   std::string name;
@@ -49,6 +45,9 @@ struct NodeFacts {
 [[nodiscard]] bool is_ready(const NodeFacts& facts);
 
 std::string to_json(const NodeFacts& facts);
+
+// The answer to the control verbs "load" and "unload".
+std::string to_json(const ModelFacts& model);
 
 // The answer to the control verb "save".
 std::string to_json(const KeptMemories& kept, std::uint64_t documents);

@@ -1,6 +1,7 @@
 #include "apps/cluster.hpp"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "apps/log.hpp"
 
@@ -42,6 +43,26 @@ Result<std::vector<std::string>> choose_nodes(const Config& config, const std::s
     for (const auto& node : config.nodes) names.push_back(node.name);
   }
   return names;
+}
+
+Result<std::string> ask_each(const Question& question, const OnAnswer& on_answer) {
+  constexpr Duration connect_limit = std::chrono::seconds(5);
+  const auto cluster = load_cluster(question.config);
+  if (!cluster) return cluster.error();
+  const auto names = choose_nodes(cluster->config, question.node);
+  if (!names) return names.error();
+  const auto client = open_client(*cluster);
+  if (!client) return client.error();
+  for (const auto& name : *names) {
+    if (auto up = (*client)->wait_up(name, connect_limit); !up) return up.error();
+    const auto body = (*client)->control(name, question.verb, question.body, question.limit);
+    if (!body) return body.error();
+    auto answer = nlohmann::json::parse(*body, nullptr, false);
+    if (!answer.is_object())
+      return Error{ErrorCode::malformed, "node '" + name + "' answered no JSON", ""};
+    on_answer(name, std::move(answer));
+  }
+  return cluster->config.cluster.name;
 }
 
 std::unique_ptr<Log> open_log(const Config& config, const std::string& node) {

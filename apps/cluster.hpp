@@ -2,7 +2,9 @@
 // open a client.
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
@@ -29,6 +31,19 @@ Result<std::string> choose_node(const Config& config, const std::string& given);
 
 // That one, or all of them when it is empty.
 Result<std::vector<std::string>> choose_nodes(const Config& config, const std::string& given);
+
+// What a running cluster's nodes are asked, one after the other.
+struct Question {
+  ConfigOptions config;
+  std::string node;  // only this one; empty: all
+  std::string verb;  // of the control protocol (actors/node.hpp)
+  std::string body;
+  Duration limit{};  // for each answer
+};
+using OnAnswer = std::function<void(const std::string& node, nlohmann::json answer)>;
+
+// The cluster's name when all have answered; else the first error.
+Result<std::string> ask_each(const Question& question, const OnAnswer& on_answer);
 
 // The log of a process, as [log] wants it, on stderr.
 std::unique_ptr<Log> open_log(const Config& config, const std::string& node);

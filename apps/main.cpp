@@ -166,6 +166,30 @@ void add_memory(CommandLine& line) {
   on_chosen(line, save, options, run_memory_save);
 }
 
+void add_model(CommandLine& line) {
+  auto& model = *line.app.add_subcommand("model", "The models of a running cluster");
+  model.require_subcommand(1);
+  model.footer("Example:\n  troupe model unload minilm configs/quickstart.toml");
+  const auto add = [&](const char* name, const char* help, const std::string& example, bool named,
+                       int (*run)(const ModelOptions&, Output&)) {
+    auto& verb = add_verb(line, model, name, help, example);
+    auto options = std::make_shared<ModelOptions>();
+    if (named)
+      verb.add_option("model", options->model, "Its name in the config")
+          ->type_name("NAME")
+          ->required();
+    add_config(verb, ConfigAs::position, options->config);
+    verb.add_option("--node", options->node, "Only on this node")->type_name("NAME");
+    on_chosen(line, verb, options, run);
+  };
+  add("list", "Say which are loaded where", "troupe model list configs/quickstart.toml", false,
+      run_model_list);
+  add("load", "Load one, and wait until it can work",
+      "troupe model load minilm configs/quickstart.toml --node a", true, run_model_load);
+  add("unload", "Let one go when the tasks that need it are done, and free its memory",
+      "troupe model unload minilm configs/quickstart.toml", true, run_model_unload);
+}
+
 void add_submit(CommandLine& line) {
   auto& verb = add_verb(line, line.app, "submit",
                         "Submit one task to a running cluster and wait for its outcome",
@@ -352,6 +376,7 @@ void add_verbs(CommandLine& line) {
   add_up(line);
   add_status(line);
   add_memory(line);
+  add_model(line);
   add_submit(line);
   add_explain(line);
   add_replay(line);

@@ -68,6 +68,15 @@ struct MemorySaveOptions {
 };
 int run_memory_save(const MemorySaveOptions& options, Output& output);
 
+struct ModelOptions {
+  ConfigOptions config;
+  std::string model;  // of list: empty, all
+  std::string node;   // empty: all
+};
+int run_model_list(const ModelOptions& options, Output& output);
+int run_model_load(const ModelOptions& options, Output& output);
+int run_model_unload(const ModelOptions& options, Output& output);
+
 struct SubmitOptions {
   ConfigOptions config;
   std::string node;                        // empty: the first

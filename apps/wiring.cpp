@@ -56,7 +56,8 @@ Result<actors::NodeOptions> node_options(
   options.link.outbox_bytes_max = config.link.outbox_bytes_max;
   options.devices = self->devices;
   for (const auto& model : config.models)
-    options.models.push_back({model.name, model.folder, precision_of(model)});
+    options.models.push_back(
+        {model.name, model.folder, precision_of(model), model.load == "demand"});
   for (const auto& policy : config.policies)
     options.policies.push_back({policy.name, policy.folder, sampling_of(policy)});
   options.memory_bytes_max = config.memory.bytes_max;
@@ -83,6 +84,7 @@ Result<std::optional<gateway::FrontDoorOptions>> front_door_options(const Config
   gateway::FrontDoorOptions options;
   options.keys = std::move(*keys);
   options.version = version();
+  options.model_control = config.http.model_control;
   options.server.host = address->host;
   options.server.port = address->port;
   options.server.threads = config.http.threads;

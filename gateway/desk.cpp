@@ -14,6 +14,11 @@ Error model_missing(const std::string& name) {
           "GET /v1/models lists those that are"};
 }
 
+Error going_away() {
+  return {ErrorCode::draining, "the node is going away and takes no new work",
+          "ask another node, or this one once it is back"};
+}
+
 // The texts of an infer request for an encoder; the request's first mistake otherwise.
 Result<std::vector<std::string>> texts_of(InferRequest& request) {
   const auto wrong = [](std::string what, std::string next) {
@@ -140,9 +145,14 @@ void Desk::take(Request&& request, std::shared_ptr<Exchange> exchange) {
 void Desk::dispatch(Call&& call, Request&& request) {
   const bool of_model = call.route.ask == Ask::model || call.route.ask == Ask::model_stats ||
                         call.route.ask == Ask::model_ready || call.route.ask == Ask::infer ||
-                        call.route.ask == Ask::one_model;
-  const actors::ModelFacts* model = of_model ? find_model(call.route.model) : nullptr;
-  if (of_model && model == nullptr) return refuse(call, model_missing(call.route.model));
+                        call.route.ask == Ask::one_model || call.route.ask == Ask::load ||
+                        call.route.ask == Ask::unload;
+  std::uint32_t model = 0;
+  if (of_model) {
+    const auto found = find_model(call.route.model);
+    if (!found) return refuse(call, model_missing(call.route.model));
+    model = *found;
+  }
   if (!call.route.version.empty() && call.route.version != only_version)
     return refuse(call,
                   {ErrorCode::not_found,
@@ -158,22 +168,23 @@ void Desk::dispatch(Call&& call, Request&& request) {
     case Ask::server:
       return answer(call, server_metadata(door_.options_.version));
     case Ask::model:
-      return answer(call, model_metadata(*model));
+      return answer(call, model_metadata(facts_of(model)));
     case Ask::model_stats:
-      return answer(call,
-                    model_statistics(door_.node_.facts(),
-                                     {static_cast<std::uint32_t>(model - &door_.models_[0])}));
+      return answer(call, model_statistics(door_.node_.facts(), {model}));
     case Ask::all_stats: {
       std::vector<std::uint32_t> all;
       for (std::uint32_t i = 0; i < door_.models_.size(); ++i) all.push_back(i);
       return answer(call, model_statistics(door_.node_.facts(), all));
     }
     case Ask::index:
-      return answer(call, repository_index(door_.models_));
+      return answer(call, repository_index(door_.node_.models()));
+    case Ask::load:
+    case Ask::unload:
+      return change_model(std::move(call));
     case Ask::models:
       return answer(call, openai_models(door_.models_));
     case Ask::one_model:
-      return answer(call, openai_model(*model));
+      return answer(call, openai_model(door_.models_[model]));
     case Ask::metrics:
       return answer(call, metrics_response(door_.node_.facts(), door_.stats_.read(),
                                            door_.server_->counters()));
@@ -192,13 +203,46 @@ Response Desk::ready(const Call& call) const {
   if (!actors::is_ready(door_.node_.facts()))
     return error_response(call.target, {ErrorCode::unreachable, "no device of the node works", ""});
   if (call.route.ask == Ask::ready) return json_response(R"({"ready":true})");
+  const auto model = facts_of(*find_model(call.route.model));
+  if (model.state != actors::ModelState::loaded)
+    return error_response(call.target,
+                          {ErrorCode::unreachable,
+                           "model '" + model.name + "' is " + std::string(name(model.state)), ""});
   return model_ready(call.route.model);
 }
 
-const actors::ModelFacts* Desk::find_model(const std::string& name) const {
-  for (const auto& model : door_.models_)
-    if (model.name == name) return &model;
-  return nullptr;
+// The answer comes by the mailbox, as those of tasks do, so that nobody who has gone is answered.
+void Desk::change_model(Call&& call) {
+  if (!door_.options_.model_control)
+    return refuse(call,
+                  {ErrorCode::unsupported, "models are not loaded and unloaded over HTTP here",
+                   "set model_control in [http], or use `troupe model`"});
+  if (!door_.begin_work()) return refuse(call, going_away());
+  const bool load = call.route.ask == Ask::load;
+  const std::string model = call.route.model;
+  const std::uint64_t number = jobs_begun_++;
+  Job& job = jobs_[number];
+  job.call = std::move(call);
+  job.respond = [](const Job&) { return json_response("{}"); };
+  job.rows.resize(1);
+  job.missing = 1;
+  job.call.exchange->when_gone([this, number] { gone(number); });
+  const auto done = [mailbox = mailbox_, number](const Status& changed) {
+    TaskOutcome outcome;
+    outcome.result = changed ? Result<Output>(Output(Embedding{})) : changed.error();
+    actors::answer_one({mailbox, number * texts_max}, std::move(outcome));
+  };
+  load ? door_.node_.load_model(model, done) : door_.node_.unload_model(model, done);
+}
+
+std::optional<std::uint32_t> Desk::find_model(const std::string& name) const {
+  for (std::uint32_t i = 0; i < door_.models_.size(); ++i)
+    if (door_.models_[i].name == name) return i;
+  return std::nullopt;
+}
+
+actors::ModelFacts Desk::facts_of(std::uint32_t model) const {
+  return door_.node_.models()[model];
 }
 
 void Desk::infer(Call&& call, Request&& request) {
@@ -211,25 +255,21 @@ void Desk::infer(Call&& call, Request&& request) {
   read->inputs.clear();  // what it says of the answer is still needed
   start(std::move(call), model, std::move(*texts), wishes,
         [this, asked = std::move(*read)](const Job& job) {
-          return infer_response(*find_model(job.call.route.model), asked, job.tasks[0], job.rows);
+          return infer_response(job.call.route.model, asked, job.tasks[0], job.rows);
         });
 }
 
 void Desk::embeddings(Call&& call, Request&& request) {
   auto read = reader_.embeddings(request.body);
   if (!read) return refuse(call, read.error());
-  const auto* model = find_model(read->model);
-  if (model == nullptr) return refuse(call, model_missing(read->model));
-  if (read->dimensions && *read->dimensions != model->width)
-    return refuse(call, {ErrorCode::invalid_argument,
-                         "model '" + model->name + "' has " + std::to_string(model->width) +
-                             " dimensions and cannot be had with fewer or more",
-                         "leave 'dimensions' out"});
+  if (!find_model(read->model)) return refuse(call, model_missing(read->model));
   const Wishes wishes = read->wishes;
   auto texts = std::exchange(read->input, {});
-  start(
-      std::move(call), model->name, std::move(texts), wishes,
-      [asked = std::move(*read)](const Job& job) { return embeddings_response(asked, job.rows); });
+  const std::string model = read->model;
+  start(std::move(call), model, std::move(texts), wishes,
+        [asked = std::move(*read)](const Job& job) {
+          return embeddings_response(job.call.target, asked, job.rows);
+        });
 }
 
 void Desk::start(Call&& call, const std::string& model, std::vector<std::string>&& texts,
@@ -239,9 +279,7 @@ void Desk::start(Call&& call, const std::string& model, std::vector<std::string>
                          "a request has 1 to " + std::to_string(texts_max) + " texts, this one " +
                              std::to_string(texts.size()),
                          texts.empty() ? "" : "send less at a time"});
-  if (!door_.begin_work())
-    return refuse(call, {ErrorCode::draining, "the node is going away and takes no new work",
-                         "ask another node, or this one once it is back"});
+  if (!door_.begin_work()) return refuse(call, going_away());
   const std::uint64_t number = jobs_begun_++;
   Job& job = jobs_[number];
   job.call = std::move(call);

@@ -69,7 +69,10 @@ class Desk {
   void deliver(actors::Answer&& one);
   void finish(std::uint64_t number, Response&& response);
   void gone(std::uint64_t number);
-  [[nodiscard]] const actors::ModelFacts* find_model(const std::string& name) const;
+  void change_model(Call&& call);
+  // A model's number, and what is true of it now.
+  [[nodiscard]] std::optional<std::uint32_t> find_model(const std::string& name) const;
+  [[nodiscard]] actors::ModelFacts facts_of(std::uint32_t model) const;
   [[nodiscard]] Response ready(const Call& call) const;
 
   FrontDoor& door_;

@@ -102,14 +102,23 @@ Response model_metadata(const actors::ModelFacts& model) {
             {"platform", "troupe"},
             {"inputs", {{{"name", text_tensor}, {"datatype", "BYTES"}, {"shape", {-1}}}}},
             {"outputs",
-             {{{"name", embedding_tensor}, {"datatype", "FP32"}, {"shape", {-1, model.width}}}}}}));
+             {{{"name", embedding_tensor},
+               {"datatype", "FP32"},
+               {"shape", {-1, model.width == 0 ? -1 : static_cast<int>(model.width)}}}}}}));
 }
 
 Response repository_index(const std::vector<actors::ModelFacts>& models) {
   json list = json::array();
-  for (const auto& model : models)
-    list.push_back(
-        {{"name", model.name}, {"version", only_version}, {"state", "READY"}, {"reason", ""}});
+  for (const auto& model : models) {
+    const bool ready = model.state == actors::ModelState::loaded;
+    const std::string reason = ready                   ? ""
+                               : model.failure.empty() ? std::string(name(model.state))
+                                                       : model.failure;
+    list.push_back({{"name", model.name},
+                    {"version", only_version},
+                    {"state", ready ? "READY" : "UNAVAILABLE"},
+                    {"reason", reason}});
+  }
   return json_response(dump(list));
 }
 
@@ -149,17 +158,17 @@ Response model_statistics(const actors::NodeFacts& facts,
   return json_response(dump({{"model_stats", list}}));
 }
 
-Response infer_response(const actors::ModelFacts& model, const InferRequest& request, TaskId first,
+Response infer_response(const std::string& model, const InferRequest& request, TaskId first,
                         const std::vector<Embedding>& rows) {
   const bool binary = request.outputs.empty() ? request.binary_output : request.outputs[0].binary;
-  const std::size_t width = rows.empty() ? model.width : rows[0].vector.size();
+  const std::size_t width = rows.empty() ? 0 : rows[0].vector.size();
   std::uint64_t tokens = 0;
   std::uint64_t truncated = 0;
   for (const auto& row : rows) {
     tokens += row.tokens;
     truncated += row.truncated ? 1 : 0;
   }
-  std::string body = R"({"model_name":)" + dump(model.name) + R"(,"model_version":")";
+  std::string body = R"({"model_name":)" + dump(model) + R"(,"model_version":")";
   body += only_version;
   body += '"';
   if (!request.id.empty()) body += R"(,"id":)" + dump(request.id);
@@ -187,7 +196,14 @@ Response infer_response(const actors::ModelFacts& model, const InferRequest& req
   return response;
 }
 
-Response embeddings_response(const EmbeddingsRequest& request, const std::vector<Embedding>& rows) {
+Response embeddings_response(std::string_view target, const EmbeddingsRequest& request,
+                             const std::vector<Embedding>& rows) {
+  const std::size_t width = rows.empty() ? 0 : rows[0].vector.size();
+  if (request.dimensions && *request.dimensions != width)
+    return error_response(target, {ErrorCode::invalid_argument,
+                                   "model '" + request.model + "' has " + std::to_string(width) +
+                                       " dimensions and cannot be had with fewer or more",
+                                   "leave 'dimensions' out"});
   std::uint64_t tokens = 0;
   std::string body = R"({"object":"list","data":[)";
   for (std::size_t i = 0; i < rows.size(); ++i) {

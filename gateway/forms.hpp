@@ -34,8 +34,10 @@ Response openai_model(const actors::ModelFacts& model);
 Response model_statistics(const actors::NodeFacts& facts, const std::vector<std::uint32_t>& models);
 
 // One row for each text, in their order.
-Response infer_response(const actors::ModelFacts& model, const InferRequest& request, TaskId first,
+Response infer_response(const std::string& model, const InferRequest& request, TaskId first,
                         const std::vector<Embedding>& rows);
-Response embeddings_response(const EmbeddingsRequest& request, const std::vector<Embedding>& rows);
+// An error where the model has other dimensions than were asked for.
+Response embeddings_response(std::string_view target, const EmbeddingsRequest& request,
+                             const std::vector<Embedding>& rows);
 
 }  // namespace troupe::gateway

@@ -26,8 +26,9 @@ class Desk;
 
 struct FrontDoorOptions {
   ServerOptions server;
-  ApiKeys keys;         // none: everybody may ask
-  std::string version;  // of the program, for GET /v2
+  ApiKeys keys;                // none: everybody may ask
+  std::string version;         // of the program, for GET /v2
+  bool model_control = false;  // whoever may ask may load and unload models
 };
 
 class FrontDoor final : public Handler {
@@ -62,7 +63,7 @@ class FrontDoor final : public Handler {
   const FrontDoorOptions options_;
   actors::Node& node_;
   Log& log_;
-  const std::vector<actors::ModelFacts> models_;
+  const std::vector<actors::ModelFacts> models_;  // as they were when the door opened
   HttpStats stats_;
   std::unique_ptr<Server> server_;
   std::vector<std::unique_ptr<Desk>> desks_;  // by loop

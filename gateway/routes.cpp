@@ -80,6 +80,14 @@ Route of_model(std::vector<std::string> parts) {  // what follows /v2/models
   return found;
 }
 
+Route of_repository(std::vector<std::string> parts) {  // what follows /v2/repository
+  if (parts.size() == 1 && parts[0] == "index") return {Ask::index, "", "", ""};
+  if (parts.size() != 3 || parts[0] != "models") return {};
+  if (parts[2] == "load") return {Ask::load, std::move(parts[1]), "", ""};
+  if (parts[2] == "unload") return {Ask::unload, std::move(parts[1]), "", ""};
+  return {};
+}
+
 Route find(std::string_view target) {
   auto parts = parts_of(target);
   if (!parts) return {};
@@ -89,7 +97,6 @@ Route find(std::string_view target) {
   if (is({"v2"})) return {Ask::server, "", "", ""};
   if (is({"v2", "health", "live"})) return {Ask::live, "", "", ""};
   if (is({"v2", "health", "ready"})) return {Ask::ready, "", "", ""};
-  if (is({"v2", "repository", "index"})) return {Ask::index, "", "", ""};
   if (is({"v1", "models"})) return {Ask::models, "", "", ""};
   if (is({"v1", "embeddings"})) return {Ask::embeddings, "", "", ""};
   if (is({"metrics"})) return {Ask::metrics, "", "", ""};
@@ -97,6 +104,8 @@ Route find(std::string_view target) {
     return {Ask::one_model, std::move((*parts)[2]), "", ""};
   if (parts->size() >= 3 && (*parts)[0] == "v2" && (*parts)[1] == "models")
     return of_model({parts->begin() + 2, parts->end()});
+  if (parts->size() >= 3 && (*parts)[0] == "v2" && (*parts)[1] == "repository")
+    return of_repository({parts->begin() + 2, parts->end()});
   return {};
 }
 
@@ -104,15 +113,15 @@ Route find(std::string_view target) {
 
 std::string_view name(Ask ask) noexcept {
   constexpr std::array<std::string_view, asks> names = {
-      "live",      "ready", "server", "model",     "model_ready", "infer",   "model_stats",
-      "all_stats", "index", "models", "one_model", "embeddings",  "metrics", "unknown"};
+      "live",  "ready", "server", "model",  "model_ready", "infer",      "model_stats", "all_stats",
+      "index", "load",  "unload", "models", "one_model",   "embeddings", "metrics",     "unknown"};
   return names[static_cast<std::size_t>(ask)];
 }
 
 Route route(std::string_view method, std::string_view target) {
   Route found = find(target);
-  const bool posts =
-      found.ask == Ask::infer || found.ask == Ask::embeddings || found.ask == Ask::index;
+  const bool posts = found.ask == Ask::infer || found.ask == Ask::embeddings ||
+                     found.ask == Ask::index || found.ask == Ask::load || found.ask == Ask::unload;
   const bool fits = posts ? method == "POST" : method == "GET" || method == "HEAD";
   if (found.ask != Ask::unknown && !fits) found.allow = posts ? "POST" : "GET, HEAD";
   return found;

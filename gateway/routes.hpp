@@ -20,13 +20,15 @@ enum class Ask : std::uint8_t {
   model_stats,  // GET  /v2/models/M[/versions/V]/stats
   all_stats,    // GET  /v2/models/stats
   index,        // POST /v2/repository/index
+  load,         // POST /v2/repository/models/M/load
+  unload,       // POST /v2/repository/models/M/unload
   models,       // GET  /v1/models
   one_model,    // GET  /v1/models/M
   embeddings,   // POST /v1/embeddings
   metrics,      // GET  /metrics
   unknown
 };
-inline constexpr std::size_t asks = 14;
+inline constexpr std::size_t asks = 16;
 
 // "infer", as it stands in metrics.
 std::string_view name(Ask ask) noexcept;

@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,6 +19,7 @@
 #include "base/result.hpp"
 #include "base/task.hpp"
 #include "base/time.hpp"
+#include "kernels/bert.hpp"
 #include "kernels/sampler.hpp"
 
 namespace troupe::kernels {
@@ -27,6 +29,7 @@ struct Tokens {
   std::vector<std::int32_t> ids;
   bool truncated = false;
   bool classify = false;  // wanted are the scores of the model's labels, in place of its vector
+  std::shared_ptr<const void> keeps = nullptr;  // what must not go before this text is done
 };
 
 // What a policy looks at, and what its random numbers are counted by.
@@ -102,6 +105,13 @@ class Device {
   virtual Status submit(Batch batch, Completion completion) = 0;
   virtual Status submit_urgent(Batch batch, Completion completion) = 0;
 
+  // Takes a text encoder in, which passed check_model(): batches for it are taken from then on. One
+  // that it holds already stays. May take seconds; from any thread but the device's own. Errors:
+  // unsupported, by devices that hold what they were opened with and no other.
+  virtual Status load(ModelId model, std::shared_ptr<const BertModel> weights, Precision precision);
+  // Lets it go. What was taken is done first; its memory is free when the last of it is done.
+  virtual void unload(ModelId /*model*/) {}
+
   // Of Tokens. Zero for a model the device does not hold.
   [[nodiscard]] virtual Cost cost(ModelId model) const noexcept = 0;
 
@@ -114,5 +124,10 @@ class Device {
   // Finishes what was taken, then ends the device's thread. Idempotent; not from a completion.
   virtual void stop() = 0;
 };
+
+inline Status Device::load(ModelId, std::shared_ptr<const BertModel>, Precision) {
+  return Error{ErrorCode::unsupported, info().name + " takes its models when it opens",
+               "leave them at load = \"start\""};
+}
 
 }  // namespace troupe::kernels

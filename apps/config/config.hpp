@@ -36,6 +36,7 @@ struct ModelConfig {
   std::string name;
   std::string folder;             // a Hugging Face folder; "$TROUPE_MODEL_DIR" and "~" are expanded
   std::string precision = "f32";  // bf16
+  std::string load = "start";     // demand
 };
 
 // [policy.NAME]
@@ -85,8 +86,9 @@ struct LinkConfig {
 struct HttpConfig {
   std::string listen;  // "HOST:PORT"; empty: only nodes that say so serve HTTP
   std::vector<std::string>
-      keys;           // "TENANT sha256:HASH", from `troupe keys api`; none: no key asked
-  bool open = false;  // without keys it may listen beyond this machine
+      keys;                    // "TENANT sha256:HASH", from `troupe keys api`; none: no key asked
+  bool open = false;           // without keys it may listen beyond this machine
+  bool model_control = false;  // whoever may ask may load and unload models
   std::uint32_t threads = 1;
   std::uint32_t connections_max = 4096;
   std::uint64_t header_bytes_max = std::uint64_t{16} << 10;

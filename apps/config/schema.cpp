@@ -31,6 +31,7 @@ constexpr std::int64_t mebi(std::int64_t number) {
 }
 
 constexpr std::array<std::string_view, 5> levels = {"trace", "debug", "info", "warn", "error"};
+constexpr std::array<std::string_view, 2> load_times = {"start", "demand"};
 constexpr std::array<std::string_view, 2> precisions = {"f32", "bf16"};
 constexpr std::array<std::string_view, 2> evictions = {"oldest", "least_recently_recalled"};
 constexpr std::array<std::string_view, 3> row_formats = {"f32", "bf16", "halves"};
@@ -92,6 +93,12 @@ constexpr Key model_keys[] = {
      .help = "what the CPU multiplies in: `\"f32\"`, or `\"bf16\"`, which is quicker where the CPU "
              "has it and moves a vector by up to 1 % of its length; a node with a GPU refuses it",
      .complaint = choice_complaint<precisions>},
+    {.name = "load",
+     .slot = of<&Config::models, &ModelConfig::load>,
+     .help =
+         "`\"start\"`: before the node is ready; `\"demand\"`: when the first task needs it, which "
+         "waits for it (CPU only). `troupe model` loads and unloads it at any time",
+     .complaint = choice_complaint<load_times>},
 };
 
 constexpr std::array<std::string_view, 3> samplings = {"greedy", "softmax", "gumbel"};
@@ -266,6 +273,9 @@ constexpr Key http_keys[] = {
     {.name = "open",
      .slot = in<&Config::http, &HttpConfig::open>,
      .help = "on: without `keys` it may listen on addresses that other machines reach"},
+    {.name = "model_control",
+     .slot = in<&Config::http, &HttpConfig::model_control>,
+     .help = "on: whoever may ask may load and unload the node's models, too"},
     {.name = "threads",
      .slot = in<&Config::http, &HttpConfig::threads>,
      .help = "threads that serve connections and tokenize their texts",

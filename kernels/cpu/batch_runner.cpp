@@ -47,21 +47,19 @@ bool all_finite(const std::vector<float>& vector) {
 
 }  // namespace
 
-BatchRunner::BatchRunner(const Tiles& tiles, std::vector<std::shared_ptr<const Encoder>> encoders,
-                         const std::vector<PackedPolicy>& policies,
+BatchRunner::BatchRunner(const Tiles& tiles, const std::vector<PackedPolicy>& policies,
                          std::shared_ptr<const MemoryStore> memory)
-    : encoders_(std::move(encoders)), memory_(std::move(memory)), recaller_(tiles) {
-  workspaces_.reserve(encoders_.size());
-  for (const auto& encoder : encoders_) workspaces_.push_back(encoder->make_workspace());
+    : memory_(std::move(memory)), recaller_(tiles) {
   actors_.reserve(policies.size());
   for (const auto& [policy, sampling] : policies)
     actors_.push_back({PolicyRunner(policy), sampling});
 }
 
-std::vector<ItemResult> BatchRunner::run(const Batch& batch, const YieldHook& yield) {
+std::vector<ItemResult> BatchRunner::run(const Batch& batch, EncoderSeat* seat,
+                                         const YieldHook& yield) {
   std::vector<ItemResult> results(batch.items.size());
   for (std::size_t i = 0; i < results.size(); ++i) results[i].task = batch.items[i].task;
-  encode_all(batch, results, yield);
+  encode_all(batch, seat, results, yield);
   recall_all(batch, results, yield);
   act_all(batch, results, yield);
   return results;
@@ -108,31 +106,31 @@ void BatchRunner::recall_all(const Batch& batch, std::vector<ItemResult>& result
         answers[i] ? Result<Output>(*std::move(answers[i])) : Result<Output>(answers[i].error());
 }
 
-void BatchRunner::encode_all(const Batch& batch, std::vector<ItemResult>& results,
-                             const YieldHook& yield) {
+void BatchRunner::encode_all(const Batch& batch, EncoderSeat* seat,
+                             std::vector<ItemResult>& results, const YieldHook& yield) {
   std::vector<Pending> slice;
   std::size_t slice_tokens = 0;
   for (std::size_t i = 0; i < batch.items.size(); ++i) {
     const auto* tokens = std::get_if<Tokens>(&batch.items[i].work);
     if (tokens == nullptr) continue;
-    TROUPE_ASSERT(batch.model.value < encoders_.size(), "a batch for a model nobody checked");
-    const Encoder& encoder = *encoders_[batch.model.value];
+    TROUPE_ASSERT(seat != nullptr, "a batch for a model nobody checked");
+    const Encoder& encoder = *seat->encoder;
     if (auto good = check_tokens(*tokens, encoder.config()); !good) {
       results[i].output = good.error();
       continue;
     }
     if (slice_tokens + tokens->ids.size() > encoder.tokens_max()) {
-      encode_slice(batch, slice, results, yield);
+      encode_slice(batch, *seat, slice, results, yield);
       slice_tokens = 0;
     }
     slice_tokens += tokens->ids.size();
     slice.push_back({i, std::vector<float>(tokens->classify ? encoder.config().labels
                                                             : encoder.config().width)});
   }
-  if (!slice.empty()) encode_slice(batch, slice, results, yield);
+  if (!slice.empty()) encode_slice(batch, *seat, slice, results, yield);
 }
 
-void BatchRunner::encode_slice(const Batch& batch, std::vector<Pending>& slice,
+void BatchRunner::encode_slice(const Batch& batch, EncoderSeat& seat, std::vector<Pending>& slice,
                                std::vector<ItemResult>& results, const YieldHook& yield) {
   std::vector<Sequence> sequences;
   sequences.reserve(slice.size());
@@ -145,8 +143,8 @@ void BatchRunner::encode_slice(const Batch& batch, std::vector<Pending>& slice,
     sequences.push_back(
         {tokens.ids, tokens.classify ? nullptr : values, tokens.classify ? values : nullptr});
   }
-  const Encoder& encoder = *encoders_[batch.model.value];
-  encoder.encode(sequences, workspaces_[batch.model.value], yield);
+  const Encoder& encoder = *seat.encoder;
+  encoder.encode(sequences, seat.workspace, yield);
   for (auto& pending : slice) {
     if (all_finite(pending.values))
       results[pending.item].output =

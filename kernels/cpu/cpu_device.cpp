@@ -30,11 +30,20 @@ namespace {
 // measured; only ever used as a price.
 constexpr Duration tile_assumed = std::chrono::microseconds(150);
 
+// A text encoder that the device holds, with a workspace for each lane. A batch that was taken
+// keeps it.
+struct LoadedModel {
+  explicit LoadedModel(const std::shared_ptr<const Encoder>& encoder)
+      : ordinary(encoder), urgent(encoder), cost(encode_cost(*encoder)) {}
+  EncoderSeat ordinary;
+  EncoderSeat urgent;
+  Cost cost;
+};
+
 // What the device holds once it is open; made before its thread starts.
 struct Setup {
   const Tiles* tiles = nullptr;
-  std::vector<std::shared_ptr<const Encoder>> encoders;  // by ModelId
-  std::vector<Cost> costs;                               // by ModelId
+  std::shared_ptr<EncoderCache> encoders;
   Cost recall_cost;
   std::vector<PackedPolicy> policies;  // by ModelId
   std::vector<Cost> act_costs;         // by ModelId
@@ -46,14 +55,18 @@ struct Setup {
 struct Job {
   Batch batch;
   Completion completion;
+  std::shared_ptr<LoadedModel> model;  // null for a batch without texts
 };
+
+using LoadedModels = std::vector<std::shared_ptr<LoadedModel>>;  // by ModelId; null: not loaded
 
 class CpuDevice final : public Device {
  public:
-  explicit CpuDevice(Setup setup)
+  CpuDevice(Setup setup, LoadedModels models)
       : setup_(std::move(setup)),
-        ordinary_runner_(*setup_.tiles, setup_.encoders, setup_.policies, setup_.memory),
-        urgent_runner_(*setup_.tiles, setup_.encoders, setup_.policies, setup_.memory),
+        ordinary_runner_(*setup_.tiles, setup_.policies, setup_.memory),
+        urgent_runner_(*setup_.tiles, setup_.policies, setup_.memory),
+        models_(std::move(models)),
         thread_([this] { run(); }) {}
 
   ~CpuDevice() override { CpuDevice::stop(); }
@@ -63,8 +76,13 @@ class CpuDevice final : public Device {
   Status submit(Batch batch, Completion completion) override;
   Status submit_urgent(Batch batch, Completion completion) override;
 
+  Status load(ModelId model, std::shared_ptr<const BertModel> weights,
+              Precision precision) override;
+  void unload(ModelId model) override;
+
   [[nodiscard]] Cost cost(ModelId model) const noexcept override {
-    return model.value < setup_.costs.size() ? setup_.costs[model.value] : Cost{};
+    const auto found = find(model);
+    return found ? found->cost : Cost{};
   }
   [[nodiscard]] Cost recall_cost() const noexcept override { return setup_.recall_cost; }
   [[nodiscard]] Cost act_cost(ModelId policy) const noexcept override {
@@ -74,7 +92,9 @@ class CpuDevice final : public Device {
   void stop() override;
 
  private:
-  [[nodiscard]] Status check(const Batch& batch) const;
+  [[nodiscard]] std::shared_ptr<LoadedModel> find(ModelId model) const;
+  // With the model that the batch needs.
+  [[nodiscard]] Result<Job> check(Batch&& batch, Completion&& completion) const;
   [[nodiscard]] Error draining() const;
   void name_thread() const;
   void run();
@@ -84,6 +104,9 @@ class CpuDevice final : public Device {
   const Setup setup_;
   BatchRunner ordinary_runner_;
   BatchRunner urgent_runner_;
+
+  mutable std::mutex models_mutex_;
+  LoadedModels models_;  // guarded by models_mutex_
 
   std::mutex mutex_;
   std::condition_variable wake_;
@@ -101,11 +124,11 @@ class CpuDevice final : public Device {
 };
 
 // The results of a batch, whatever happens on the way.
-std::vector<ItemResult> results_of(const Batch& batch, BatchRunner& runner,
+std::vector<ItemResult> results_of(const Batch& batch, EncoderSeat* seat, BatchRunner& runner,
                                    const YieldHook& yield) {
   std::string what;
   try {
-    return runner.run(batch, yield);
+    return runner.run(batch, seat, yield);
   } catch (const std::exception& failure) {  // out of memory, in practice
     what = failure.what();
   }
@@ -125,7 +148,8 @@ void complete(const Job& job, BatchReport report) {
 }
 
 Status CpuDevice::submit(Batch batch, Completion completion) {
-  if (auto good = check(batch); !good) return good;
+  auto job = check(std::move(batch), std::move(completion));
+  if (!job) return job.error();
   {
     const std::scoped_lock lock(mutex_);
     if (stopping_) return draining();
@@ -134,14 +158,15 @@ Status CpuDevice::submit(Batch batch, Completion completion) {
                    setup_.info.name + " has " + std::to_string(setup_.info.queue_batches_max) +
                        " batches already",
                    "submit the next when one completes"};
-    ordinary_.push_back({std::move(batch), std::move(completion)});
+    ordinary_.push_back(std::move(*job));
   }
   wake_.notify_one();
   return {};
 }
 
 Status CpuDevice::submit_urgent(Batch batch, Completion completion) {
-  if (auto good = check(batch); !good) return good;
+  auto job = check(std::move(batch), std::move(completion));
+  if (!job) return job.error();
   {
     const std::scoped_lock lock(mutex_);
     if (stopping_) return draining();
@@ -150,7 +175,7 @@ Status CpuDevice::submit_urgent(Batch batch, Completion completion) {
                    setup_.info.name + " has " + std::to_string(setup_.info.urgent_batches_max) +
                        " urgent batches waiting",
                    "retry after one completes, or send the task elsewhere"};
-    urgent_.push_back({std::move(batch), std::move(completion)});
+    urgent_.push_back(std::move(*job));
     urgent_waits_.store(true, std::memory_order_release);
   }
   wake_.notify_one();
@@ -169,7 +194,29 @@ void CpuDevice::stop() {
   if (thread_.joinable()) thread_.join();
 }
 
-Status CpuDevice::check(const Batch& batch) const {
+std::shared_ptr<LoadedModel> CpuDevice::find(ModelId model) const {
+  const std::scoped_lock lock(models_mutex_);
+  return model.value < models_.size() ? models_[model.value] : nullptr;
+}
+
+Status CpuDevice::load(ModelId model, std::shared_ptr<const BertModel> weights,
+                       Precision precision) {
+  if (find(model) != nullptr) return {};
+  auto loaded = std::make_shared<LoadedModel>(
+      setup_.encoders->get(*setup_.tiles, std::move(weights), precision));
+  const std::scoped_lock lock(models_mutex_);
+  if (model.value >= models_.size()) models_.resize(model.value + std::size_t{1});
+  models_[model.value] = std::move(loaded);
+  return {};
+}
+
+void CpuDevice::unload(ModelId model) {
+  std::shared_ptr<LoadedModel> gone;  // freed without the lock
+  const std::scoped_lock lock(models_mutex_);
+  if (model.value < models_.size()) gone = std::exchange(models_[model.value], nullptr);
+}
+
+Result<Job> CpuDevice::check(Batch&& batch, Completion&& completion) const {
   if (batch.items.size() > limits::tasks_per_batch_max)
     return Error{ErrorCode::too_large,
                  "a batch of " + std::to_string(batch.items.size()) + " tasks",
@@ -185,13 +232,14 @@ Status CpuDevice::check(const Batch& batch) const {
     encodes = true;
     tokens += text->ids.size();
   }
-  if (encodes && batch.model.value >= setup_.encoders.size())
+  auto model = encodes ? find(batch.model) : nullptr;
+  if (encodes && model == nullptr)
     return Error{ErrorCode::model_missing,
                  setup_.info.name + " holds no model " + std::to_string(batch.model.value), ""};
   if (tokens > limits::tokens_per_batch_max)
     return Error{ErrorCode::too_large, "a batch of " + std::to_string(tokens) + " tokens",
                  "send at most " + std::to_string(limits::tokens_per_batch_max)};
-  return {};
+  return Job{std::move(batch), std::move(completion), std::move(model)};
 }
 
 Error CpuDevice::draining() const {
@@ -239,7 +287,8 @@ void CpuDevice::run_ordinary(const Job& job) {
     report.yielded += now() - from;
     ++report.yields;
   };
-  report.results = results_of(job.batch, ordinary_runner_, yield);
+  report.results =
+      results_of(job.batch, job.model ? &job.model->ordinary : nullptr, ordinary_runner_, yield);
   report.finished = now();
   {
     // Before the completion, whose receiver may submit the next batch at once.
@@ -265,7 +314,8 @@ void CpuDevice::run_urgent_waiting() {
     BatchReport report;
     report.id = job.batch.id;
     report.started = now();
-    report.results = results_of(job.batch, urgent_runner_, [] {});
+    report.results =
+        results_of(job.batch, job.model ? &job.model->urgent : nullptr, urgent_runner_, [] {});
     report.finished = now();
     complete(job, std::move(report));
   }
@@ -283,9 +333,7 @@ Status check_options(const CpuDeviceOptions& options) {
     return Error{ErrorCode::invalid_argument,
                  options.name + " was given precisions of models that are not there", ""};
   for (const auto& model : options.models) {
-    if (model == nullptr)
-      return Error{ErrorCode::invalid_argument,
-                   options.name + " was given a model that is not there", ""};
+    if (model == nullptr) continue;
     if (auto good = check_model(*model); !good) return good;
   }
   for (const auto& policy : options.policies) {
@@ -303,13 +351,15 @@ Result<std::unique_ptr<Device>> open_cpu_device(CpuDeviceOptions options) {
   if (!tiles) return tiles.error();
   cpu::Setup setup;
   setup.tiles = *tiles;
-  const auto cache =
+  setup.encoders =
       options.encoders ? std::move(options.encoders) : std::make_shared<cpu::EncoderCache>();
+  cpu::LoadedModels models;
   options.precisions.resize(options.models.size(), Precision::f32);
   for (std::size_t i = 0; i < options.models.size(); ++i) {
-    setup.encoders.push_back(
-        cache->get(**tiles, std::move(options.models[i]), options.precisions[i]));
-    setup.costs.push_back(cpu::encode_cost(*setup.encoders.back()));
+    auto& model = options.models[i];
+    models.push_back(model ? std::make_shared<cpu::LoadedModel>(setup.encoders->get(
+                                 **tiles, std::move(model), options.precisions[i]))
+                           : nullptr);
   }
   for (auto& [model, sampling] : options.policies) {
     setup.policies.push_back(
@@ -322,7 +372,8 @@ Result<std::unique_ptr<Device>> open_cpu_device(CpuDeviceOptions options) {
   setup.info.description = std::string((*tiles)->description) + ", one thread";
   setup.info.tile = cpu::tile_assumed;
   setup.nice = options.nice;
-  return std::unique_ptr<Device>(std::make_unique<cpu::CpuDevice>(std::move(setup)));
+  return std::unique_ptr<Device>(
+      std::make_unique<cpu::CpuDevice>(std::move(setup), std::move(models)));
 }
 
 }  // namespace troupe::kernels

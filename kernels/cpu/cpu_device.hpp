@@ -22,7 +22,7 @@ class EncoderCache;
 
 struct CpuDeviceOptions {
   std::string name = "cpu:0";
-  std::vector<std::shared_ptr<const BertModel>> models;  // by ModelId
+  std::vector<std::shared_ptr<const BertModel>> models;  // by ModelId; null: load() may bring it
   std::vector<Precision> precisions;  // by ModelId; f32 for models beyond its end
   // Where the process's devices share their packed weights (kernels/cpu/encoder_cache.hpp); without
   // one, the device packs copies of its own.

@@ -36,7 +36,8 @@ struct GemmTile : GemmResult {
   const float* a = nullptr;  // [rows, depth], rows `a_stride` floats apart
   std::size_t a_stride = 0;
   std::size_t depth = 0;
-  const float* panel = nullptr;  // [depth, columns], dense; what lies behind it is asked for, unread
+  const float* panel =
+      nullptr;  // [depth, columns], dense; what lies behind it is asked for, unread
 };
 
 // The same product of numbers that were rounded to bfloat16, added in float32. A pair is two

@@ -47,8 +47,7 @@ template <std::size_t Rows, std::size_t Vectors, bool Prefetch>
 
 template <std::size_t Rows, std::size_t Vectors>
 [[gnu::always_inline]] inline void accumulate(const GemmTile& tile, std::size_t first_row,
-                                              const Ahead& ahead,
-                                              Vector (&sums)[Rows][Vectors]) {
+                                              const Ahead& ahead, Vector (&sums)[Rows][Vectors]) {
   const float* a = tile.a + first_row * tile.a_stride;
   accumulate_steps<Rows, Vectors, true>(a, tile.a_stride, tile.panel, 0, ahead.steps, ahead.from,
                                         sums);

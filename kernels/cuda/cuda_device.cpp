@@ -190,14 +190,13 @@ Status CudaDevice::open() {
   gpu_ = std::move(*gpu);
   const auto tiles = cpu::find_tiles("");
   if (!tiles) return tiles.error();
-  using None = std::vector<std::shared_ptr<const cpu::Encoder>>;
   std::vector<cpu::PackedPolicy> policies;
   for (const auto& [model, sampling] : options_.policies) {
     policies.push_back({std::make_shared<const cpu::Policy>(**tiles, model), sampling});
     act_costs_.push_back(cpu::act_cost(policies.back().policy));
   }
-  ordinary_others_.emplace(**tiles, None{}, policies, options_.memory);
-  urgent_others_.emplace(**tiles, None{}, policies, options_.memory);
+  ordinary_others_.emplace(**tiles, policies, options_.memory);
+  urgent_others_.emplace(**tiles, policies, options_.memory);
   Stream& first = urgent_places_[0].stream;
   if (auto good = cuda::check(*gpu_, gpu_->make_stream(true, &first), "making a stream"); !good)
     return good;
@@ -344,7 +343,7 @@ std::vector<ItemResult> CudaDevice::results_of(const Batch& batch, std::span<Pla
   try {
     const bool encodes =
         !batch.items.empty() && std::holds_alternative<Tokens>(batch.items.front().work);
-    if (!encodes) return others.run(batch, yield);
+    if (!encodes) return others.run(batch, nullptr, yield);
     results.resize(batch.items.size());
     for (std::size_t i = 0; i < results.size(); ++i) results[i].task = batch.items[i].task;
     if (const auto good = encode(batch, places, yield, results); !good)

@@ -85,7 +85,8 @@ TEST_CASE("a node answers its status and refuses verbs that it does not know") {
   const auto status = nlohmann::json::parse(*body);
   CHECK(status["node"] == "a");
   CHECK(status["ready"] == true);
-  CHECK(status["models"] == std::vector<std::string>{"tiny"});
+  CHECK(status["models"][0]["name"] == "tiny");
+  CHECK(status["models"][0]["state"] == "loaded");
   CHECK_FALSE(client->control("a", "dance", "", 20s));
 }
 

@@ -1,9 +1,6 @@
 // Where tasks run in a cluster of real nodes: at home, until another node is clearly less busy.
-#include <condition_variable>
-#include <map>
-#include <mutex>
-
 #include "tests/actors/burst.hpp"
+#include "tests/actors/collector.hpp"
 #include "tests/actors/devices.hpp"
 #include "tests/actors/nodes.hpp"
 #include "tests/catch.hpp"
@@ -17,30 +14,9 @@ namespace {
 
 constexpr Duration limit = 20s;
 
-class Collector final : public actors::ReplySink {
- public:
-  void deliver(std::vector<actors::Answer> answers) override {
-    const std::lock_guard lock(mutex_);
-    for (auto& answer : answers) {
-      ++outcomes_[answer.tag];
-      if (answer.outcome.result) ++done_;
-    }
-    changed_.notify_all();
-  }
-  // Until each of so many tasks has its outcome; none has two, and all are done.
-  void wait_for(std::size_t tasks) {
-    std::unique_lock lock(mutex_);
-    REQUIRE(changed_.wait_for(lock, limit, [&] { return outcomes_.size() == tasks; }));
-    for (const auto& [tag, outcomes] : outcomes_) CHECK(outcomes == 1);
-    CHECK(done_ == tasks);
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::map<std::uint64_t, int> outcomes_;
-  std::size_t done_ = 0;
-};
+void check_all_done(tests::Collector& collector, std::size_t tasks) {
+  for (const auto& [tag, outcome] : collector.wait_for(tasks)) CHECK(outcome.result);
+}
 
 std::uint64_t completed(const actors::Node& node) {
   std::uint64_t completed = 0;
@@ -60,7 +36,7 @@ TEST_CASE("a node that cannot keep up gives tasks to one that is idle, and no re
   const auto a = cluster.start(std::move(busy));
   const auto b = cluster.start(std::move(idle));
   tests::wait_linked(*a);
-  const auto collector = std::make_shared<Collector>();
+  const auto collector = std::make_shared<tests::Collector>();
   std::uint64_t tasks = 0;
   const auto submit = [&](TaskRequest request) {
     REQUIRE(a->submit(std::move(request), {collector, tasks++}));
@@ -78,7 +54,7 @@ TEST_CASE("a node that cannot keep up gives tasks to one that is idle, and no re
   CHECK(a->facts().tasks_moved == moved);
 
   held->release();
-  collector->wait_for(tasks);
+  check_all_done(*collector, tasks);
   CHECK(completed(*b) == moved);
   CHECK(completed(*a) == tasks - moved);
 }
@@ -90,10 +66,10 @@ TEST_CASE("where nobody waits, no task leaves its node") {
   const auto a = cluster.start(std::move(options));
   const auto b = cluster.start("b", {});
   tests::wait_linked(*a);
-  const auto collector = std::make_shared<Collector>();
+  const auto collector = std::make_shared<tests::Collector>();
   for (std::uint64_t i = 0; i < 100; ++i) {
     REQUIRE(a->submit(encode("at home"), {collector, i}));
-    collector->wait_for(i + 1);
+    check_all_done(*collector, i + 1);
   }
   CHECK(a->facts().tasks_moved == 0);
   CHECK(completed(*b) == 0);

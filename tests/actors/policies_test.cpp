@@ -2,11 +2,9 @@
 // that keep a node from starting.
 #include <algorithm>
 #include <cmath>
-#include <condition_variable>
 #include <cstring>
 #include <limits>
 #include <map>
-#include <mutex>
 
 #include <nlohmann/json.hpp>
 
@@ -14,6 +12,7 @@
 #include "base/random.hpp"
 #include "kernels/ref/policy.hpp"
 #include "models/policy.hpp"
+#include "tests/actors/collector.hpp"
 #include "tests/actors/nodes.hpp"
 #include "tests/catch.hpp"
 #include "tests/models/checkpoint.hpp"
@@ -99,27 +98,8 @@ std::uint32_t expected(const kernels::PolicyModel& model, const Sampling& sampli
   return *picked;
 }
 
-class Collector final : public actors::ReplySink {
- public:
-  void deliver(std::vector<actors::Answer> answers) override {
-    const std::lock_guard lock(mutex_);
-    for (auto& answer : answers) outcomes_[answer.tag] = std::move(answer.outcome);
-    changed_.notify_all();
-  }
-  std::map<std::uint64_t, TaskOutcome> wait_for(std::size_t count) {
-    std::unique_lock lock(mutex_);
-    REQUIRE(changed_.wait_for(lock, limit, [&] { return outcomes_.size() == count; }));
-    return outcomes_;
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::map<std::uint64_t, TaskOutcome> outcomes_;
-};
-
 std::map<std::uint64_t, TaskOutcome> act_many(actors::Node& node, std::size_t count) {
-  const auto collector = std::make_shared<Collector>();
+  const auto collector = std::make_shared<tests::Collector>();
   for (std::uint64_t i = 0; i < count; ++i) {
     const auto lane = i % 5 == 0 ? Lane::urgent : Lane::ordinary;
     REQUIRE(node.submit(act(i, agent_of(i), lane), {collector, i}));
@@ -179,7 +159,7 @@ TEST_CASE("what a policy cannot act on is refused at the door, with what would d
   options.policies = {{"mover", folder.path(), {}}};
   const auto node = cluster.start(std::move(options));
   const auto refusal = [&](TaskRequest task) {
-    const auto taken = node->submit(std::move(task), {std::make_shared<Collector>(), 0});
+    const auto taken = node->submit(std::move(task), {std::make_shared<tests::Collector>(), 0});
     REQUIRE_FALSE(taken);
     CHECK_FALSE(taken.error().next_step.empty());
     return taken.error();
@@ -217,10 +197,10 @@ TEST_CASE("what a policy cannot act on is refused at the door, with what would d
   CHECK(facts.stats.lanes[0].accepted + facts.stats.lanes[1].accepted == 0);
   // The largest step there is, and a node without policies.
   CHECK(node->submit(with([](auto&, Act& work) { work.step = (std::uint64_t{1} << 48) - 1; }),
-                     {std::make_shared<Collector>(), 0}));
+                     {std::make_shared<tests::Collector>(), 0}));
   TestCluster other{{"a"}};
   const auto without = other.start("a", {});
-  const auto taken = without->submit(act(1, "game/7"), {std::make_shared<Collector>(), 0});
+  const auto taken = without->submit(act(1, "game/7"), {std::make_shared<tests::Collector>(), 0});
   REQUIRE_FALSE(taken);
   CHECK(taken.error().next_step == "this node has no policies");
 }

@@ -61,14 +61,14 @@ class ClusterTest(unittest.TestCase):
         self.ports = free_ports(4)
         self.write_config()
 
-    def write_config(self, model=TINY_MODEL, extra="", policy=""):
+    def write_config(self, model=TINY_MODEL, extra="", policy="", model_lines=""):
         text = '[cluster]\nname = "test"\n'
         for name, (urgent, ordinary) in zip("ab", (self.ports[:2], self.ports[2:])):
             text += (
                 f'[node.{name}]\nhost = "127.0.0.1"\nurgent_port = {urgent}\n'
                 f'ordinary_port = {ordinary}\ndevices = ["cpu"]\n'
             )
-        text += f"[model.tiny]\nfolder = {json.dumps(model)}\n"
+        text += f"[model.tiny]\nfolder = {json.dumps(model)}\n{model_lines}"
         text += f"[model.tone]\nfolder = {json.dumps(CLASSIFIER)}\n"
         if policy:
             text += f"[policy.mover]\nfolder = {json.dumps(policy)}\nsampling = \"gumbel\"\n"

@@ -105,6 +105,34 @@ class Life(ClusterTest):
         self.assertEqual(found["hits"], [])
         self.assertEqual(self.stop(up), 0)
 
+    def test_models_come_and_go_while_the_cluster_runs(self):
+        self.write_config(model_lines='load = "demand"\n')
+        up = self.start_up()
+
+        def states():
+            return [{model["name"]: model["state"] for model in node["models"]}
+                    for node in self.json_of("model", "list", self.config)["nodes"]]
+
+        self.assertEqual(states(), 2 * [{"tiny": "unloaded", "tone": "loaded"}])
+        encoded = self.json_of("submit", "come", "--config", self.config, "--model", "tiny",
+                               "--node", "b")
+        self.assertEqual(states(), [{"tiny": "unloaded", "tone": "loaded"},
+                                    {"tiny": "loaded", "tone": "loaded"}])
+        loaded = self.json_of("model", "load", "tiny", self.config, "--node", "a")["nodes"]
+        self.assertEqual([(node["node"], node["state"]) for node in loaded], [("a", "loaded")])
+        again = self.json_of("submit", "come", "--config", self.config, "--model", "tiny",
+                             "--node", "a")
+        self.assertEqual(encoded["vector"], again["vector"])
+
+        gone = self.json_of("model", "unload", "tone", self.config)["nodes"]
+        self.assertEqual([node["state"] for node in gone], ["unloaded", "unloaded"])
+        refused = self.troupe("submit", "stay", "--config", self.config, "--model", "tone")
+        self.assertNotEqual(refused.returncode, 0)
+        self.assertIn("troupe model load tone", refused.stderr)
+        told = self.troupe("model", "load", "nonsense", self.config)
+        self.assertNotEqual(told.returncode, 0)
+        self.assertIn("this node has: tiny, tone", told.stderr)
+        self.assertEqual(self.stop(up), 0)
 
     def test_a_policy_acts_the_same_on_every_node(self):
         policy = os.path.join(self.folder.name, "policy")

@@ -85,6 +85,37 @@ class Http(ClusterTest):
         self.assertIn('troupe_tenant_tasks_completed_total{tenant="search-team"} 1\n', metrics)
         self.assertNotIn(made["key"], self.read_log())
 
+    def test_models_are_loaded_and_unloaded_where_the_config_says_so(self):
+        self.write_http()
+        self.start_up()
+        status, told = self.ask(self.http[0], "POST", "/v2/repository/models/tiny/unload")
+        self.assertEqual(status, 501, told)
+        self.assertIn("model_control", told)
+
+    def test_a_model_that_is_not_loaded_is_not_ready(self):
+        self.write_http("model_control = true")
+        up = self.start_up()
+        port = self.http[0]
+        ready = "/v2/models/tiny/ready"
+        self.assertEqual(self.ask(port, "GET", ready)[0], 200)
+        self.assertEqual(self.ask(port, "POST", "/v2/repository/models/tiny/unload"), (200, "{}"))
+        self.assertEqual(self.ask(port, "GET", ready)[0], 503)
+        index = json.loads(self.ask(port, "POST", "/v2/repository/index")[1])
+        self.assertEqual([(model["name"], model["state"], model["reason"]) for model in index],
+                         [("tiny", "UNAVAILABLE", "unloaded"), ("tone", "READY", "")])
+        self.assertEqual(self.ask(port, "GET", "/v2/health/ready")[0], 200)
+        body = {"model": "tiny", "input": "hello"}
+        status, told = self.ask(port, "POST", "/v1/embeddings", body)
+        self.assertEqual(status, 404, told)
+        self.assertIn("troupe model load tiny", told)
+        self.assertEqual(self.ask(port, "POST", "/v2/repository/models/tiny/load"), (200, "{}"))
+        self.assertEqual(self.ask(port, "POST", "/v1/embeddings", body)[0], 200)
+        status, told = self.ask(port, "POST", "/v1/embeddings", dict(body, dimensions=3))
+        self.assertEqual(status, 400, told)
+        self.assertEqual(self.ask(port, "POST", "/v2/repository/models/nonsense/load")[0], 404)
+        self.assertEqual(self.ask(port, "GET", "/v2/repository/models/tiny/load")[0], 405)
+        self.assertEqual(self.stop(up), 0, self.read_log())
+
     def test_requests_under_way_are_answered_when_the_cluster_stops(self):
         self.write_http()
         up = self.start_up()

@@ -27,7 +27,7 @@ std::string header(const Response& response, const std::string& name) {
 TEST_CASE("an infer response in JSON") {
   InferRequest request;
   request.id = "a \"quoted\" id";
-  const auto response = infer_response(tiny, request, {1, 2}, rows);
+  const auto response = infer_response("tiny", request, {1, 2}, rows);
   CHECK(response.content_type == "application/json");
   const json body = json::parse(response.body);
   CHECK(body["model_name"] == "tiny");
@@ -48,7 +48,7 @@ TEST_CASE("an infer response with a binary tensor: JSON, then little-endian floa
   SECTION("by name") {
     request.outputs = {{"embedding", true}};
   }
-  const auto response = infer_response(tiny, request, {1, 2}, rows);
+  const auto response = infer_response("tiny", request, {1, 2}, rows);
   CHECK(response.content_type == "application/octet-stream");
   const auto length = std::stoul(header(response, "Inference-Header-Content-Length"));
   const json head = json::parse(response.body.substr(0, length));
@@ -65,13 +65,13 @@ TEST_CASE("an infer response with a binary tensor: JSON, then little-endian floa
 TEST_CASE("an embeddings response, as numbers and in base64") {
   EmbeddingsRequest request;
   request.model = "tiny";
-  const json numbers = json::parse(embeddings_response(request, rows).body);
+  const json numbers = json::parse(embeddings_response("/v1/embeddings", request, rows).body);
   CHECK(numbers == json::parse(R"({"object":"list","model":"tiny",
     "data":[{"object":"embedding","index":0,"embedding":[1,0]},
             {"object":"embedding","index":1,"embedding":[-0.5,0.25]}],
     "usage":{"prompt_tokens":8,"total_tokens":8}})"));
   request.base64 = true;
-  const json packed = json::parse(embeddings_response(request, rows).body);
+  const json packed = json::parse(embeddings_response("/v1/embeddings", request, rows).body);
   CHECK(packed["data"][0]["embedding"] == "AACAPwAAAAA=");
   CHECK(packed["data"][1]["embedding"] == "AAAAvwAAgD4=");
 }

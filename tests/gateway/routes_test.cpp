@@ -34,6 +34,8 @@ TEST_CASE("every address of the protocols is known") {
   for (const auto& [target, ask] : {std::pair{"/v2/models/minilm/infer", Ask::infer},
                                     {"/v2/models/minilm/versions/1/infer", Ask::infer},
                                     {"/v2/repository/index", Ask::index},
+                                    {"/v2/repository/models/m/load", Ask::load},
+                                    {"/v2/repository/models/m/unload", Ask::unload},
                                     {"/v1/embeddings", Ask::embeddings}}) {
     INFO(target);
     CHECK(route("POST", target).ask == ask);
@@ -53,7 +55,8 @@ TEST_CASE("model and version are taken out, with what is escaped undone") {
 
 TEST_CASE("other targets are unknown, whatever they try") {
   for (const std::string& target :
-       {std::string(), std::string("*"), std::string("v2"), std::string("/"), std::string("//v2"),
+       {std::string(), std::string("*"), std::string("/v2/repository/models/m"),
+        std::string("/v2/repository/models/m/reload"), std::string("/v2/repository"), std::string("v2"), std::string("/"), std::string("//v2"),
         std::string("/v2/models"), std::string("/v2/models/"), std::string("/v2/models//infer"),
         std::string("/v2/models/m/infer/more"), std::string("/v2/models/m/versions"),
         std::string("/v2/models/%2e%2e%2Fetc/ready"), std::string("/v2/models/a%00b/ready"),

@@ -38,11 +38,12 @@ TEST_CASE("texts are classified and encoded in one batch, each as alone") {
     texts.push_back(random_ids(config, 1 + random.below(config.tokens_max), random));
   for (const cpu::Tiles* tiles : cpu::supported_tiles()) {
     const auto encoder = std::make_shared<const cpu::Encoder>(*tiles, model);
-    cpu::BatchRunner runner(*tiles, {encoder}, {}, nullptr);
-    const auto together = runner.run(mixed(texts, 0, texts.size()), [] {});
+    cpu::EncoderSeat seat(encoder);
+    cpu::BatchRunner runner(*tiles, {}, nullptr);
+    const auto together = runner.run(mixed(texts, 0, texts.size()), &seat, [] {});
     for (std::size_t i = 0; i < texts.size(); ++i) {
       INFO(tiles->name << ", text " << i);
-      const auto alone = runner.run(mixed(texts, i, 1), [] {});
+      const auto alone = runner.run(mixed(texts, i, 1), &seat, [] {});
       REQUIRE(together[i].output);
       REQUIRE(alone[0].output);
       CHECK(*together[i].output == *alone[0].output);
@@ -59,8 +60,9 @@ TEST_CASE("texts are classified and encoded in one batch, each as alone") {
 TEST_CASE("a model without a classifier classifies nothing and encodes the others") {
   const cpu::Tiles& tiles = *cpu::supported_tiles().front();
   const auto encoder = std::make_shared<const cpu::Encoder>(tiles, random_bert(odd_config(), 4));
-  cpu::BatchRunner runner(tiles, {encoder}, {}, nullptr);
-  const auto results = runner.run(mixed({{1, 2, 3}, {4, 5}}, 0, 2), [] {});
+  cpu::EncoderSeat seat(encoder);
+  cpu::BatchRunner runner(tiles, {}, nullptr);
+  const auto results = runner.run(mixed({{1, 2, 3}, {4, 5}}, 0, 2), &seat, [] {});
   CHECK(results[0].output);
   REQUIRE_FALSE(results[1].output);
   CHECK(results[1].output.error().code == ErrorCode::unsupported);

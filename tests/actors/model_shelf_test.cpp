@@ -1,0 +1,212 @@
+// Models that come and go while the node works.
+#include "actors/model_shelf.hpp"
+
+#include <atomic>
+#include <filesystem>
+#include <future>
+#include <thread>
+
+#include "base/random.hpp"
+#include "tests/actors/burst.hpp"
+#include "tests/actors/collector.hpp"
+#include "tests/actors/devices.hpp"
+#include "tests/actors/kept_folder.hpp"
+#include "tests/actors/nodes.hpp"
+#include "tests/catch.hpp"
+
+using namespace std::chrono_literals;
+using namespace troupe;
+using actors::ModelShelf;
+using actors::ModelState;
+using tests::encode;
+using tests::TestCluster;
+
+namespace {
+
+constexpr Duration limit = 20s;
+
+Status change(actors::Node& node, bool load, const std::string& name = "tiny") {
+  const auto promise = std::make_shared<std::promise<Status>>();
+  auto changed = promise->get_future();
+  const auto done = [promise](const Status& status) { promise->set_value(status); };
+  load ? node.load_model(name, done) : node.unload_model(name, done);
+  REQUIRE(changed.wait_for(limit) == std::future_status::ready);
+  return changed.get();
+}
+
+ModelState state(const actors::Node& node) {
+  return node.models().at(0).state;
+}
+
+actors::NodeOptions on_demand(const TestCluster& cluster, const std::string& folder) {
+  auto options = cluster.options("a", {});
+  options.models = {{"tiny", folder, kernels::Precision::f32, true}};
+  return options;
+}
+
+ErrorCode refusal(actors::Node& node) {
+  const auto collector = std::make_shared<tests::Collector>();
+  const auto id = node.submit(encode("nobody"), {collector, 0});
+  REQUIRE_FALSE(id);
+  CHECK(id.error().next_step.find("troupe model load tiny") != std::string::npos);
+  return id.error().code;
+}
+
+}  // namespace
+
+TEST_CASE(
+    "a model on demand comes with the first task, and all tasks that meanwhile came are done") {
+  TestCluster cluster{{"a"}};
+  const auto node = cluster.start(on_demand(cluster, tests::tiny_model_folder()));
+  CHECK(state(*node) == ModelState::unloaded);
+  const auto collector = std::make_shared<tests::Collector>();
+  constexpr std::uint64_t tasks = 50;
+  for (std::uint64_t i = 0; i < tasks; ++i) {
+    const auto lane = i % 5 == 0 ? Lane::urgent : Lane::ordinary;
+    REQUIRE(node->submit(encode("come " + std::to_string(i), lane), {collector, i}));
+  }
+  for (const auto& [tag, outcome] : collector->wait_for(tasks)) CHECK(outcome.result);
+  CHECK(state(*node) == ModelState::loaded);
+  CHECK(node->models()[0].width > 0);
+}
+
+TEST_CASE("a model that cannot come is told to whoever waited, and comes when it is mended") {
+  const tests::Folder folder;
+  TestCluster cluster{{"a"}};
+  const auto node = cluster.start(on_demand(cluster, folder.path()));
+  const auto collector = std::make_shared<tests::Collector>();
+  REQUIRE(node->submit(encode("first"), {collector, 0}));
+  const auto first = collector->wait_for(1).at(0);
+  REQUIRE_FALSE(first.result);
+  CHECK(first.result.error().code == ErrorCode::model_missing);
+  CHECK(refusal(*node) == ErrorCode::model_missing);  // at once: nobody reads the disk for it
+  CHECK_FALSE(node->models()[0].failure.empty());
+  CHECK_FALSE(change(*node, true));
+
+  std::filesystem::copy(tests::tiny_model_folder(), folder.path());
+  REQUIRE(change(*node, true));
+  CHECK(node->models()[0].failure.empty());
+  REQUIRE(node->submit(encode("again"), {collector, 1}));
+  CHECK(collector->wait_for(2).at(1).result);
+}
+
+TEST_CASE("a model goes when the tasks that have it are done, and is refused from then on") {
+  TestCluster cluster{{"a"}};
+  const auto node = cluster.start("a", {});
+  const auto collector = std::make_shared<tests::Collector>();
+  constexpr std::uint64_t tasks = 300;
+  for (std::uint64_t i = 0; i < tasks; ++i)
+    REQUIRE(node->submit(encode("before it goes"), {collector, i}));
+  REQUIRE(change(*node, false));
+  CHECK(state(*node) == ModelState::unloaded);
+  for (const auto& [tag, outcome] : collector->wait_for(tasks)) CHECK(outcome.result);
+  CHECK(refusal(*node) == ErrorCode::model_missing);
+  REQUIRE(change(*node, false));
+  REQUIRE(change(*node, true));
+  REQUIRE(node->submit(encode("back"), {collector, tasks}));
+  CHECK(collector->wait_for(tasks + 1).at(tasks).result);
+  CHECK(change(*node, true, "nonsense").error().code == ErrorCode::model_missing);
+  CHECK(change(*node, false, "nonsense").error().code == ErrorCode::model_missing);
+}
+
+TEST_CASE("a task that waits for a model can be canceled, and its time limit runs") {
+  TestCluster cluster{{"a"}};
+  const auto node = cluster.start(on_demand(cluster, tests::tiny_model_folder()));
+  const auto collector = std::make_shared<tests::Collector>();
+  auto hurried = encode("hurry");
+  hurried.time_limit = 1ns;  // loading takes longer on every machine
+  REQUIRE(node->submit(std::move(hurried), {collector, 0}));
+  const auto id = node->submit(encode("no matter"), {collector, 1});
+  REQUIRE(id);
+  node->cancel(*id);  // it waits still, or has only begun
+  const auto outcomes = collector->wait_for(2);
+  CHECK(outcomes.at(0).result.error().code == ErrorCode::expired);
+  if (!outcomes.at(1).result) CHECK(outcomes.at(1).result.error().code == ErrorCode::canceled);
+}
+
+TEST_CASE("whoever waits for a model when the node stops is told that it drains") {
+  TestCluster cluster{{"a"}};
+  for (int round = 0; round < 20; ++round) {
+    const auto collector = std::make_shared<tests::Collector>();
+    {
+      const auto node = cluster.start(on_demand(cluster, tests::tiny_model_folder()));
+      for (std::uint64_t i = 0; i < 5; ++i)
+        REQUIRE(node->submit(encode("too late?"), {collector, i}));
+      node->stop();
+    }
+    for (const auto& [tag, outcome] : collector->wait_for(5))
+      if (!outcome.result) CHECK(outcome.result.error().code == ErrorCode::draining);
+  }
+}
+
+TEST_CASE("a device that takes no models later says so") {
+  NullLog log;
+  ModelShelf shelf({{"tiny", tests::tiny_model_folder(), kernels::Precision::f32, true}}, log);
+  shelf.start({std::make_shared<tests::IdentityDevice>()}, [](ModelId) {});
+  std::promise<Status> loaded;
+  shelf.load(ModelId{0}, [&](const Status& status) { loaded.set_value(status); });
+  const auto status = loaded.get_future().get();
+  REQUIRE_FALSE(status);
+  CHECK(status.error().code == ErrorCode::unsupported);
+  CHECK(shelf.facts()[0].state == ModelState::unloaded);
+}
+
+namespace {
+
+class TakingDevice final : public tests::IdentityDevice {
+ public:
+  Status load(ModelId, std::shared_ptr<const kernels::BertModel>, kernels::Precision) override {
+    return {};
+  }
+};
+
+}  // namespace
+
+TEST_CASE("whatever is asked in whatever order, each is answered once and the last word counts") {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    Random random(seed);
+    NullLog log;
+    const auto device = std::make_shared<TakingDevice>();
+    std::atomic<int> answers = 0;
+    std::atomic<int> failures = 0;
+    int asked = 0;
+    std::weak_ptr<const models::TextModel> last;
+    {
+      ModelShelf shelf({{"tiny", tests::tiny_model_folder(), kernels::Precision::f32, true}}, log);
+      shelf.start({device}, [](ModelId) {});
+      std::vector<std::shared_ptr<const void>> leases;  // as tasks hold them
+      const auto ask = [&](bool load) {
+        ++asked;
+        const auto done = [&](const Status& status) {
+          if (!status) ++failures;
+          ++answers;
+        };
+        load ? shelf.load(ModelId{0}, done) : shelf.unload(ModelId{0}, done);
+      };
+      for (int step = 0; step < 60; ++step) {
+        if (random.chance(0.3)) {
+          if (auto taken = shelf.take("tiny")) leases.push_back(taken->lease);
+        } else if (random.chance(0.3)) {
+          leases.clear();
+        } else {
+          ask(random.chance(0.5));
+        }
+        if (random.chance(0.2)) std::this_thread::yield();
+      }
+      leases.clear();
+      // One at a time from here on: what is asked last is what is.
+      for (const bool load : {true, false, true}) {
+        std::promise<void> settled;
+        const auto done = [&](const Status&) { settled.set_value(); };
+        load ? shelf.load(ModelId{0}, done) : shelf.unload(ModelId{0}, done);
+        settled.get_future().get();
+      }
+      CHECK(shelf.facts()[0].state == ModelState::loaded);
+      last = shelf.loaded()[0];
+      shelf.stop();
+    }
+    CHECK(answers == asked);
+    CHECK(failures == 0);
+    CHECK(last.expired());  // nothing is kept
+  }
+}
