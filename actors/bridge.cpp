@@ -150,10 +150,9 @@ Status Bridge::reply(const Sender& to, const AgentId& from, std::string topic, s
 
 Status Bridge::submit(TaskRequest request, ReplyTo reply) {
   // A recall means what is remembered here.
-  const bool may_move =
-      world_.nodes.size() > 1 && !std::holds_alternative<Recall>(request.work) &&
-      world_.door->busyness(now()).load.of(request.lane.value_or(Lane::ordinary)) >
-          Placing::wait_min;
+  const bool may_move = world_.nodes.size() > 1 && !std::holds_alternative<Recall>(request.work) &&
+                        world_.door->busyness(now()).load.of(
+                            request.lane.value_or(Lane::ordinary)) > Placing::wait_min;
   if (may_move) {
     if (const auto node = exchange_.sooner_elsewhere(request)) {
       moved_.fetch_add(1, std::memory_order_relaxed);

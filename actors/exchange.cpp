@@ -133,9 +133,8 @@ std::optional<NodeId> Exchange::sooner_elsewhere(const TaskRequest& request) {
   const Lock lock(mutex_);
   const Instant at = outside_.now();
   std::vector<NodeId> open = sender_.open(at);
-  std::erase_if(open, [&](NodeId node) {
-    return node != options_.self && !nodes_[node.value].delivery;
-  });
+  std::erase_if(open,
+                [&](NodeId node) { return node != options_.self && !nodes_[node.value].delivery; });
   if (closed_ || open.empty()) return std::nullopt;
   const NodeId chosen = placing_.choose(at, lane_of(request), bytes_of(request), open);
   if (chosen == options_.self) return std::nullopt;

@@ -42,7 +42,7 @@ class Exchange {
     std::function<Status(TaskRequest, ReplyTo, TaskId known_as)> run;  // as Door::submit
     std::function<void(TaskId)> stop_running;
     std::function<TaskId()> next_id;
-    std::function<void()> nudge;  // let somebody call work() soon
+    std::function<void()> nudge;         // let somebody call work() soon
     std::function<Busyness()> busyness;  // of our own devices
   };
   struct Options {

@@ -134,10 +134,9 @@ void Exchange::carry_out(Instant, const delivery::Reject& reject, Step& step) {
   TaskOutcome outcome{reject.task, why, {}};
   outcome.timing.lane = lane;
   if (origin->delivery)
-    (void)outside_.send(
-        origin->peer, Lane::urgent,
-        transport::TaskRejected{reject.task, reject.attempt, reject.retry_after, why,
-                                load_for(*origin)});
+    (void)outside_.send(origin->peer, Lane::urgent,
+                        transport::TaskRejected{reject.task, reject.attempt, reject.retry_after,
+                                                why, load_for(*origin)});
   else
     (void)send_outcome(*origin, lane, outcome);
 }

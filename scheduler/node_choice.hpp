@@ -19,8 +19,8 @@
 #include <span>
 #include <vector>
 
-#include "base/random.hpp"
 #include "base/node_load.hpp"
+#include "base/random.hpp"
 
 namespace troupe::scheduler {
 

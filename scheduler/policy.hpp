@@ -12,8 +12,8 @@
 #include <memory>
 #include <optional>
 
-#include "scheduler/event.hpp"
 #include "base/node_load.hpp"
+#include "scheduler/event.hpp"
 
 namespace troupe::scheduler {
 

@@ -41,8 +41,9 @@ TEST_CASE("an unknown name is refused with its place and what was probably meant
        "bytes_max, documents_max, eviction, rows, folder, save_interval, salvage"},
       {"[node.b]\nurgent_port = 1\nordinary_port = 2\ndevice = ['cpu']",
        "c.toml:11:1: unknown key 'device' in [node.b]; did you mean 'devices'?"},
-      {"log.levl = true", "c.toml:8:1: unknown table 'log' in [model.m]; known: folder, precision, "
-         "load"},
+      {"log.levl = true",
+       "c.toml:8:1: unknown table 'log' in [model.m]; known: folder, precision, "
+       "load"},
       {"[log]\n\"level.max\" = '8ms'",
        "c.toml:9:1: unknown key 'level.max' in [log]; known: level, format"},
       {"[memory]\n\"a\\u001b[2Jb\" = 1",

@@ -54,15 +54,28 @@ TEST_CASE("model and version are taken out, with what is escaped undone") {
 }
 
 TEST_CASE("other targets are unknown, whatever they try") {
-  for (const std::string& target :
-       {std::string(), std::string("*"), std::string("/v2/repository/models/m"),
-        std::string("/v2/repository/models/m/reload"), std::string("/v2/repository"), std::string("v2"), std::string("/"), std::string("//v2"),
-        std::string("/v2/models"), std::string("/v2/models/"), std::string("/v2/models//infer"),
-        std::string("/v2/models/m/infer/more"), std::string("/v2/models/m/versions"),
-        std::string("/v2/models/%2e%2e%2Fetc/ready"), std::string("/v2/models/a%00b/ready"),
-        std::string("/v2/models/%zz"), std::string("/v2/models/%"), std::string("/v2/../metrics"),
-        "/v2/models/" + std::string(129, 'm'), std::string("/a/b/c/d/e/f/g/h/i/j/k"),
-        std::string("http:/v2"), std::string("http://only-a-host")}) {
+  for (const std::string& target : {std::string(),
+                                    std::string("*"),
+                                    std::string("/v2/repository/models/m"),
+                                    std::string("/v2/repository/models/m/reload"),
+                                    std::string("/v2/repository"),
+                                    std::string("v2"),
+                                    std::string("/"),
+                                    std::string("//v2"),
+                                    std::string("/v2/models"),
+                                    std::string("/v2/models/"),
+                                    std::string("/v2/models//infer"),
+                                    std::string("/v2/models/m/infer/more"),
+                                    std::string("/v2/models/m/versions"),
+                                    std::string("/v2/models/%2e%2e%2Fetc/ready"),
+                                    std::string("/v2/models/a%00b/ready"),
+                                    std::string("/v2/models/%zz"),
+                                    std::string("/v2/models/%"),
+                                    std::string("/v2/../metrics"),
+                                    "/v2/models/" + std::string(129, 'm'),
+                                    std::string("/a/b/c/d/e/f/g/h/i/j/k"),
+                                    std::string("http:/v2"),
+                                    std::string("http://only-a-host")}) {
     INFO(target);
     CHECK(route("GET", target).ask == Ask::unknown);
   }
