@@ -19,7 +19,7 @@
 #include "base/limits.hpp"
 #include "kernels/cpu/select.hpp"
 #include "tests/catch.hpp"
-#include "tests/kernels/tiny_bert.hpp"
+#include "tests/kernels/device_report.hpp"
 
 using namespace troupe;
 using namespace troupe::kernels;
@@ -27,12 +27,8 @@ using namespace troupe::kernels::test;
 
 namespace {
 
-using Texts = std::vector<std::vector<std::int32_t>>;
-
 std::unique_ptr<Device> open(CpuDeviceOptions options) {
-  auto device = open_cpu_device(std::move(options));
-  if (!device) FAIL(device.error().to_string());
-  return *std::move(device);
+  return opened(open_cpu_device(std::move(options)));
 }
 
 std::unique_ptr<Device> open_tiny(std::string instructions = "") {
@@ -40,49 +36,6 @@ std::unique_ptr<Device> open_tiny(std::string instructions = "") {
   options.models = {random_bert(odd_config(), 1)};
   options.instructions = std::move(instructions);
   return open(std::move(options));
-}
-
-// A completion that hands the report to whoever waits for it.
-class Report {
- public:
-  Completion completion() {
-    return [this](BatchReport&& report) { promise_.set_value(std::move(report)); };
-  }
-  BatchReport wait() {
-    auto future = promise_.get_future();
-    if (future.wait_for(std::chrono::minutes(2)) != std::future_status::ready)
-      FAIL("a batch never completed");
-    return future.get();
-  }
-
- private:
-  std::promise<BatchReport> promise_;
-};
-
-BatchReport run(Device& device, Batch batch) {
-  Report report;
-  const auto status = device.submit(std::move(batch), report.completion());
-  REQUIRE(status);
-  return report.wait();
-}
-
-std::vector<float> vector_of(const ItemResult& result) {
-  if (!result.output) FAIL(result.output.error().to_string());
-  return std::get<Embedding>(*result.output).vector;
-}
-
-std::vector<std::vector<float>> vectors_of(const BatchReport& report) {
-  std::vector<std::vector<float>> vectors;
-  for (const auto& result : report.results) vectors.push_back(vector_of(result));
-  return vectors;
-}
-
-Texts random_texts(const BertConfig& config, std::size_t count, std::uint64_t seed) {
-  Random random(seed);
-  Texts texts;
-  for (std::size_t i = 0; i < count; ++i)
-    texts.push_back(random_ids(config, 1 + random.below(config.tokens_max), random));
-  return texts;
 }
 
 const Completion nobody_cares = [](BatchReport&&) {};

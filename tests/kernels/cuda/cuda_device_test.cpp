@@ -11,7 +11,7 @@
 #include "kernels/cuda/emulation/emulated_gpu.hpp"
 #include "kernels/ref/bert.hpp"
 #include "tests/catch.hpp"
-#include "tests/kernels/tiny_bert.hpp"
+#include "tests/kernels/device_report.hpp"
 
 using namespace troupe;
 using namespace troupe::kernels;
@@ -19,8 +19,6 @@ using namespace troupe::kernels::test;
 using cuda::emulation::EmulatedGpu;
 
 namespace {
-
-using Texts = std::vector<std::vector<std::int32_t>>;
 
 BertConfig tiny() {
   auto config = odd_config();
@@ -38,53 +36,15 @@ CudaDeviceOptions options_for(std::shared_ptr<EmulatedGpu> gpu) {
 }
 
 std::unique_ptr<Device> open(CudaDeviceOptions options) {
-  auto device = open_cuda_device(std::move(options));
-  if (!device) FAIL(device.error().to_string());
-  return *std::move(device);
+  return opened(open_cuda_device(std::move(options)));
 }
 
 std::unique_ptr<Device> open_tiny() {
   return open(options_for(std::make_shared<EmulatedGpu>(1)));
 }
 
-// A completion that hands the report to whoever waits for it.
-class Report {
- public:
-  Completion completion() {
-    return [this](BatchReport&& report) { promise_.set_value(std::move(report)); };
-  }
-  BatchReport wait() {
-    auto future = promise_.get_future();
-    if (future.wait_for(std::chrono::minutes(2)) != std::future_status::ready)
-      FAIL("a batch never completed");
-    return future.get();
-  }
-
- private:
-  std::promise<BatchReport> promise_;
-};
-
-BatchReport run(Device& device, Batch batch) {
-  Report report;
-  REQUIRE(device.submit(std::move(batch), report.completion()));
-  return report.wait();
-}
-
-std::vector<std::vector<float>> vectors_of(const BatchReport& report) {
-  std::vector<std::vector<float>> vectors;
-  for (const auto& result : report.results) {
-    if (!result.output) FAIL(result.output.error().to_string());
-    vectors.push_back(std::get<Embedding>(*result.output).vector);
-  }
-  return vectors;
-}
-
 Texts random_texts(std::size_t count, std::uint64_t seed) {
-  Random random(seed);
-  Texts texts;
-  for (std::size_t i = 0; i < count; ++i)
-    texts.push_back(random_ids(tiny(), 1 + random.below(tiny().tokens_max), random));
-  return texts;
+  return test::random_texts(tiny(), count, seed);
 }
 
 }  // namespace
