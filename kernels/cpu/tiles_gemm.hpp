@@ -18,12 +18,6 @@ struct Ahead {
   std::size_t steps = 0;  // each as long as the panel is for one step of the depth
 };
 
-template <std::size_t Bytes>
-[[gnu::always_inline]] inline void prefetch(const char* from) {
-#pragma GCC unroll 8
-  for (std::size_t line = 0; line < Bytes; line += 64) __builtin_prefetch(from + line, 0, 2);
-}
-
 // One pass over the panel; the accumulators stay in registers, so these must be inlined.
 template <std::size_t Rows, std::size_t Vectors, bool Prefetch>
 [[gnu::always_inline]] inline void accumulate_steps(const float* a, std::size_t a_stride,

@@ -77,6 +77,13 @@ inline Vector magnitude(Vector x) {
   return reinterpret_cast<Vector>(reinterpret_cast<Integers>(x) & 0x7fffffff);
 }
 
+// Asks for memory that will be read soon; it need not be there.
+template <std::size_t Bytes>
+[[gnu::always_inline]] inline void prefetch(const char* from) {
+#pragma GCC unroll 8
+  for (std::size_t line = 0; line < Bytes; line += 64) __builtin_prefetch(from + line, 0, 2);
+}
+
 // a * b + c, rounded once where the machine can.
 inline Vector fused(Vector a, Vector b, Vector c) {
 #if defined(__AVX512F__)
