@@ -153,11 +153,9 @@ Status Bridge::submit(TaskRequest request, ReplyTo reply) {
   const bool may_move = world_.nodes.size() > 1 && !std::holds_alternative<Recall>(request.work) &&
                         world_.door->busyness(now()).load.of(
                             request.lane.value_or(Lane::ordinary)) > Placing::wait_min;
-  if (may_move) {
-    if (const auto node = exchange_.sooner_elsewhere(request)) {
-      moved_.fetch_add(1, std::memory_order_relaxed);
-      return exchange_.submit(*node, std::move(request), std::move(reply));
-    }
+  if (may_move && exchange_.submit_if_sooner(request, reply)) {
+    moved_.fetch_add(1, std::memory_order_relaxed);
+    return {};
   }
   return world_.door->submit(std::move(request), std::move(reply));
 }

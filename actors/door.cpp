@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <mutex>
+#include <optional>
 
 #include "base/agent_id.hpp"
 #include "base/clock.hpp"
@@ -12,6 +13,11 @@ namespace troupe::actors {
 namespace {
 
 constexpr std::size_t recall_rows_per_unit = 1000;
+
+bool is_text(const TaskRequest& request) {
+  return std::holds_alternative<Encode>(request.work) ||
+         std::holds_alternative<Classify>(request.work);
+}
 
 Error missing(const std::string& name, const std::vector<NamedPolicy>& all) {
   std::string names;
@@ -27,15 +33,21 @@ Status Door::submit(TaskRequest request, ReplyTo reply, TaskId known_as) {
   if (request.time_limit && *request.time_limit <= Duration::zero())
     return Error{ErrorCode::expired, "the task's time limit was over when it arrived",
                  "allow more time"};
-  const bool is_text = std::holds_alternative<Encode>(request.work) ||
-                       std::holds_alternative<Classify>(request.work);
-  if (is_text)
+  if (is_text(request))
     if (const auto model = shelf_.to_wait_for(request.model))
       return wait_for(*model, {std::move(request), std::move(reply), known_as, at});
-  return admit(request, std::move(reply), known_as, at);
+  const auto admitted = admit(request, reply, known_as, at);
+  if (admitted || admitted.error().code != ErrorCode::model_missing || !is_text(request))
+    return admitted;
+  // It may have gone just now.
+  if (const auto model = shelf_.to_wait_for(request.model))
+    return wait_for(*model, {std::move(request), std::move(reply), known_as, at});
+  return admitted;
 }
 
-Status Door::admit(TaskRequest& request, ReplyTo reply, TaskId known_as, Instant submitted) {
+// What it takes out of the request and the reply is lost when the dispatcher refuses, and only
+// then.
+Status Door::admit(TaskRequest& request, ReplyTo& reply, TaskId known_as, Instant submitted) {
   auto checked = check(request);
   if (!checked) return checked.error();
 
@@ -54,49 +66,92 @@ Status Door::admit(TaskRequest& request, ReplyTo reply, TaskId known_as, Instant
 }
 
 Status Door::wait_for(ModelId model, Early&& task) {
+  const TaskId id = task.request.id;
   {
     const std::lock_guard lock(mutex_);
     if (early_.size() >= waiting_max)
       return Error{ErrorCode::queue_full,
                    std::to_string(early_.size()) + " tasks wait for models to be loaded",
                    "retry when model '" + shelf_.name(model) + "' is there"};
-    early_[task.request.id] = false;
+    early_.insert_or_assign(id, std::move(task));
   }
-  // A function that is kept must be one that can be copied.
-  auto shared = std::make_shared<Early>(std::move(task));
-  shelf_.load(model,
-              [this, shared](const Status& loaded) { model_came(std::move(*shared), loaded); });
+  shelf_.load(model, [this, id](const Status& loaded) { model_came(id, loaded); });
   return {};
 }
 
-void Door::model_came(Early&& task, const Status& loaded) {
-  bool canceled = false;
+void Door::model_came(TaskId id, const Status& loaded) {
+  Early task;
   {
     const std::lock_guard lock(mutex_);
-    const auto found = early_.find(task.request.id);
-    canceled = found->second;
-    early_.erase(found);
+    const auto found = early_.find(id);
+    if (found == early_.end()) return;  // canceled
+    found->second.admitting = true;
+    task = found->second;
   }
-  const TaskId id = task.request.id;
+  const ReplyTo reply = task.reply;
   Status taken = loaded;
-  if (canceled)
-    taken = Error{ErrorCode::canceled, "the task was canceled", ""};
-  else if (loaded && task.request.time_limit &&
-           now() >= later(task.submitted, *task.request.time_limit))
+  if (loaded && task.request.time_limit && now() >= later(task.submitted, *task.request.time_limit))
     taken = Error{ErrorCode::expired,
                   "the task's time was over before model '" + task.request.model + "' was loaded",
                   "allow more time, or load the model beforehand: troupe model load"};
   else if (loaded)
     taken = admit(task.request, task.reply, task.known_as, task.submitted);
-  if (!taken) answer_one(task.reply, TaskOutcome{id, taken.error(), {}});
+  // It may have gone as soon as it had come: then once more.
+  std::optional<ModelId> again;
+  if (loaded && !taken && taken.error().code == ErrorCode::model_missing)
+    again = shelf_.to_wait_for(task.request.model);
+  bool canceled = false;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = early_.find(id);
+    canceled = found->second.canceled;
+    if (canceled) again.reset();
+    if (again)
+      found->second.admitting = false;
+    else
+      early_.erase(found);
+  }
+  if (again)
+    shelf_.load(*again, [this, id](const Status& came) { model_came(id, came); });
+  else if (!taken)
+    answer_one(reply, TaskOutcome{id, taken.error(), {}});
+  else if (canceled)
+    dispatcher_.cancel(id);
 }
 
 void Door::cancel(TaskId task) {
+  std::optional<Early> early;
   {
     const std::lock_guard lock(mutex_);
-    if (const auto found = early_.find(task); found != early_.end()) found->second = true;
+    const auto found = early_.find(task);
+    if (found != early_.end() && found->second.admitting) {
+      found->second.canceled = true;
+      return;
+    }
+    if (found != early_.end()) {
+      early = std::move(found->second);
+      early_.erase(found);
+    }
   }
-  dispatcher_.cancel(task);
+  if (!early) return dispatcher_.cancel(task);
+  answer_one(early->reply,
+             TaskOutcome{task, Error{ErrorCode::canceled, "the task was canceled", ""}, {}});
+}
+
+void Door::raise(TaskId task, Instant deadline) {
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = early_.find(task);
+    if (found != early_.end() && !found->second.admitting) {
+      Early& early = found->second;
+      early.request.lane = Lane::urgent;
+      if (deadline != never)
+        early.request.time_limit = std::min(early.request.time_limit.value_or(Duration::max()),
+                                            std::max(deadline - early.submitted, Duration::zero()));
+      return;
+    }
+  }
+  dispatcher_.raise(task, deadline);
 }
 
 Result<Door::Checked> Door::check(TaskRequest& request) const {

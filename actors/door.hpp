@@ -52,7 +52,7 @@ class Door {
   void cancel(TaskId task);
 
   // Somebody urgent waits for it: it is urgent from now on, and wanted by `deadline`.
-  void raise(TaskId task, Instant deadline) { dispatcher_.raise(task, deadline); }
+  void raise(TaskId task, Instant deadline);
 
   [[nodiscard]] Busyness busyness(Instant now) const { return dispatcher_.busyness(now); }
 
@@ -64,16 +64,18 @@ class Door {
     std::uint32_t units = 1;
     kernels::DeviceWork work;
   };
-  // One that its model has not come for yet.
+  // A task that its model has not come for yet.
   struct Early {
     TaskRequest request;
     ReplyTo reply;
     TaskId known_as;
     Instant submitted;
+    bool admitting = false;  // it is on its way to the dispatcher
+    bool canceled = false;   // meanwhile
   };
-  Status admit(TaskRequest& request, ReplyTo reply, TaskId known_as, Instant submitted);
+  Status admit(TaskRequest& request, ReplyTo& reply, TaskId known_as, Instant submitted);
   Status wait_for(ModelId model, Early&& task);
-  void model_came(Early&& task, const Status& loaded);
+  void model_came(TaskId id, const Status& loaded);
   [[nodiscard]] Result<Checked> check(TaskRequest& request) const;
   [[nodiscard]] Result<Checked> check_text(const std::string& model, const std::string& text,
                                            bool classify) const;
@@ -86,7 +88,7 @@ class Door {
   Accounts accounts_;
 
   std::mutex mutex_;
-  std::unordered_map<TaskId, bool> early_;  // whether it was canceled; guarded by mutex_
+  std::unordered_map<TaskId, Early> early_;  // guarded by mutex_
 };
 
 }  // namespace troupe::actors

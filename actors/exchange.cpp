@@ -112,14 +112,30 @@ Status Exchange::submit(NodeId first, TaskRequest request, ReplyTo reply) {
     return Error{ErrorCode::queue_full,
                  std::to_string(pending_.size()) + " tasks for other nodes wait already",
                  "retry later"};
-  const Instant at = outside_.now();
-  delivery::Submitted task{request.id, first, never, std::holds_alternative<Recall>(request.work)};
-  if (request.time_limit) task.deadline = later(at, *request.time_limit);
-  request_bytes_ += bytes;
-  pending_.emplace(request.id, Pending{std::move(request), std::move(reply), at, bytes});
-  tell({task, {}, {}, {}});
+  take_in(first, std::move(request), std::move(reply), false);
   settle(lock);
   return {};
+}
+
+bool Exchange::submit_if_sooner(TaskRequest& request, ReplyTo& reply) {
+  Lock lock(mutex_);
+  if (closed_ || request_bytes_ + bytes_of(request) > options_.request_bytes_max) return false;
+  const auto node = choose_elsewhere(request);
+  if (!node) return false;
+  take_in(*node, std::move(request), std::move(reply), true);
+  settle(lock);
+  return true;
+}
+
+void Exchange::take_in(NodeId first, TaskRequest&& request, ReplyTo&& reply, bool moved) {
+  const Instant at = outside_.now();
+  const std::uint64_t bytes = bytes_of(request);
+  const TaskId id = request.id;
+  delivery::Submitted task{id, first, never, std::holds_alternative<Recall>(request.work)};
+  if (request.time_limit) task.deadline = later(at, *request.time_limit);
+  request_bytes_ += bytes;
+  pending_.emplace(id, Pending{std::move(request), std::move(reply), at, bytes, moved});
+  tell({task, {}, {}, {}});
 }
 
 void Exchange::cancel(TaskId task) {
@@ -131,14 +147,28 @@ void Exchange::cancel(TaskId task) {
 
 std::optional<NodeId> Exchange::sooner_elsewhere(const TaskRequest& request) {
   const Lock lock(mutex_);
+  return choose_elsewhere(request);
+}
+
+std::optional<NodeId> Exchange::choose_elsewhere(const TaskRequest& request) {
   const Instant at = outside_.now();
   std::vector<NodeId> open = sender_.open(at);
   std::erase_if(open,
                 [&](NodeId node) { return node != options_.self && !nodes_[node.value].delivery; });
-  if (closed_ || open.empty()) return std::nullopt;
+  if (open.empty()) return std::nullopt;
   const NodeId chosen = placing_.choose(at, lane_of(request), bytes_of(request), open);
   if (chosen == options_.self) return std::nullopt;
   return chosen;
+}
+
+// A node that was not asked for must not be the reason why a task fails: it counts as one that
+// cannot work, and is left alone for a while.
+ErrorCode Exchange::as_heard(NodeId from, TaskId task, ErrorCode code) const {
+  const auto found = pending_.find(task);
+  if (from == options_.self || found == pending_.end() || !found->second.moved) return code;
+  const bool its_own = code == ErrorCode::model_missing || code == ErrorCode::model_damaged ||
+                       code == ErrorCode::unsupported || code == ErrorCode::infeasible;
+  return its_own ? ErrorCode::unreachable : code;
 }
 
 void Exchange::node_up(NodeId node, PeerId peer, const transport::PeerInfo& info) {
@@ -173,8 +203,13 @@ void Exchange::heard(PeerId peer, transport::TaskRejected&& message) {
   const auto node = node_of(peer);
   if (!node) return;
   placing_.told(outside_.now(), *node, message.load);
-  const delivery::Rejected event{*node,           nodes_[node->value].epoch, message.task,
-                                 message.attempt, message.why.code,          message.retry_after};
+  placing_.rejected(message.task, message.attempt);
+  const delivery::Rejected event{*node,
+                                 nodes_[node->value].epoch,
+                                 message.task,
+                                 message.attempt,
+                                 as_heard(*node, message.task, message.why.code),
+                                 message.retry_after};
   tell({event, {}, {}, std::move(message.why)});
   settle(lock);
 }
@@ -184,8 +219,9 @@ void Exchange::heard(PeerId peer, transport::TaskResult&& message) {
   const auto node = node_of(peer);
   if (!node) return;
   placing_.told(outside_.now(), *node, message.load);
-  const delivery::ResultCame event{*node, nodes_[node->value].epoch, message.outcome.id,
-                                   code_of(message.outcome)};
+  auto error = code_of(message.outcome);
+  if (error) error = as_heard(*node, message.outcome.id, *error);
+  const delivery::ResultCame event{*node, nodes_[node->value].epoch, message.outcome.id, error};
   tell({event, {}, std::move(message.outcome), {}});
   settle(lock);
 }

@@ -60,8 +60,11 @@ class Exchange {
   Status submit(delivery::NodeId first, TaskRequest request, ReplyTo reply);
   void cancel(TaskId task);
 
-  // Another node that should answer such a task clearly sooner than our own; none where there is
-  // no such node. Only those that lose no task count.
+  // The same for a task that could be done here, if another node should answer it clearly sooner;
+  // only nodes that lose no task count. Whether it went: if not, nothing has happened. What such a
+  // node will not do for reasons of its own (it has not the model, or no time) is done elsewhere.
+  bool submit_if_sooner(TaskRequest& request, ReplyTo& reply);
+  // Where it would send such a task; none: nowhere.
   [[nodiscard]] std::optional<delivery::NodeId> sooner_elsewhere(const TaskRequest& request);
 
   // The rest comes in the order in which the link says it, from one thread at a time.
@@ -96,6 +99,7 @@ class Exchange {
     ReplyTo reply;
     Instant submitted;
     std::uint64_t bytes = 0;
+    bool moved = false;  // it could have been done here
   };
   struct Node {
     transport::PeerId peer;
@@ -133,6 +137,9 @@ class Exchange {
   // Ourselves, as one of those who want tasks done.
   static constexpr delivery::OriginId own{0};
 
+  void take_in(delivery::NodeId first, TaskRequest&& request, ReplyTo&& reply, bool moved);
+  std::optional<delivery::NodeId> choose_elsewhere(const TaskRequest& request);
+  [[nodiscard]] ErrorCode as_heard(delivery::NodeId from, TaskId task, ErrorCode code) const;
   void tell(Step step) { steps_.push_back(std::move(step)); }
   void pump(Instant at);
   void advance(Instant at);

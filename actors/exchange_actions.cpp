@@ -21,6 +21,7 @@ void Exchange::carry_out(Instant at, const delivery::Offer& offer, Step&) {
       transport::SubmitTask{std::move(request), node.delivery ? offer.attempt : 0};
   const auto sent = outside_.send(node.peer, request.lane.value_or(Lane::ordinary), message);
   request = std::move(std::get<transport::SubmitTask>(message).request);
+  if (!sent) placing_.left(offer.task);
   if (!sent)
     tell({delivery::Undelivered{offer.node, offer.task, offer.attempt, sent.error().code},
           {},

@@ -1,6 +1,7 @@
 #include "actors/model_shelf.hpp"
 
 #include <algorithm>
+#include <exception>
 #include <utility>
 
 #include "actors/refusals.hpp"
@@ -92,12 +93,16 @@ void ModelShelf::start(std::vector<std::shared_ptr<kernels::Device>> devices,
 }
 
 void ModelShelf::stop() {
+  close();
+  if (thread_.joinable()) thread_.join();
+}
+
+void ModelShelf::close() {
   {
     const std::lock_guard lock(jobs_->mutex);
     jobs_->stopped = true;
   }
   jobs_->wake.notify_one();
-  if (thread_.joinable()) thread_.join();
   std::vector<Done> waiting;
   {
     const std::lock_guard lock(mutex_);
@@ -146,14 +151,31 @@ void ModelShelf::load(ModelId model, Done done) {
     lock.unlock();
     return done({});
   }
+  if (slot.state == ModelState::unloading) {
+    if (auto lease = slot.leases.lock()) {
+      slot.lease = std::move(lease);
+      slot.state = ModelState::loaded;
+      auto unwanted = std::exchange(slot.unwanted, {});
+      lock.unlock();
+      answer(std::move(unwanted),
+             Error{ErrorCode::canceled, "model '" + name(model) + "' was asked for again and stays",
+                   "unload it when nobody needs it"});
+      return done({});
+    }
+  }
   slot.wanted.push_back(std::move(done));
-  if (slot.state != ModelState::unloaded) return;  // it comes, or it goes first
+  if (slot.state != ModelState::unloaded) return;  // it comes, or it is on its way out
   slot.state = ModelState::loading;
   slot.failure.reset();
   jobs_->push({model, true});
 }
 
 void ModelShelf::unload(ModelId model, Done done) {
+  for (const auto& device : devices_)
+    if (!device->takes_models())
+      return done(Error{ErrorCode::unsupported,
+                        device->info().name + " keeps the models that it was opened with",
+                        "leave the model out of the cluster's file, and start the node again"});
   std::shared_ptr<const void> lease;  // let go without the lock
   std::unique_lock lock(mutex_);
   Slot& slot = slots_[model.value];
@@ -199,18 +221,10 @@ void ModelShelf::run() {
 }
 
 void ModelShelf::load_now(ModelId model) {
-  auto text = read(model);
-  Status good = text ? Status() : Status(text.error());
-  for (std::size_t i = 0; good && i < devices_.size(); ++i)
-    good = devices_[i]->load(model, (*text)->bert, precision(model));
+  auto text = bring(model);
+  const Status good = text ? Status() : Status(text.error());
   std::vector<Done> wanted;
   std::shared_ptr<const void> lease;
-  if (!good) {
-    for (const auto& device : devices_) device->unload(model);
-    log_.error("a model cannot be loaded", good.error());
-  } else {
-    told_(model);  // before anybody has work for it
-  }
   std::unique_lock lock(mutex_);
   Slot& slot = slots_[model.value];
   wanted = std::exchange(slot.wanted, {});
@@ -252,6 +266,28 @@ void ModelShelf::let_go(ModelId model) {
   if (again) jobs_->push({model, true});
 }
 
+// From the disk to every device.
+Result<std::shared_ptr<const TextModel>> ModelShelf::bring(ModelId model) {
+  Result<std::shared_ptr<const TextModel>> text = Error{};
+  try {
+    text = read(model);
+    for (std::size_t i = 0; text && i < devices_.size(); ++i)
+      if (auto taken = devices_[i]->load(model, (*text)->bert, precision(model)); !taken)
+        text = taken.error();
+  } catch (const std::exception& failure) {  // no memory, in practice
+    text = Error{ErrorCode::internal,
+                 "model '" + name(model) + "' cannot be loaded: " + failure.what(),
+                 "unload another one, or give the node more memory"};
+  }
+  if (!text) {
+    for (const auto& device : devices_) device->unload(model);
+    log_.error("a model cannot be loaded", text.error());
+  } else {
+    told_(model);  // before anybody has work for it
+  }
+  return text;
+}
+
 Result<std::shared_ptr<const TextModel>> ModelShelf::read(ModelId model) const {
   const ModelSource& source = sources_[model.value];
   const Instant begin = now();
@@ -274,6 +310,7 @@ void ModelShelf::put(Slot& slot, ModelId model, std::shared_ptr<const TextModel>
   slot.failure.reset();
   slot.lease = std::shared_ptr<const void>(
       static_cast<const void*>(this), [jobs = jobs_, model](const void*) { jobs->push({model}); });
+  slot.leases = slot.lease;
 }
 
 }  // namespace troupe::actors

@@ -67,7 +67,9 @@ class ModelShelf {
   // What runs them. `told` is called whenever a model has come to the devices.
   void start(std::vector<std::shared_ptr<kernels::Device>> devices,
              std::function<void(ModelId)> told);
-  // Whoever waits is answered with draining. Returns when a load that runs has ended. Idempotent.
+  // Whoever waits is answered with draining, now and from here on.
+  void close();
+  // The same; and returns when a load that runs has ended. Idempotent.
   void stop();
 
   // The model for one task. Errors: model_missing, also for one that is not loaded.
@@ -75,8 +77,9 @@ class ModelShelf {
   // One that is loaded on demand, is not there and did not fail to come: a task for it should wait.
   [[nodiscard]] std::optional<ModelId> to_wait_for(std::string_view name) const;
 
-  // Errors of both: not_found; of `done`: those of load_text_model() and of Device::load(),
-  // draining.
+  // One that is to go and is asked for again stays, if a task still has it; then whoever wanted it
+  // gone is told so as canceled. Errors: those of load_text_model(), unsupported (a device that
+  // takes no models), draining, internal (no memory).
   void load(ModelId model, Done done);
   void unload(ModelId model, Done done);
   [[nodiscard]] Result<ModelId> find(std::string_view name) const;
@@ -93,6 +96,7 @@ class ModelShelf {
     ModelState state = ModelState::unloaded;
     std::shared_ptr<const models::TextModel> model;
     std::shared_ptr<const void> lease;  // while it is loaded
+    std::weak_ptr<const void> leases;   // while somebody has one
     std::vector<Done> wanted;           // by those who wait until it is loaded
     std::vector<Done> unwanted;         // until it is gone
     std::uint32_t width = 0;
@@ -116,6 +120,7 @@ class ModelShelf {
   void load_now(ModelId model);
   void let_go(ModelId model);
   Result<std::shared_ptr<const models::TextModel>> read(ModelId model) const;
+  Result<std::shared_ptr<const models::TextModel>> bring(ModelId model);
   void put(Slot& slot, ModelId model, std::shared_ptr<const models::TextModel> text);
   [[nodiscard]] Error missing(std::string_view name) const;
 

@@ -348,7 +348,7 @@ void Node::State::stop() {
   }
   for (auto module = started.rbegin(); module != started.rend(); ++module) (*module)->stop();
   // Nothing is loaded any more, and the tasks that wait for that have their outcome.
-  shelf.stop();
+  shelf.close();
   // Answers every task that still waits; then nobody launches any more, and the devices can finish
   // what they took.
   if (dispatcher) dispatcher->stop();
@@ -356,6 +356,7 @@ void Node::State::stop() {
   stop_devices();
   if (keeper) keeper->stop();  // nobody remembers any more
   if (bridge) bridge->close(link_linger);
+  shelf.stop();  // a model that is being loaded may take a while: last of what matters
   // Only now is nobody left who arms one; the actor system's destructor wants it gone.
   if (world.timers) {
     post_exit(world.timers);

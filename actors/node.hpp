@@ -70,7 +70,8 @@ class Node {
   static Result<std::unique_ptr<Node>> start(NodeOptions options, Log& log);
 
   // Ends everything, in order: agents, tasks that wait (each is answered), devices, link. Returns
-  // within seconds. Idempotent; the destructor calls it.
+  // within seconds, or when a model that is being loaded has come. Idempotent; the destructor calls
+  // it.
   void stop();
   ~Node();
 
@@ -88,7 +89,7 @@ class Node {
 
   // Loads one, or lets it go when the tasks that need it are done. `done` comes later, on a thread
   // of the node's, or at once; not after stop(). Errors: model_missing for a name that it does not
-  // know, those of models/text_model.hpp, unsupported on a node with a GPU, draining.
+  // know, those of ModelShelf::load() (unsupported on a node with a GPU).
   void load_model(std::string_view name, ModelShelf::Done done);
   void unload_model(std::string_view name, ModelShelf::Done done);
 

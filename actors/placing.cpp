@@ -44,7 +44,12 @@ void Placing::accepted(Instant now, TaskId task, std::uint32_t attempt) {
   const auto found = away_.find(task);
   if (found == away_.end() || found->second.attempt != attempt) return;
   if (const auto sent = std::exchange(found->second.sent, std::nullopt))
-    choice_.measured(found->second.node.value, now - *sent);
+    choice_.measured(now, found->second.node.value, now - *sent);
+}
+
+void Placing::rejected(TaskId task, std::uint32_t attempt) {
+  const auto found = away_.find(task);
+  if (found != away_.end() && found->second.attempt == attempt) left(task);
 }
 
 void Placing::left(TaskId task) {

@@ -43,6 +43,7 @@ class Placing {
   // that node by other means. Tasks that nothing is known of are ignored.
   void offered(Instant now, TaskId task, delivery::NodeId to, std::uint32_t attempt);
   void accepted(Instant now, TaskId task, std::uint32_t attempt);
+  void rejected(TaskId task, std::uint32_t attempt);
   void left(TaskId task);
 
   void told(Instant now, delivery::NodeId node, const std::optional<NodeLoad>& load);

@@ -105,9 +105,11 @@ class Device {
   virtual Status submit(Batch batch, Completion completion) = 0;
   virtual Status submit_urgent(Batch batch, Completion completion) = 0;
 
+  // Whether load() and unload() do anything. A device that holds what it was opened with and no
+  // other says no, and refuses to load as unsupported.
+  [[nodiscard]] virtual bool takes_models() const noexcept { return false; }
   // Takes a text encoder in, which passed check_model(): batches for it are taken from then on. One
-  // that it holds already stays. May take seconds; from any thread but the device's own. Errors:
-  // unsupported, by devices that hold what they were opened with and no other.
+  // that it holds already stays. May take seconds; from any thread but the device's own.
   virtual Status load(ModelId model, std::shared_ptr<const BertModel> weights, Precision precision);
   // Lets it go. What was taken is done first; its memory is free when the last of it is done.
   virtual void unload(ModelId /*model*/) {}

@@ -32,10 +32,13 @@ void NodeChoice::told(Instant now, Node node, const NodeLoad& load) {
   known.known = true;
 }
 
-void NodeChoice::measured(Node node, Duration round_trip) {
+void NodeChoice::measured(Instant now, Node node, Duration round_trip) {
   if (node >= nodes_.size() || round_trip <= Duration::zero()) return;
-  double& smoothed = nodes_[node].round_trip_ns;
-  smoothed = smoothed == 0 ? ns(round_trip) : smoothed + smoothing * (ns(round_trip) - smoothed);
+  Known& known = nodes_[node];
+  const bool first = known.round_trip_ns == 0 || now - known.measured > way_lives;
+  known.measured = now;
+  double& smoothed = known.round_trip_ns;
+  smoothed = first ? ns(round_trip) : smoothed + smoothing * (ns(round_trip) - smoothed);
 }
 
 void NodeChoice::sent(Node node, Duration work) {
@@ -62,7 +65,8 @@ double NodeChoice::takes_ns(Instant now, Lane lane, const NodeLoad& own, Duratio
   const Instant begins = lane == Lane::urgent ? known.begins_urgent : known.begins_ordinary;
   const double says = fresh ? ns(std::max(begins, now) - now) : unknown_part * ns(own.of(lane));
   const double waits = std::max(says, ns(known.sent));
-  const double way = known.round_trip_ns > 0 ? known.round_trip_ns : ns(round_trip_unknown);
+  const bool measured = known.round_trip_ns > 0 && now - known.measured <= way_lives;
+  const double way = measured ? known.round_trip_ns : ns(round_trip_unknown);
   return waits + way + ns(carry);
 }
 

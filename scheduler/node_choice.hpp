@@ -29,6 +29,7 @@ class NodeChoice {
   using Node = std::uint32_t;  // its place in the list of the cluster's nodes
 
   static constexpr Duration load_lives = std::chrono::seconds(2);
+  static constexpr Duration way_lives = std::chrono::seconds(10);
   static constexpr double gain_min = 0.2;  // of what it would take at home
   static constexpr Duration round_trip_unknown = std::chrono::milliseconds(1);
 
@@ -36,8 +37,9 @@ class NodeChoice {
 
   // A reply came from that node and said so.
   void told(Instant now, Node node, const NodeLoad& load);
-  // How long a small message and its answer took; smoothed. Zero and negative ones are ignored.
-  void measured(Node node, Duration round_trip);
+  // How long a small message and its answer took; smoothed, and forgotten after `way_lives`. Zero
+  // and negative ones are ignored.
+  void measured(Instant now, Node node, Duration round_trip);
   // A task went there that should take so much of the node's time; its outcome came, or never will.
   void sent(Node node, Duration work);
   void settled(Node node, Duration work);
@@ -57,6 +59,7 @@ class NodeChoice {
     Instant begins_urgent;
     Duration sent{};           // and not settled
     double round_trip_ns = 0;  // zero: never measured
+    Instant measured;
   };
   // Until the task would begin there, and for the way.
   [[nodiscard]] double takes_ns(Instant now, Lane lane, const NodeLoad& own, Duration carry,

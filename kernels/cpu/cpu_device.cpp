@@ -76,6 +76,7 @@ class CpuDevice final : public Device {
   Status submit(Batch batch, Completion completion) override;
   Status submit_urgent(Batch batch, Completion completion) override;
 
+  [[nodiscard]] bool takes_models() const noexcept override { return true; }
   Status load(ModelId model, std::shared_ptr<const BertModel> weights,
               Precision precision) override;
   void unload(ModelId model) override;

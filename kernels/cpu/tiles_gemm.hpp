@@ -143,6 +143,7 @@ inline std::size_t steps_of(const GemmBf16Tile& tile) {
 
 template <std::size_t Vectors, class Tile>
 void gemm_rows(const Tile& tile) {
+  if (tile.rows == 0) return;
   // Each pass asks for its part of the next panel.
   constexpr std::size_t step_bytes = Vectors * lanes * sizeof(float);
   const std::size_t steps = steps_of(tile);

@@ -43,6 +43,7 @@ struct World {
     int ran = 0;
     bool draining = false;
     actors::Busyness busyness;
+    std::optional<ErrorCode> refuses;
   };
 
   Instant now{1h};
@@ -85,6 +86,7 @@ struct World {
     };
     outside.run = [this, i](TaskRequest request, actors::ReplyTo reply, TaskId) -> Status {
       if (processes[i].draining) return Error{ErrorCode::draining, "going", ""};
+      if (processes[i].refuses) return Error{*processes[i].refuses, "not here", ""};
       ++processes[i].ran;
       TaskOutcome outcome{request.id, Output{Embedding{{1.0F}, 1, false}}, {}};
       at(i, takes,
@@ -451,6 +453,32 @@ TEST_CASE("a task whose node is lost goes where it is done soonest") {
   world.run(1s);
   world.check_all_done(11);
   CHECK(world.processes[2].ran == 11);
+}
+
+TEST_CASE("a task that was moved fails for no reason of the node's that it was moved to") {
+  World world;
+  world.processes[0].busyness = busy(100ms);
+  for (std::uint32_t i = 1; i < nodes; ++i) {
+    world.processes[i].busyness = busy(0ms);
+    world.processes[i].refuses =
+        GENERATE(ErrorCode::model_missing, ErrorCode::infeasible, ErrorCode::unsupported);
+  }
+  TaskRequest request;
+  request.id = {world.processes[0].epoch, 1};
+  request.work = Encode{"x"};
+  actors::ReplyTo reply{world.asked, 0};
+  REQUIRE(world.processes[0].exchange->submit_if_sooner(request, reply));
+  world.run(1s);
+  world.check_all_done(1);
+  CHECK(world.processes[0].ran == 1);
+  CHECK_FALSE(sooner(world, 0));  // both are left alone
+  world.submit(0, 1, 2);          // whoever names a node has that node's answer
+  world.run(10s);
+  world.submit(0, 1, 3);
+  world.run(1s);
+  REQUIRE(world.asked->outcomes.size() == 3);
+  REQUIRE_FALSE(world.asked->outcomes[2].result);
+  CHECK(world.asked->outcomes[2].result.error().code == world.processes[1].refuses);
 }
 
 TEST_CASE("nothing is moved to nodes that cannot say that they have it") {

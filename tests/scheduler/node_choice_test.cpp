@@ -79,7 +79,7 @@ Outcome run(const World& world, Rule rule, std::size_t tasks) {
       replies.pop();
       choices[reply.to].told(reply.at, reply.from, reply.load);
       choices[reply.to].settled(reply.from, reply.work);
-      choices[reply.to].measured(reply.from, 2 * world.way);
+      choices[reply.to].measured(reply.at, reply.from, 2 * world.way);
     }
     const auto waits = [&](Node node, Instant when) {
       return std::max(free_at[node] - when, Duration::zero());
@@ -109,14 +109,14 @@ TEST_CASE("a task stays at home unless another node is clearly sooner") {
   NodeChoice choice(0, 3, 1);
   choice.told(at(0ms), 1, load(5ms));
   choice.told(at(0ms), 2, load(9ms));
-  choice.measured(1, 200us);
-  choice.measured(2, 200us);
+  choice.measured(at(0s), 1, 200us);
+  choice.measured(at(0s), 2, 200us);
   CHECK(choice.choose(at(1ms), Lane::ordinary, load(0ms), 0ns, three) == 0);
   CHECK(choice.choose(at(1ms), Lane::ordinary, load(5ms), 0ns, three) == 0);
   CHECK(choice.choose(at(1ms), Lane::ordinary, load(6ms), 0ns, three) == 1);
   // The way counts, and so does what must be carried.
   CHECK(choice.choose(at(1ms), Lane::ordinary, load(6ms), 2ms, three) == 0);
-  for (int i = 0; i < 100; ++i) choice.measured(1, 4ms);
+  for (int i = 0; i < 100; ++i) choice.measured(at(0s), 1, 4ms);
   CHECK(choice.choose(at(1ms), Lane::ordinary, load(6ms), 0ns, three) == 0);
   // A wait passes with the time.
   CHECK(choice.choose(at(5ms), Lane::ordinary, load(6ms), 0ns, three) == 1);
@@ -162,6 +162,17 @@ TEST_CASE("what is known of a node ends: then only those who have much to do try
   CHECK(asks(10s, 10ms));
 }
 
+TEST_CASE("a way that was long once is not long for ever") {
+  NodeChoice choice(0, 2, 1);
+  const std::vector<Node> both = {0, 1};
+  choice.measured(at(0s), 1, 500ms);  // that machine stood still
+  CHECK(choice.choose(at(1s), Lane::ordinary, load(100ms), 0s, both) == 0);
+  CHECK(choice.choose(at(11s), Lane::ordinary, load(100ms), 0s, both) == 1);
+  choice.measured(at(11s), 1, 1ms);  // and not averaged with what was forgotten
+  choice.told(at(11s), 1, load(50ms));
+  CHECK(choice.choose(at(11s), Lane::ordinary, load(100ms), 0s, both) == 1);
+}
+
 TEST_CASE("where home is no candidate the sooner of two others is taken") {
   NodeChoice choice(0, 3, 1);
   choice.told(at(0ms), 1, load(5ms));
@@ -188,8 +199,8 @@ TEST_CASE("absurd loads, times and nodes change nothing and overflow nothing") {
   const std::vector<Node> both = {0, 1};
   choice.told(at(1s), 1, load(-1s));
   choice.told(at(1s), 9, load(1s));
-  choice.measured(1, -1s);
-  choice.measured(9, 1s);
+  choice.measured(at(0s), 1, -1s);
+  choice.measured(at(0s), 9, 1s);
   choice.sent(9, 1s);
   choice.settled(9, 1s);
   choice.settled(1, 1s);
