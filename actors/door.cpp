@@ -48,6 +48,9 @@ Status Door::submit(TaskRequest request, ReplyTo reply, TaskId known_as) {
 // What it takes out of the request and the reply is lost when the dispatcher refuses, and only
 // then.
 Status Door::admit(TaskRequest& request, ReplyTo& reply, TaskId known_as, Instant submitted) {
+  if (!(request.weight > 0 && request.weight <= limits::task_weight_max))
+    return Error{ErrorCode::invalid_argument, "a task of weight " + std::to_string(request.weight),
+                 "give it one above 0 and at most 1000000; 1 is usual"};
   auto checked = check(request);
   if (!checked) return checked.error();
 
@@ -56,6 +59,7 @@ Status Door::admit(TaskRequest& request, ReplyTo& reply, TaskId known_as, Instan
   task.record.kind = checked->kind;
   task.record.account = accounts_.account_of(request);
   task.record.units = checked->units;
+  task.record.weight = request.weight;
   task.record.lane = request.lane;
   task.record.submitted = submitted;
   task.record.deadline = request.time_limit ? later(submitted, *request.time_limit) : never;

@@ -15,6 +15,7 @@
 #include "apps/config/folders.hpp"
 #include "apps/config/words.hpp"
 #include "apps/verbs.hpp"
+#include "base/limits.hpp"
 
 namespace troupe::apps {
 namespace {
@@ -229,6 +230,10 @@ void add_submit(CommandLine& line) {
       ->check(CLI::IsMember({"urgent", "ordinary"}));
   verb.add_option("--time-limit", options->time_limit, "When the outcome is of no more use: 50ms")
       ->type_name("TIME");
+  verb.add_option("--weight", options->weight,
+                  "What it is worth where not all can be in time; 1 is usual")
+      ->type_name("NUMBER")
+      ->check(CLI::Range(1e-6F, limits::task_weight_max));
   on_chosen(line, verb, options, run_submit);
 }
 

@@ -172,6 +172,7 @@ int run_submit(const SubmitOptions& options, Output& output) {
     task.model = std::move(model);
     task.work = std::move(work);
     task.lane = how->lane;
+    task.weight = options.weight;
     task.time_limit = how->time_limit;
     auto outcome =
         (*client)->submit(*node, std::move(task), how->time_limit.value_or(Duration{}) + patience);

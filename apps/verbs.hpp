@@ -90,6 +90,7 @@ struct SubmitOptions {
   std::uint32_t hits = 10;                 // how many answers
   std::string lane;                        // "urgent", "ordinary", or empty: by its time limit
   std::optional<std::string> time_limit;   // "50ms"
+  float weight = 1;                        // where not all can be in time
 };
 int run_submit(const SubmitOptions& options, Output& output);
 

@@ -18,6 +18,7 @@ inline constexpr std::size_t embedding_width_max = 8192;
 inline constexpr std::size_t observation_width_max = 8192;  // of policies that a node serves
 inline constexpr std::uint32_t labels_max = 1024;           // of a classifier
 inline constexpr std::uint32_t recall_hits_max = 1000;
+inline constexpr float task_weight_max = 1e6F;
 inline constexpr std::uint32_t tasks_per_batch_max = 1024;
 inline constexpr std::uint32_t tokens_per_batch_max = 65536;
 inline constexpr std::size_t nodes_max = 1024;

@@ -98,6 +98,9 @@ struct TaskRequest {
   Work work;
   std::optional<Lane> lane;            // unset: the scheduler decides by laxity
   std::optional<Duration> time_limit;  // from now; on the wire a relative TTL, never a wall clock
+  // Of its outcome, against the other tasks': where not all can be in time, the light ones are
+  // late. Above 0, at most limits::task_weight_max.
+  float weight = 1;
 };
 
 // Where the time went, and why. All measured on the node that ran the task, but `network`, which

@@ -45,7 +45,20 @@ Result<bool> flag_of(std::string_view key, dom::element value) {
   return flag;
 }
 
+bool is_wish(std::string_view key) {
+  return key == "priority" || key == "timeout" || key == "weight";
+}
+
 Status read_wish(std::string_view key, dom::element value, Wishes& wishes) {
+  if (key == "weight") {
+    double number = 0;
+    const bool is_number = !value.get(number);
+    const auto weight = static_cast<float>(number);
+    if (!is_number || !(weight > 0 && weight <= limits::task_weight_max))
+      return wrong_type(key, "a number above 0 and at most 1000000");
+    wishes.weight = weight;
+    return {};
+  }
   const auto number = count_of(key, value);
   if (!number) return number.error();
   if (key == "priority") {
@@ -225,7 +238,7 @@ Status read_parameters(dom::element value, InferRequest& request) {
   dom::object parameters;
   if (value.get(parameters)) return wrong_type("parameters", "an object");
   for (const auto& [key, field] : parameters) {
-    if (key == "priority" || key == "timeout") {
+    if (is_wish(key)) {
       if (auto read = read_wish(key, field, request.wishes); !read) return read;
     } else if (key == "binary_data_output") {
       const auto flag = flag_of(key, field);
@@ -336,7 +349,7 @@ Result<EmbeddingsRequest> BodyReader::embeddings(std::string& body) {
       const auto dimensions = count_of(key, field);
       if (!dimensions) return dimensions.error();
       request.dimensions = *dimensions;
-    } else if (key == "priority" || key == "timeout") {
+    } else if (is_wish(key)) {
       if (auto read = read_wish(key, field, request.wishes); !read) return read.error();
     } else if (key == "input") {
       has_input = true;

@@ -26,6 +26,7 @@ namespace troupe::gateway {
 struct Wishes {
   std::optional<Lane> lane;            // `priority`: 1 urgent, 2 and more ordinary, 0 unset
   std::optional<Duration> time_limit;  // `timeout`, in microseconds
+  float weight = 1;                    // `weight`, our extension, as TaskRequest's
 };
 
 struct InferInput {
@@ -54,7 +55,7 @@ struct EmbeddingsRequest {
   std::vector<std::string> input;  // at least one
   bool base64 = false;
   std::optional<std::uint64_t> dimensions;
-  Wishes wishes;  // `priority` and `timeout`, our extension
+  Wishes wishes;  // our extension
 };
 
 // Reads bodies; keeps its memory from one to the next. Not thread-safe: one for each loop.

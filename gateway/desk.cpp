@@ -293,6 +293,7 @@ void Desk::start(Call&& call, const std::string& model, std::vector<std::string>
     task.work = Encode{std::move(texts[i])};
     task.lane = wishes.lane;
     task.time_limit = wishes.time_limit;
+    task.weight = wishes.weight;
     const auto id = door_.node_.submit(std::move(task), {mailbox_, number * texts_max + i});
     if (id) {
       job.tasks.push_back(*id);

@@ -141,6 +141,9 @@ Status check_one(const SubmitTask& submit) {
   if (auto flow = check_name("a workflow's name", request.workflow); !flow) return flow;
   if (!request.agent.empty())
     if (auto agent = parse_agent_id(request.agent); !agent) return agent.error();
+  // Written so that NaN is refused, too.
+  if (!(request.weight > 0 && request.weight <= limits::task_weight_max))
+    return invalid("a task's weight is not above 0 and at most 1000000");
   return std::visit([](const auto& work) { return check_work(work); }, request.work);
 }
 

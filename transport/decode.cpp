@@ -15,7 +15,7 @@
 namespace troupe::transport {
 namespace {
 
-constexpr std::size_t extensions_known = tag_load;
+constexpr std::size_t extensions_known = tag_weight;
 
 Error malformed(std::string what) {
   return {ErrorCode::malformed, std::move(what), ""};
@@ -216,6 +216,11 @@ Message read_submit(BodyReader& in, const Header& header) {
     Reader number(bytes);
     attempt = number.number<std::uint32_t>();
     if (!number.finished() || attempt == 0) in.refuse("an attempt is not a number from 1");
+  }
+  if (const std::string bytes = in.extension(tag_weight); !bytes.empty()) {
+    Reader number(bytes);
+    request.weight = number.real();
+    if (!number.finished()) in.refuse("an extension of weight does not have its length");
   }
   return SubmitTask{std::move(request), attempt};
 }

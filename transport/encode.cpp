@@ -111,10 +111,12 @@ void body(Draft& draft, const SubmitTask& submit) {
   std::visit([&](const auto& one) { work(draft, one); }, request.work);
   draft.extend(tag_workflow, request.workflow);
   draft.extend(tag_agent, request.agent);
-  if (submit.attempt == 0) return;
   std::string attempt;
-  Writer(attempt).number(submit.attempt);
+  if (submit.attempt != 0) Writer(attempt).number(submit.attempt);
   draft.extend(tag_attempt, attempt);
+  std::string weight;
+  if (request.weight != 1) Writer(weight).number(request.weight);
+  draft.extend(tag_weight, weight);
 }
 
 void error(Draft& draft, const Error& error) {

@@ -1,5 +1,6 @@
 // Tasks through a node: exactly one outcome each, refusals that say why, work on other nodes.
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <condition_variable>
 #include <mutex>
@@ -8,6 +9,7 @@
 
 #include "base/limits.hpp"
 #include "tests/actors/burst.hpp"
+#include "tests/actors/collector.hpp"
 #include "tests/actors/devices.hpp"
 #include "tests/actors/nodes.hpp"
 #include "tests/catch.hpp"
@@ -72,6 +74,58 @@ TEST_CASE("a request that cannot be done is refused with its reason") {
   CHECK(refusal(*client, recall) == ErrorCode::invalid_argument);
   recall.work = Recall{"not a scope", {1.0F, 0.0F}, 3};
   CHECK(refusal(*client, recall) == ErrorCode::invalid_argument);
+  for (const float weight : {0.0F, -1.0F, std::nanf(""), 2e6F}) {
+    auto unweighed = encode("x");
+    unweighed.weight = weight;
+    CHECK(refusal(*client, unweighed) == ErrorCode::invalid_argument);
+    const auto taken = node->submit(std::move(unweighed), {});  // not over the wire
+    REQUIRE_FALSE(taken);
+    CHECK(taken.error().code == ErrorCode::invalid_argument);
+  }
+}
+
+namespace {
+
+// The scheduler, and what it was told of tasks' weights.
+class Weighing final : public scheduler::Policy {
+ public:
+  explicit Weighing(std::atomic<float>& last) : last_(last) {}
+  void handle(Instant now, const scheduler::Event& event, scheduler::Actions& out) override {
+    if (const auto* task = std::get_if<scheduler::TaskSubmitted>(&event)) last_ = task->task.weight;
+    scheduler_.handle(now, event, out);
+  }
+  void advance(Instant now, scheduler::Actions& out) override { scheduler_.advance(now, out); }
+  [[nodiscard]] std::optional<Instant> next_wakeup() const override {
+    return scheduler_.next_wakeup();
+  }
+  [[nodiscard]] std::size_t queued() const noexcept override { return scheduler_.queued(); }
+  [[nodiscard]] std::size_t launched() const noexcept override { return scheduler_.launched(); }
+
+ private:
+  std::atomic<float>& last_;
+  scheduler::Scheduler scheduler_{scheduler::SchedulerOptions{}};
+};
+
+}  // namespace
+
+TEST_CASE("a task's weight reaches the scheduler, from a client and from the program") {
+  std::atomic<float> last = 0;
+  TestCluster cluster{{"a"}};
+  auto options = cluster.options("a", {});
+  options.policy = [&] { return std::make_unique<Weighing>(last); };
+  const auto node = cluster.start(std::move(options));
+  const auto client = cluster.client({"a"});
+  auto task = encode("x");
+  task.weight = 2.5F;
+  REQUIRE(client->submit("a", task, limit));
+  CHECK(last == 2.5F);
+  task.weight = 7;
+  const auto collector = std::make_shared<tests::Collector>();
+  REQUIRE(node->submit(task, {collector, 0}));
+  CHECK(collector->wait_for(1).at(0).result);
+  CHECK(last == 7);
+  REQUIRE(client->submit("a", encode("x"), limit));
+  CHECK(last == 1);
 }
 
 TEST_CASE("an empty text and one over the model's limit have defined results") {

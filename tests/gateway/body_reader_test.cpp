@@ -70,7 +70,7 @@ TEST_CASE("an infer request with JSON tensors, flat and nested") {
   CHECK(read->outputs[0].binary);
 }
 
-TEST_CASE("priority and timeout become lane and time limit") {
+TEST_CASE("priority, timeout and weight become lane, time limit and weight") {
   const auto wishes = [](const std::string& parameters) {
     const auto read =
         infer(R"({"parameters":{)" + parameters + R"(},"inputs":[)" + std::string(one_text) + "]}");
@@ -84,8 +84,13 @@ TEST_CASE("priority and timeout become lane and time limit") {
   CHECK(wishes(R"("priority":9)").lane == Lane::ordinary);
   CHECK_FALSE(wishes(R"("timeout":0)").time_limit);
   CHECK(wishes(R"("timeout":1)").time_limit == std::chrono::microseconds(1));
-  for (const std::string wrong : {R"("priority":-1)", R"("priority":"1")", R"("priority":1.5)",
-                                  R"("timeout":true)", R"("timeout":31536000000001)"})
+  CHECK(wishes("").weight == 1);
+  CHECK(wishes(R"("weight":3)").weight == 3);
+  CHECK(wishes(R"("weight":0.5)").weight == 0.5F);
+  for (const std::string wrong :
+       {R"("weight":0)", R"("weight":-2)", R"("weight":1e9)", R"("weight":"2")", R"("priority":-1)",
+        R"("priority":"1")", R"("priority":1.5)", R"("timeout":true)",
+        R"("timeout":31536000000001)"})
     CHECK(code_of(R"({"parameters":{)" + wrong + R"(},"inputs":[)" + std::string(one_text) +
                   "]}") == ErrorCode::invalid_argument);
 }

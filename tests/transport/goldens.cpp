@@ -113,6 +113,8 @@ std::map<std::string, Message> golden_messages() {
        submit("moods", "default", Classify{"what a day"}, Lane::ordinary, milliseconds(50))},
       {"submit_attempt",
        SubmitTask{{task, "minilm", "default", "", "", Encode{"play music"}, std::nullopt, {}}, 3}},
+      {"submit_weight",
+       SubmitTask{{task, "minilm", "default", "", "", Encode{"play music"}, {}, {}, 2.5F}, 3}},
       {"task_accepted", TaskAccepted{task, 3}},
       {"task_rejected",
        TaskRejected{task, 3, milliseconds(100),

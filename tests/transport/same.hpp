@@ -8,7 +8,8 @@ namespace troupe::transport::testing {
 
 inline bool same(const TaskRequest& a, const TaskRequest& b) {
   return a.id == b.id && a.model == b.model && a.tenant == b.tenant && a.workflow == b.workflow &&
-         a.agent == b.agent && a.work == b.work && a.lane == b.lane && a.time_limit == b.time_limit;
+         a.agent == b.agent && a.work == b.work && a.lane == b.lane &&
+         a.time_limit == b.time_limit && a.weight == b.weight;
 }
 
 inline bool same(const Error& a, const Error& b) {

@@ -63,7 +63,7 @@ Message round_trip(const Message& message) {
 TEST_CASE("every golden message is written as the bytes that were released, and read back") {
   const auto goldens = read_goldens();
   const auto messages = golden_messages();
-  REQUIRE(messages.size() == 35);
+  REQUIRE(messages.size() == 36);
   for (const auto& [name, message] : messages) {
     INFO(name);
     REQUIRE(goldens.count(name) == 1);
@@ -127,6 +127,12 @@ TEST_CASE("a known extension that stands there twice, or says nonsense, is refus
   const std::string half_load("\x06\0\x08\0\0\0\1\0\0\0\0\0\0\0", 14);
   const std::string load_of_ages("\x06\0\x10\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x80", 22);
   CHECK(is_malformed(extended("task_accepted", half_load)));
+  const std::string half_weight("\x07\0\x02\0\0\0\1\0", 8);
+  const std::string no_weight("\x07\0\x04\0\0\0\0\0\0\0", 10);
+  const std::string nan_weight("\x07\0\x04\0\0\0\0\0\xc0\x7f", 10);
+  const std::string negative_weight("\x07\0\x04\0\0\0\0\0\x80\xbf", 10);
+  for (const auto& weight : {half_weight, no_weight, nan_weight, negative_weight})
+    CHECK(is_malformed(extended("submit_encode", weight)));
   CHECK(is_malformed(extended("task_rejected", load_of_ages)));
   CHECK(is_malformed(extended("result_no_hits", half_load)));
 }
