@@ -33,16 +33,17 @@ Status Door::submit(TaskRequest request, ReplyTo reply, TaskId known_as) {
   if (request.time_limit && *request.time_limit <= Duration::zero())
     return Error{ErrorCode::expired, "the task's time limit was over when it arrived",
                  "allow more time"};
-  if (is_text(request))
-    if (const auto model = shelf_.to_wait_for(request.model))
-      return wait_for(*model, {std::move(request), std::move(reply), known_as, at});
-  const auto admitted = admit(request, reply, known_as, at);
-  if (admitted || admitted.error().code != ErrorCode::model_missing || !is_text(request))
-    return admitted;
-  // It may have gone just now.
-  if (const auto model = shelf_.to_wait_for(request.model))
-    return wait_for(*model, {std::move(request), std::move(reply), known_as, at});
-  return admitted;
+  const auto to_wait_for = [&] {
+    return is_text(request) ? shelf_.to_wait_for(request.model) : std::nullopt;
+  };
+  auto model = to_wait_for();
+  if (!model) {
+    const auto admitted = admit(request, reply, known_as, at);
+    if (admitted || admitted.error().code != ErrorCode::model_missing) return admitted;
+    model = to_wait_for();  // it may have gone just now
+    if (!model) return admitted;
+  }
+  return wait_for(*model, {std::move(request), std::move(reply), known_as, at});
 }
 
 // What it takes out of the request and the reply is lost when the dispatcher refuses, and only

@@ -120,7 +120,7 @@ Status Exchange::submit(NodeId first, TaskRequest request, ReplyTo reply) {
 bool Exchange::submit_if_sooner(TaskRequest& request, ReplyTo& reply) {
   Lock lock(mutex_);
   if (closed_ || request_bytes_ + bytes_of(request) > options_.request_bytes_max) return false;
-  const auto node = choose_elsewhere(request);
+  const auto node = sooner_elsewhere(request);
   if (!node) return false;
   take_in(*node, std::move(request), std::move(reply), true);
   settle(lock);
@@ -146,11 +146,6 @@ void Exchange::cancel(TaskId task) {
 }
 
 std::optional<NodeId> Exchange::sooner_elsewhere(const TaskRequest& request) {
-  const Lock lock(mutex_);
-  return choose_elsewhere(request);
-}
-
-std::optional<NodeId> Exchange::choose_elsewhere(const TaskRequest& request) {
   const Instant at = outside_.now();
   std::vector<NodeId> open = sender_.open(at);
   std::erase_if(open,
@@ -161,14 +156,16 @@ std::optional<NodeId> Exchange::choose_elsewhere(const TaskRequest& request) {
   return chosen;
 }
 
-// A node that was not asked for must not be the reason why a task fails: it counts as one that
-// cannot work, and is left alone for a while.
-ErrorCode Exchange::as_heard(NodeId from, TaskId task, ErrorCode code) const {
+// A node that nobody asked for must not be the reason why a task fails; nor is it chosen again
+// soon. Whoever does ask for it is not concerned.
+bool Exchange::is_its_own_reason(Instant at, NodeId node, TaskId task, ErrorCode code) {
   const auto found = pending_.find(task);
-  if (from == options_.self || found == pending_.end() || !found->second.moved) return code;
-  const bool its_own = code == ErrorCode::model_missing || code == ErrorCode::model_damaged ||
-                       code == ErrorCode::unsupported || code == ErrorCode::infeasible;
-  return its_own ? ErrorCode::unreachable : code;
+  if (node == options_.self || found == pending_.end() || !found->second.moved) return false;
+  if (code != ErrorCode::model_missing && code != ErrorCode::model_damaged &&
+      code != ErrorCode::unsupported && code != ErrorCode::infeasible)
+    return false;
+  placing_.avoid(at, node);
+  return true;
 }
 
 void Exchange::node_up(NodeId node, PeerId peer, const transport::PeerInfo& info) {
@@ -202,14 +199,16 @@ void Exchange::heard(PeerId peer, transport::TaskRejected&& message) {
   Lock lock(mutex_);
   const auto node = node_of(peer);
   if (!node) return;
-  placing_.told(outside_.now(), *node, message.load);
+  const Instant at = outside_.now();
+  placing_.told(at, *node, message.load);
   placing_.rejected(message.task, message.attempt);
   const delivery::Rejected event{*node,
                                  nodes_[node->value].epoch,
                                  message.task,
                                  message.attempt,
-                                 as_heard(*node, message.task, message.why.code),
-                                 message.retry_after};
+                                 message.why.code,
+                                 message.retry_after,
+                                 is_its_own_reason(at, *node, message.task, message.why.code)};
   tell({event, {}, {}, std::move(message.why)});
   settle(lock);
 }
@@ -218,10 +217,12 @@ void Exchange::heard(PeerId peer, transport::TaskResult&& message) {
   Lock lock(mutex_);
   const auto node = node_of(peer);
   if (!node) return;
-  placing_.told(outside_.now(), *node, message.load);
-  auto error = code_of(message.outcome);
-  if (error) error = as_heard(*node, message.outcome.id, *error);
-  const delivery::ResultCame event{*node, nodes_[node->value].epoch, message.outcome.id, error};
+  const Instant at = outside_.now();
+  placing_.told(at, *node, message.load);
+  const TaskId task = message.outcome.id;
+  const auto error = code_of(message.outcome);
+  const delivery::ResultCame event{*node, nodes_[node->value].epoch, task, error,
+                                   error && is_its_own_reason(at, *node, task, *error)};
   tell({event, {}, std::move(message.outcome), {}});
   settle(lock);
 }

@@ -64,8 +64,6 @@ class Exchange {
   // only nodes that lose no task count. Whether it went: if not, nothing has happened. What such a
   // node will not do for reasons of its own (it has not the model, or no time) is done elsewhere.
   bool submit_if_sooner(TaskRequest& request, ReplyTo& reply);
-  // Where it would send such a task; none: nowhere.
-  [[nodiscard]] std::optional<delivery::NodeId> sooner_elsewhere(const TaskRequest& request);
 
   // The rest comes in the order in which the link says it, from one thread at a time.
 
@@ -138,8 +136,8 @@ class Exchange {
   static constexpr delivery::OriginId own{0};
 
   void take_in(delivery::NodeId first, TaskRequest&& request, ReplyTo&& reply, bool moved);
-  std::optional<delivery::NodeId> choose_elsewhere(const TaskRequest& request);
-  [[nodiscard]] ErrorCode as_heard(delivery::NodeId from, TaskId task, ErrorCode code) const;
+  std::optional<delivery::NodeId> sooner_elsewhere(const TaskRequest& request);
+  bool is_its_own_reason(Instant at, delivery::NodeId node, TaskId task, ErrorCode code);
   void tell(Step step) { steps_.push_back(std::move(step)); }
   void pump(Instant at);
   void advance(Instant at);

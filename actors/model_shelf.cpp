@@ -64,12 +64,8 @@ ModelShelf::~ModelShelf() {
 }
 
 Status ModelShelf::load_at_start() {
-  const auto wanted = std::count_if(sources_.begin(), sources_.end(),
-                                    [](const ModelSource& one) { return !one.on_demand; });
-  std::size_t number = 0;
   for (std::uint32_t i = 0; i < sources_.size(); ++i) {
     if (sources_[i].on_demand) continue;
-    log_.info("loading the models", {{"number", ++number}, {"of", wanted}});
     auto text = read(ModelId{i});
     if (!text) return text.error();
     const std::lock_guard lock(mutex_);
@@ -291,7 +287,10 @@ Result<std::shared_ptr<const TextModel>> ModelShelf::bring(ModelId model) {
 Result<std::shared_ptr<const TextModel>> ModelShelf::read(ModelId model) const {
   const ModelSource& source = sources_[model.value];
   const Instant begin = now();
-  log_.info("loading a model", {{"model", source.name}, {"folder", source.folder}});
+  log_.info("loading a model", {{"model", source.name},
+                                {"number", model.value + 1},
+                                {"of", sources_.size()},
+                                {"folder", source.folder}});
   auto text = models::load_text_model(source.folder);
   if (!text)
     return Error{text.error().code, "model '" + source.name + "': " + text.error().what,

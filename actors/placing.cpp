@@ -18,12 +18,17 @@ using delivery::NodeId;
 
 Placing::Placing(NodeId self, std::uint32_t nodes, std::uint64_t seed,
                  std::function<Busyness()> self_busyness)
-    : busyness_(std::move(self_busyness)), choice_(self.value, nodes, seed) {}
+    : busyness_(std::move(self_busyness)),
+      choice_(self.value, nodes, seed),
+      avoided_until_(nodes) {}
 
 NodeId Placing::choose(Instant now, Lane lane, std::uint64_t bytes,
                        std::span<const NodeId> candidates) {
   open_.clear();
-  for (const NodeId node : candidates) open_.push_back(node.value);
+  for (const NodeId node : candidates)
+    if (avoided_until_[node.value] <= now) open_.push_back(node.value);
+  if (open_.empty())
+    for (const NodeId node : candidates) open_.push_back(node.value);
   return NodeId{choice_.choose(now, lane, busyness_().load, carry_of(bytes), open_)};
 }
 
@@ -63,7 +68,12 @@ void Placing::told(Instant now, NodeId node, const std::optional<NodeLoad>& load
   if (load) choice_.told(now, node.value, *load);
 }
 
+void Placing::avoid(Instant now, NodeId node) {
+  avoided_until_[node.value] = later(now, avoided_for);
+}
+
 void Placing::forget(NodeId node) {
+  avoided_until_[node.value] = {};
   std::erase_if(away_, [&](const auto& entry) { return entry.second.node == node; });
   choice_.forget(node.value);
 }

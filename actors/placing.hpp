@@ -28,6 +28,7 @@ class Placing {
  public:
   // Below this wait nobody looks for another node: what could be gained is less than a trip costs.
   static constexpr Duration wait_min = std::chrono::milliseconds(1);
+  static constexpr Duration avoided_for = std::chrono::seconds(5);
 
   // `self`: thread-safe and quick.
   Placing(delivery::NodeId self, std::uint32_t nodes, std::uint64_t seed,
@@ -48,6 +49,8 @@ class Placing {
 
   void told(Instant now, delivery::NodeId node, const std::optional<NodeLoad>& load);
   void forget(delivery::NodeId node);  // it went down
+  // For `avoided_for` it is chosen only where there is no other.
+  void avoid(Instant now, delivery::NodeId node);
 
  private:
   struct Away {
@@ -60,6 +63,7 @@ class Placing {
   std::function<Busyness()> busyness_;
   scheduler::NodeChoice choice_;
   std::unordered_map<TaskId, Away> away_;
+  std::vector<Instant> avoided_until_;             // by node
   std::vector<scheduler::NodeChoice::Node> open_;  // room for choose()
 };
 

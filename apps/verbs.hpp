@@ -70,7 +70,7 @@ int run_memory_save(const MemorySaveOptions& options, Output& output);
 
 struct ModelOptions {
   ConfigOptions config;
-  std::string model;  // of list: empty, all
+  std::string model;  // unused by list
   std::string node;   // empty: all
 };
 int run_model_list(const ModelOptions& options, Output& output);

@@ -77,6 +77,8 @@ void Sender::on(Instant now, const Rejected& event, SenderActions& out) {
   Task& task = found->second;
   if (task.state == State::waiting || task.node != event.node || task.attempt != event.attempt)
     return;
+  // It stands among those that were given the task, and so is tried again last of all.
+  if (!may_be_retried(event.why) && event.elsewhere) return lost(now, found, out);
   // It does not have the task, so it can neither answer it nor be told to stop.
   std::erase_if(task.given, [&](const Given& given) { return given.node == event.node; });
   if (!may_be_retried(event.why)) {
@@ -100,6 +102,10 @@ void Sender::on(Instant now, const ResultCame& event, SenderActions& out) {
   });
   if (given == task.given.end()) return;
   out.push_back(Acknowledge{event.node, event.task});
+  if (event.error && !may_be_retried(*event.error) && event.elsewhere) {
+    if (task.state != State::waiting && task.node == event.node) lost(now, found, out);
+    return;
+  }
   task.given.erase(given);
   if (!event.error || !may_be_retried(*event.error)) {
     conclude(found, Conclude::With::result, event.error.value_or(ErrorCode::internal), out);

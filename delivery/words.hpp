@@ -62,12 +62,14 @@ struct Rejected {
   std::uint32_t attempt = 0;
   ErrorCode why = ErrorCode::queue_full;
   Duration retry_after{};
+  bool elsewhere = false;  // another node may do this task, whatever the reason
 };
 struct ResultCame {
   NodeId node;
   std::uint64_t epoch = 0;
   TaskId task;
   std::optional<ErrorCode> error;  // none: it was done
+  bool elsewhere = false;          // as above
 };
 // An offer could not even be sent.
 struct Undelivered {

@@ -239,11 +239,11 @@ Error read_error(BodyReader& in) {
 std::optional<NodeLoad> read_load(BodyReader& in) {
   const std::string bytes = in.extension(tag_load);
   if (bytes.empty()) return std::nullopt;
-  Reader out(bytes);
+  Reader parts(bytes);
   NodeLoad load;
-  load.ordinary = in.duration(out.number<std::uint64_t>());
-  load.urgent = in.duration(out.number<std::uint64_t>());
-  if (!out.finished()) in.refuse("an extension of load does not have its length");
+  load.ordinary = in.duration(parts.number<std::uint64_t>());
+  load.urgent = in.duration(parts.number<std::uint64_t>());
+  if (!parts.finished()) in.refuse("an extension of load does not have its length");
   return load;
 }
 

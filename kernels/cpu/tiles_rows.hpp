@@ -71,14 +71,14 @@ constexpr std::size_t dot_cached_bytes = 16 * 1024;
 // speed of reading alone (EPYC with AVX2).
 constexpr std::size_t dot_ahead_bytes = 4096;
 
-template <std::size_t Queries, bool First, class Row>
+template <std::size_t Queries, class Row>
 void dot_row(const Row* row, std::size_t width, const float* queries, float* scores,
-             std::size_t scores_stride) {
+             std::size_t scores_stride, bool is_first) {
   constexpr std::size_t chains = 4;  // hide the additions' latency
   Vector sums[Queries][chains] = {};
   std::size_t j = 0;
   for (; j + chains * lanes <= width; j += chains * lanes) {
-    if constexpr (First && sizeof(Row) < sizeof(float))
+    if (sizeof(Row) < sizeof(float) && is_first)
       prefetch<chains * lanes * sizeof(Row)>(reinterpret_cast<const char*>(row + j) +
                                              dot_ahead_bytes);
 #pragma GCC unroll 4
@@ -103,18 +103,6 @@ void dot_row(const Row* row, std::size_t width, const float* queries, float* sco
   }
 }
 
-// Values as types, for a pass's arguments.
-template <std::size_t Value>
-struct Size {
-  constexpr std::size_t operator()() const { return Value; }
-};
-template <bool Value>
-struct Truth {
-  constexpr bool operator()() const { return Value; }
-};
-using Yes = Truth<true>;
-using No = Truth<false>;
-
 template <class Row>
 void dot_rows(const DotTile& tile, const Row* rows) {
   const std::size_t width = tile.width;
@@ -122,15 +110,17 @@ void dot_rows(const DotTile& tile, const Row* rows) {
   const std::size_t step = fit > 0 ? fit : 1;
   for (std::size_t first = 0; first < tile.rows; first += step) {
     const std::size_t end = first + step < tile.rows ? first + step : tile.rows;
-    const auto pass = [&](auto queries, auto is_first, std::size_t q) {
-      for (std::size_t i = first; i < end; ++i)
-        dot_row<queries(), is_first()>(rows + i * width, width, tile.queries + q * width,
-                                       tile.scores + q * tile.rows + i, tile.rows);
-    };
     std::size_t q = 0;
-    for (; q + dot_queries <= tile.query_count; q += dot_queries)
-      q == 0 ? pass(Size<dot_queries>{}, Yes{}, q) : pass(Size<dot_queries>{}, No{}, q);
-    for (; q < tile.query_count; ++q) q == 0 ? pass(Size<1>{}, Yes{}, q) : pass(Size<1>{}, No{}, q);
+    for (; q + dot_queries <= tile.query_count; q += dot_queries) {
+      for (std::size_t i = first; i < end; ++i)
+        dot_row<dot_queries>(rows + i * width, width, tile.queries + q * width,
+                             tile.scores + q * tile.rows + i, tile.rows, q == 0);
+    }
+    for (; q < tile.query_count; ++q) {
+      for (std::size_t i = first; i < end; ++i)
+        dot_row<1>(rows + i * width, width, tile.queries + q * width,
+                   tile.scores + q * tile.rows + i, tile.rows, q == 0);
+    }
   }
 }
 

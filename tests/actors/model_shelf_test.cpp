@@ -6,6 +6,7 @@
 #include <future>
 #include <thread>
 
+#include "actors/door.hpp"
 #include "base/random.hpp"
 #include "tests/actors/burst.hpp"
 #include "tests/actors/collector.hpp"
@@ -109,34 +110,76 @@ TEST_CASE("a model goes when the tasks that have it are done, and is refused fro
   CHECK(change(*node, false, "nonsense").error().code == ErrorCode::model_missing);
 }
 
-TEST_CASE("a task that waits for a model can be canceled, and its time limit runs") {
+namespace {
+
+// A device whose load() waits until open().
+class GatedDevice final : public tests::IdentityDevice {
+ public:
+  [[nodiscard]] bool takes_models() const noexcept override { return true; }
+  Status load(ModelId, std::shared_ptr<const kernels::BertModel>, kernels::Precision) override {
+    opened_.get_future().wait();
+    return {};
+  }
+  void open() { opened_.set_value(); }
+
+ private:
+  std::promise<void> opened_;
+};
+
+// A node whose only model comes when the gate opens.
+struct Waiting {
   TestCluster cluster{{"a"}};
-  const auto node = cluster.start(on_demand(cluster, tests::tiny_model_folder()));
-  const auto collector = std::make_shared<tests::Collector>();
-  auto hurried = encode("hurry");
-  hurried.time_limit = 1ns;  // loading takes longer on every machine
-  REQUIRE(node->submit(std::move(hurried), {collector, 0}));
-  const auto id = node->submit(encode("no matter"), {collector, 1});
+  std::shared_ptr<GatedDevice> gate = std::make_shared<GatedDevice>();
+  std::shared_ptr<tests::Collector> collector = std::make_shared<tests::Collector>();
+  std::unique_ptr<actors::Node> node;
+
+  Waiting() {
+    auto options = on_demand(cluster, tests::tiny_model_folder());
+    options.devices_open = {gate};
+    node = cluster.start(std::move(options));
+  }
+  Result<TaskId> submit(std::uint64_t tag, std::optional<Duration> time_limit = {}) {
+    auto task = encode("when it has come");
+    task.time_limit = time_limit;
+    return node->submit(std::move(task), {collector, tag});
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a task that waits for a model is canceled at once, and late when its time is over") {
+  Waiting world;
+  const auto id = world.submit(0);
   REQUIRE(id);
-  node->cancel(*id);  // it waits still, or has only begun
-  const auto outcomes = collector->wait_for(2);
-  CHECK(outcomes.at(0).result.error().code == ErrorCode::expired);
-  if (!outcomes.at(1).result) CHECK(outcomes.at(1).result.error().code == ErrorCode::canceled);
+  REQUIRE(world.submit(1, 1ns));
+  REQUIRE(world.submit(2, 1h));
+  world.node->cancel(*id);
+  CHECK(world.collector->wait_for(1).at(0).result.error().code == ErrorCode::canceled);
+  world.gate->open();
+  const auto outcomes = world.collector->wait_for(3);
+  CHECK(outcomes.at(1).result.error().code == ErrorCode::expired);
+  CHECK(outcomes.at(2).result);
 }
 
-TEST_CASE("whoever waits for a model when the node stops is told that it drains") {
-  TestCluster cluster{{"a"}};
-  for (int round = 0; round < 20; ++round) {
-    const auto collector = std::make_shared<tests::Collector>();
-    {
-      const auto node = cluster.start(on_demand(cluster, tests::tiny_model_folder()));
-      for (std::uint64_t i = 0; i < 5; ++i)
-        REQUIRE(node->submit(encode("too late?"), {collector, i}));
-      node->stop();
-    }
-    for (const auto& [tag, outcome] : collector->wait_for(5))
-      if (!outcome.result) CHECK(outcome.result.error().code == ErrorCode::draining);
-  }
+TEST_CASE("so many tasks wait for a model and not more") {
+  Waiting world;
+  for (std::uint64_t i = 0; i < actors::Door::waiting_max; ++i) REQUIRE(world.submit(i));
+  const auto refused = world.submit(actors::Door::waiting_max);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == ErrorCode::queue_full);
+  world.gate->open();
+  for (const auto& [tag, outcome] : world.collector->wait_for(actors::Door::waiting_max))
+    CHECK(outcome.result);
+}
+
+TEST_CASE("whoever waits for a model when the node stops is told so before the model has come") {
+  Waiting world;
+  for (std::uint64_t i = 0; i < 5; ++i) REQUIRE(world.submit(i));
+  std::thread stopping([&] { world.node->stop(); });
+  for (const auto& [tag, outcome] : world.collector->wait_for(5))
+    CHECK(outcome.result.error().code == ErrorCode::draining);
+  world.gate->open();
+  stopping.join();
 }
 
 TEST_CASE("a device that takes no models later says so") {

@@ -122,6 +122,30 @@ TEST_CASE("what a node that ends gives back moves, however much it is; a full on
   }
 }
 
+TEST_CASE(
+    "what one node will not do for reasons of its own is done elsewhere, and it is asked on") {
+  for (const bool late : {false, true}) {  // it says so at once, or after it has accepted
+    Sending world;
+    world.tell(Submitted{task, b});
+    if (late) {
+      world.tell(Accepted{b, 1, task, 1});
+      world.tell(ResultCame{b, 1, task, ErrorCode::infeasible, true});
+    } else {
+      world.tell(Rejected{b, 1, task, 1, ErrorCode::infeasible, 0ms, true});
+    }
+    REQUIRE(world.offers().size() == 1);
+    CHECK(world.offers()[0].node == here);
+    world.tell(Submitted{{7, 2}, b});
+    REQUIRE(world.offers().size() == 1);
+    CHECK(world.offers()[0].node == b);
+    // Where it has no other reason to be elsewhere, the refusal is the outcome.
+    world.tell(Rejected{here, 0, task, 2, ErrorCode::infeasible, 0ms});
+    REQUIRE(world.ends().size() == 1);
+    CHECK(world.ends()[0].with == Conclude::With::refusal);
+    CHECK(world.ends()[0].task == task);
+  }
+}
+
 TEST_CASE("a refusal's time to come again is kept") {
   Sending world;
   world.tell(Submitted{task, b, never, true});
