@@ -67,8 +67,7 @@ constexpr std::size_t dot_cached_bytes = 16 * 1024;
 
 // How far ahead of the row in work its successors are asked for, where rows are of two bytes a
 // number: widening them keeps the processor from looking ahead by itself as far as it does for
-// float32, whose scan only gets slower by being asked for. Theirs went from 0.6 to 0.8 of the
-// speed of reading alone (EPYC with AVX2).
+// float32, whose scan only gets slower by being asked for (bench/README.md).
 constexpr std::size_t dot_ahead_bytes = 4096;
 
 template <std::size_t Queries, class Row>
