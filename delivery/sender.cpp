@@ -6,10 +6,12 @@
 #include "base/assert.hpp"
 
 namespace troupe::delivery {
+
 Sender::Sender(SenderOptions options, std::uint64_t seed)
     : options_(std::move(options)), random_(seed), nodes_(options_.nodes) {
-  TROUPE_ASSERT(options_.self.value < options_.nodes, "our own node is one of the cluster's");
-  nodes_[options_.self.value].up = true;
+  if (!options_.self) return;
+  TROUPE_ASSERT(options_.self->value < options_.nodes, "our own node is one of the cluster's");
+  nodes_[options_.self->value].up = true;
 }
 
 void Sender::handle(Instant now, const SenderEvent& event, SenderActions& out) {
@@ -46,7 +48,8 @@ void Sender::on(Instant now, const NodeUp& event, SenderActions& out) {
   node.up = true;
   if (node.epoch != event.epoch) node.refuses_until = {};
   node.epoch = event.epoch;
-  const std::set<TaskId> waiting = node.tasks;
+  std::set<TaskId> waiting = node.tasks;
+  waiting.merge(for_any_);
   for (const TaskId id : waiting)
     if (const auto task = tasks_.find(id); task != tasks_.end()) dispatch(now, task, out);
 }
@@ -186,11 +189,13 @@ void Sender::dispatch(Instant now, Tasks::iterator found, SenderActions& out) {
       chosen = task.wanted.first;
     else if (options_.choose)
       chosen = options_.choose(now, task.wanted.task, open);
-    else if (has(options_.self))
-      chosen = options_.self;
+    else if (options_.self && has(*options_.self))
+      chosen = *options_.self;
     ++task.attempt;
     task.repeats = 0;
     return offer(now, task, chosen, out);
+  } else if (soonest_candidate(now) == never) {
+    return wait_for_any(now, found, out);
   }
   // All refuse for a while.
   if (now >= patience_ends(task))
@@ -279,6 +284,18 @@ void Sender::wait_for_node(Instant now, Tasks::iterator found, SenderActions&) {
   arm(task);
 }
 
+void Sender::wait_for_any(Instant now, Tasks::iterator found, SenderActions& out) {
+  Task& task = found->second;
+  leave_node(task);
+  if (now >= patience_ends(task))
+    return conclude(found, Conclude::With::error, ErrorCode::unreachable, out);
+  task.state = State::waiting;
+  for_any_.insert(task.wanted.task);
+  task.retry_at = never;
+  task.waits_until = patience_ends(task);
+  arm(task);
+}
+
 void Sender::conclude(Tasks::iterator found, Conclude::With with, ErrorCode code,
                       SenderActions& out) {
   Task& task = found->second;
@@ -293,6 +310,7 @@ void Sender::conclude(Tasks::iterator found, Conclude::With with, ErrorCode code
 // --- helpers -------------------------------------------------------------------------------------
 
 void Sender::leave_node(Task& task) {
+  for_any_.erase(task.wanted.task);
   if (!std::exchange(task.on_node, false)) return;
   nodes_[task.node.value].tasks.erase(task.wanted.task);
 }

@@ -12,6 +12,9 @@
 // ("Exponential Backoff And Jitter", Brooker, AWS 2015), and not before the time that a refusal
 // asks for.
 //
+// A client is a sender that is no node. While it reaches none at all, its tasks wait for the first
+// that comes, as long as they would wait for a full one.
+//
 // A result counts whichever of the nodes that were given the task it comes from: a node that was
 // cut off for a while may be the first to answer. Words of a node that is down, of another epoch of
 // it, or about tasks that it was never given change nothing.
@@ -39,7 +42,7 @@ namespace troupe::delivery {
 using Choose = std::function<NodeId(Instant now, TaskId task, std::span<const NodeId> candidates)>;
 
 struct SenderOptions {
-  NodeId self;
+  std::optional<NodeId> self;          // our own node, always up; none: a client, which only asks
   std::uint32_t nodes = 1;             // of the cluster
   std::uint32_t tasks_max = 1U << 20;  // without an outcome; more are concluded as queue_full
   std::uint32_t attempts_max = 5;      // nodes that may be lost with a task before it is given up
@@ -64,7 +67,8 @@ class Sender {
   // Call advance() no later than this; none: only an event changes anything.
   [[nodiscard]] std::optional<Instant> next_wakeup() const { return timers_.next(); }
 
-  // Nodes that are up and have not said that they will not have tasks now; ours is one of them.
+  // Nodes that are up and have not said that they will not have tasks now; ours, if we are one, is
+  // one of them.
   [[nodiscard]] std::vector<NodeId> open(Instant now) const;
 
   [[nodiscard]] std::size_t tasks() const noexcept { return tasks_.size(); }
@@ -87,7 +91,7 @@ class Sender {
     std::uint32_t repeats = 0;
     bool on_node = false;  // stands in that node's list
     Instant retry_at = never;
-    Instant waits_until = never;       // pinned and waiting for its node
+    Instant waits_until = never;       // for its node, or for any
     std::vector<Given> given;          // who may answer
     std::optional<ErrorCode> refused;  // the last refusal
   };
@@ -116,6 +120,7 @@ class Sender {
   void lost(Instant now, Tasks::iterator task, SenderActions& out);
   void refused(Instant now, Tasks::iterator task, ErrorCode why, SenderActions& out);
   void wait_for_node(Instant now, Tasks::iterator task, SenderActions& out);
+  void wait_for_any(Instant now, Tasks::iterator task, SenderActions& out);
   void conclude(Tasks::iterator task, Conclude::With with, ErrorCode code, SenderActions& out);
   void leave_node(Task& task);
   void arm(const Task& task);
@@ -130,6 +135,7 @@ class Sender {
   RetryBudget budget_;
   std::vector<Node> nodes_;
   Tasks tasks_;
+  std::set<TaskId> for_any_;  // waiting while no node is up
   Timetable timers_;
 };
 

@@ -1,4 +1,4 @@
-// The delivery protocol among three nodes in a world that loses, delays, repeats and reorders
+// The delivery protocol among three nodes and a client in a world that loses, delays, repeats and reorders
 // messages, cuts links and kills processes; judged by what the callers see.
 //
 // One seed again:  TROUPE_DELIVERY_SEED=17 build/dev/tests/delivery/test_delivery
@@ -22,10 +22,11 @@ using namespace troupe::delivery;
 namespace {
 
 constexpr std::uint32_t nodes = 3;
+constexpr std::uint32_t everybody = nodes + 1;  // the last is the client: it has no executor
 constexpr Duration beat = 100ms;
 constexpr Duration lease = 350ms;
 constexpr Duration trouble = 20s;  // faults and new tasks end here
-constexpr Duration quiet = 200s;   // by then everything must have drained
+constexpr Duration quiet = 240s;   // by then everything must have drained
 
 struct World {
   struct Process {
@@ -55,7 +56,7 @@ struct World {
   Instant now{};
   std::uint64_t order = 0;
   std::priority_queue<Later> agenda;
-  std::vector<Process> processes{nodes};
+  std::vector<Process> processes{everybody};
   std::map<TaskId, Wanted> wanted;
   std::map<std::tuple<std::uint32_t, std::uint64_t, TaskId>, int> runs, ends;
   std::map<std::string, int> seen;
@@ -68,7 +69,7 @@ struct World {
     loss = random.chance(0.5) ? 0.2 * random.unit() : 0;
     repeat = random.chance(0.5) ? 0.2 * random.unit() : 0;
     refuse = random.chance(0.5) ? 0.3 * random.unit() : 0;
-    for (std::uint32_t i = 0; i < nodes; ++i) start(i);
+    for (std::uint32_t i = 0; i < everybody; ++i) start(i);
   }
 
   [[nodiscard]] bool faults() const { return now < Instant{} + trouble; }
@@ -97,19 +98,19 @@ struct World {
 
   void start(std::uint32_t i) {
     SenderOptions options;
-    options.self = NodeId{i};
+    if (i < nodes) options.self = NodeId{i};
     options.nodes = nodes;
     Process& p = processes[i];
     p = {};
     p.epoch = ++epochs;
     p.sender = std::make_unique<Sender>(options, random.next());
-    p.executor = std::make_unique<Executor>(ExecutorOptions{});
+    if (i < nodes) p.executor = std::make_unique<Executor>(ExecutorOptions{});
     beats(i, p.epoch);
   }
 
   void beats(std::uint32_t i, std::uint64_t epoch) {
     if (processes[i].epoch != epoch) return;
-    for (std::uint32_t j = 0; j < nodes; ++j) {
+    for (std::uint32_t j = 0; j < everybody; ++j) {
       if (j == i) continue;
       message(i, j, [=, this] { hear(j, i, epoch); });
       const auto heard = processes[i].heard.find(j);
@@ -124,20 +125,21 @@ struct World {
     if (epoch < known) return;
     const bool is_new = epoch != known;
     if (is_new && p.up[of]) down(at, of);
-    if (is_new && known != 0) execute(at, OriginGone{p.origins[of]});
+    // A new client says nothing about an earlier one.
+    if (is_new && known != 0 && of < nodes) execute(at, OriginGone{p.origins[of]});
     known = epoch;
     when = now;
     if (p.up[of]) return;
     p.up[of] = true;
     p.origins[of] = OriginId{static_cast<std::uint32_t>(epoch)};
-    send(at, NodeUp{NodeId{of}, epoch});
+    if (of < nodes) send(at, NodeUp{NodeId{of}, epoch});
     execute(at, OriginUp{p.origins[of]});
   }
 
   void down(std::uint32_t at, std::uint32_t of) {
     ++seen["down"];
     processes[at].up[of] = false;
-    send(at, NodeDown{NodeId{of}});
+    if (of < nodes) send(at, NodeDown{NodeId{of}});
     execute(at, OriginDown{processes[at].origins[of]});
   }
 
@@ -191,6 +193,7 @@ struct World {
   }
 
   void execute(std::uint32_t i, const ExecutorEvent& event) {
+    if (i >= nodes) return;
     ExecutorActions out;
     processes[i].executor->handle(now, event, out);
     carry_out(i, out);
@@ -198,7 +201,7 @@ struct World {
 
   // `event` to whoever is the origin, if it still lives.
   void answer(std::uint32_t from, OriginId origin, const SenderEvent& event) {
-    for (std::uint32_t to = 0; to < nodes; ++to) {
+    for (std::uint32_t to = 0; to < everybody; ++to) {
       if (processes[to].epoch != origin.value) continue;
       if (to == from)
         in(0us, [=, this] {
@@ -248,7 +251,7 @@ struct World {
 
   void submit() {
     if (!faults()) return;
-    const auto i = static_cast<std::uint32_t>(random.below(nodes));
+    const auto i = static_cast<std::uint32_t>(random.below(everybody));
     if (processes[i].epoch != 0) {
       Submitted task{{processes[i].epoch, ++tasks},
                      NodeId{static_cast<std::uint32_t>(random.below(nodes))}};
@@ -266,8 +269,8 @@ struct World {
 
   void hurt() {
     if (!faults()) return;
-    const auto i = static_cast<std::uint32_t>(random.below(nodes));
-    const auto j = static_cast<std::uint32_t>((i + 1 + random.below(nodes - 1)) % nodes);
+    const auto i = static_cast<std::uint32_t>(random.below(everybody));
+    const auto j = static_cast<std::uint32_t>((i + 1 + random.below(everybody - 1)) % everybody);
     if (random.chance(0.5) && processes[i].epoch != 0) {
       processes[i] = {};
       in(some(2'000'000), [this, i] { start(i); });
@@ -286,14 +289,15 @@ struct World {
       for (auto& p : processes)
         if (p.epoch != 0) {
           next = std::min(next, p.sender->next_wakeup().value_or(never));
-          next = std::min(next, p.executor->next_wakeup().value_or(never));
+          if (p.executor) next = std::min(next, p.executor->next_wakeup().value_or(never));
         }
       now = std::max(now, next);
-      for (std::uint32_t i = 0; i < nodes; ++i) {
+      for (std::uint32_t i = 0; i < everybody; ++i) {
         if (processes[i].epoch == 0) continue;
         SenderActions sends;
         processes[i].sender->advance(now, sends);
         carry_out(i, sends);
+        if (!processes[i].executor) continue;
         ExecutorActions executes;
         processes[i].executor->advance(now, executes);
         carry_out(i, executes);
@@ -313,6 +317,7 @@ struct World {
       if (times > 1 && refuse == 0) ++seen["ran twice in one process"];
     for (const auto& p : processes) {
       if (p.sender->tasks() != 0) fail("a sender has not drained");
+      if (!p.executor) continue;
       if (p.executor->active() != 0 || p.executor->remembered() != 0 ||
           p.executor->result_bytes() != 0)
         fail("an executor has not drained");

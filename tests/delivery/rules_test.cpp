@@ -193,6 +193,37 @@ TEST_CASE("a pinned task waits for its node, ends when it stays away or has forg
   CHECK(world.ends()[0].code == ErrorCode::unreachable);
 }
 
+TEST_CASE("a client's tasks wait for the first node that it reaches, so long and not longer") {
+  Sending world;
+  auto options = Sending::options();
+  options.self.reset();
+  world.sender = Sender(options, 1);
+  const Instant begin = world.now;
+  world.tell(Submitted{task, b});
+  world.tell(Submitted{{7, 2}, b, begin + 1s});
+  world.tell(Submitted{{7, 3}, c});
+  world.tell(Canceled{{7, 3}});
+  CHECK(world.ends().size() == 1);
+  CHECK(world.until_next_decision() == 1s);
+  REQUIRE(world.ends().size() == 1);
+  CHECK(world.ends()[0].task == TaskId{7, 2});
+  CHECK(world.ends()[0].code == ErrorCode::expired);
+  world.tell(NodeUp{c, 1});
+  REQUIRE(world.offers().size() == 1);
+  CHECK(world.offers()[0].node == c);
+  CHECK(world.offers()[0].task == task);
+
+  // The only node that it reached is lost with the task: as at first, from when it was submitted.
+  world.tell(NodeDown{c});
+  CHECK(world.offers().empty());
+  CHECK(world.ends().empty());
+  world.until_next_decision();
+  CHECK(world.now - begin == 10s);
+  REQUIRE(world.ends().size() == 1);
+  CHECK(world.ends()[0].code == ErrorCode::unreachable);
+  CHECK(world.sender.tasks() == 0);
+}
+
 TEST_CASE("whoever holds a task answers for its deadline, for so long as an answer takes") {
   Sending world;
   world.tell(Submitted{task, b, world.now + 1s});
