@@ -93,7 +93,7 @@ Exchange::Exchange(Options options, Outside outside)
               options_.seed),
       executor_(delivery::ExecutorOptions{}),
       nodes_(options_.nodes.size()) {
-  origins_[own] = Origin{options_.nodes[options_.self.value], 0, {}, true, 0};
+  origins_[own] = Origin{options_.nodes[options_.self.value], 0, {}, true, false, 0};
   executor_.handle(outside_.now(), delivery::OriginUp{own}, ordered_);
 }
 
@@ -232,19 +232,20 @@ void Exchange::heard(PeerId peer, transport::TaskResult&& message) {
 void Exchange::guest_up(PeerId peer, const transport::PeerInfo& info) {
   Lock lock(mutex_);
   OriginId id{0};
-  if (info.delivery && info.role == transport::Role::node) {
-    // A node is one process at a time: an earlier one of the name is gone for good.
-    for (auto entry = origins_.begin(); entry != origins_.end();) {
-      const auto& [known, origin] = *entry;
-      const bool namesake = known != own && origin.delivery && origin.name == info.name;
-      if (namesake && origin.epoch == info.epoch) id = known;
-      if (namesake && origin.epoch != info.epoch) {
-        tell({delivery::OriginGone{known}, {}, {}, {}});
-        guests_.erase(origin.peer.value);
-        entry = origins_.erase(entry);
-      } else {
-        ++entry;
-      }
+  const bool client = info.role == transport::Role::client;
+  for (auto entry = origins_.begin(); info.delivery && entry != origins_.end();) {
+    const auto& [known, origin] = *entry;
+    const bool namesake = known != own && origin.delivery && origin.client == client &&
+                          origin.name == info.name;
+    if (namesake && origin.epoch == info.epoch) id = known;
+    // A node is one process at a time: an earlier one of the name is gone for good. Of a client
+    // there may be several.
+    if (namesake && origin.epoch != info.epoch && !client) {
+      tell({delivery::OriginGone{known}, {}, {}, {}});
+      guests_.erase(origin.peer.value);
+      entry = origins_.erase(entry);
+    } else {
+      ++entry;
     }
   }
   if (id == own) id = OriginId{++origins_ever_};
@@ -254,7 +255,9 @@ void Exchange::guest_up(PeerId peer, const transport::PeerInfo& info) {
   origin.name = info.name;
   origin.epoch = info.epoch;
   origin.peer = peer;
-  origin.delivery = info.delivery && info.role == transport::Role::node;
+  origin.delivery = info.delivery;
+  origin.client = client;
+  absent_clients_.erase(id);
   tell({delivery::OriginUp{id}, {}, {}, {}});
   settle(lock);
 }
@@ -266,7 +269,10 @@ void Exchange::guest_down(PeerId peer) {
   guests_.erase(peer.value);
   if (origins_.at(*id).delivery) {
     origins_.at(*id).peer = {};
+    if (origins_.at(*id).client) absent_clients_.insert(*id);
     tell({delivery::OriginDown{*id}, {}, {}, {}});
+    pump(outside_.now());
+    forget_absent_clients();
   } else {
     origins_.erase(*id);
     tell({delivery::OriginGone{*id}, {}, {}, {}});
@@ -337,6 +343,7 @@ std::optional<Instant> Exchange::work() {
   const Instant at = outside_.now();
   if (armed_ <= at) armed_ = never;
   advance(at);
+  forget_absent_clients();
   pump(at);
   run_waiting(lock);
   std::optional<Instant> arm;
@@ -360,6 +367,11 @@ std::size_t Exchange::pending() const {
   return pending_.size();
 }
 
+std::size_t Exchange::origins() const {
+  const std::lock_guard lock(mutex_);
+  return origins_.size();
+}
+
 void Exchange::advance(Instant at) {
   Step nothing;
   wanted_.clear();
@@ -370,6 +382,16 @@ void Exchange::advance(Instant at) {
   executor_.advance(at, ordered_);
   for (const auto& action : ordered_)
     std::visit([&](const auto& one) { carry_out(at, one, nothing); }, action);
+}
+
+// Those of which nothing is left: a client says nothing when it goes for good.
+void Exchange::forget_absent_clients() {
+  std::erase_if(absent_clients_, [this](OriginId client) {
+    if (executor_.knows(client)) return false;
+    tell({delivery::OriginGone{client}, {}, {}, {}});
+    origins_.erase(client);
+    return true;
+  });
 }
 
 // Carrying a decision out only ever adds steps.

@@ -5,7 +5,7 @@
 // Our tasks are kept here, request and way back, until they have their one outcome; those that
 // others gave us until the others have their results. A task that falls to our own node goes
 // through our own executor like everybody else's, so that it runs under an id of its own. A peer
-// that has not announced `delivery` (a client, an older node) is spoken for: it counts as having
+// that has not announced `delivery` (an older node, a simple client) is spoken for: it counts as having
 // accepted what could be sent to it, and as having acknowledged its results.
 //
 // Thread-safe. Whatever decides runs under one lock; answers leave and the door is called without
@@ -18,6 +18,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -89,6 +90,8 @@ class Exchange {
   void close();
 
   [[nodiscard]] std::size_t pending() const;  // our tasks without an outcome
+  // Who gives us tasks, or did and has something left here; we ourselves are one.
+  [[nodiscard]] std::size_t origins() const;
 
  private:
   class Outcomes;
@@ -109,6 +112,7 @@ class Exchange {
     std::uint64_t epoch = 0;
     transport::PeerId peer;  // 0: away
     bool delivery = false;
+    bool client = false;
     std::uint32_t attempts = 0;  // counted for whoever does not
   };
   using Key = std::pair<delivery::OriginId, TaskId>;
@@ -141,6 +145,7 @@ class Exchange {
   void tell(Step step) { steps_.push_back(std::move(step)); }
   void pump(Instant at);
   void advance(Instant at);
+  void forget_absent_clients();
   void run_waiting(Lock& lock);
   void settle(Lock& lock);
   void done(std::vector<Answer> answers);
@@ -183,6 +188,7 @@ class Exchange {
   std::map<delivery::OriginId, Origin> origins_;
   std::unordered_map<std::uint64_t, delivery::OriginId> guests_;  // who is up, by peer
   std::uint32_t origins_ever_ = 0;
+  std::set<delivery::OriginId> absent_clients_;  // away, and something of theirs is left
   std::map<Key, Theirs> theirs_;
   std::unordered_map<TaskId, Key> running_;  // by our id
   std::deque<ToRun> to_run_;

@@ -1,6 +1,8 @@
 // What crosses between nodes, request and result in hand, has one outcome.
 #include "actors/exchange.hpp"
 
+#include <algorithm>
+
 #include "base/random.hpp"
 #include "tests/actors/exchange_world.hpp"
 #include "tests/catch.hpp"
@@ -123,6 +125,52 @@ TEST_CASE("with nodes that announce nothing, tasks are done as before") {
   world.kill(1);
   world.run(1s);
   world.check_all_done(20);
+}
+
+TEST_CASE("a client that speaks delivery has its results over a lost connection, and nobody else's") {
+  World world;
+  Exchange& node = *world.processes[0].exchange;
+  const PeerId first{1000}, second{1001}, again{1002}, late{1003};
+  const auto come = [&](PeerId peer, std::uint64_t epoch) {
+    node.guest_up(peer, {"client", transport::Role::client, epoch, true});
+  };
+  const auto offer = [&](PeerId peer, std::uint32_t attempt) {
+    TaskRequest request;
+    request.id = {7, 1};  // both give theirs the same id
+    request.work = Encode{"x"};
+    node.heard(peer, transport::SubmitTask{std::move(request), attempt});
+  };
+  const auto told = [&](PeerId peer, auto kind) {
+    return std::count_if(world.to_clients.begin(), world.to_clients.end(), [&](const auto& one) {
+      return one.first == peer && std::holds_alternative<decltype(kind)>(one.second);
+    });
+  };
+  come(first, 1);
+  come(second, 2);  // another process of the same name
+  offer(first, 1);
+  offer(second, 1);
+  CHECK(told(first, transport::TaskAccepted{}) == 1);
+  CHECK(told(second, transport::TaskAccepted{}) == 1);
+  node.guest_down(first);
+  world.run(100ms);
+  CHECK(world.processes[0].ran == 2);
+  CHECK(told(first, transport::TaskResult{}) == 0);
+  CHECK(told(second, transport::TaskResult{}) == 1);
+  node.heard(second, transport::ResultAck{{7, 1}});
+
+  come(again, 1);
+  CHECK(told(again, transport::TaskResult{}) == 1);
+  offer(again, 1);  // it has not seen the acceptance: the answer is the result, the task runs once
+  CHECK(told(again, transport::TaskResult{}) == 2);
+  CHECK(world.processes[0].ran == 2);
+  node.guest_down(again);
+  CHECK(node.origins() == nodes + 2);
+  world.run(4min);  // nothing is kept for ever
+  CHECK(node.origins() == nodes + 1);
+  come(late, 1);
+  CHECK(told(late, transport::TaskResult{}) == 0);
+  offer(late, 1);
+  CHECK(world.processes[0].ran == 3);
 }
 
 TEST_CASE("cancel, deadline, close and a full book each give the one outcome") {

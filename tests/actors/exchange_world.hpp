@@ -36,6 +36,9 @@ inline PeerId connection(std::uint32_t from, std::uint32_t to) {
   return {1 + from * nodes + to};
 }
 
+// From here on: clients' connections.
+inline constexpr PeerId first_client{1000};
+
 struct World {
   struct Process {
     std::uint64_t epoch = 0;
@@ -57,6 +60,7 @@ struct World {
   Duration takes = 20ms;  // a task on its device
   std::uint64_t epochs = 0;
   PeerId offered_on{};  // the last offer's connection
+  std::vector<std::pair<PeerId, transport::Message>> to_clients;
 
   World() {
     for (std::uint32_t i = 0; i < nodes; ++i) start(i);
@@ -131,6 +135,10 @@ struct World {
   }
 
   void send(std::uint32_t from, PeerId peer, transport::Message message) {
+    if (peer >= first_client) {
+      to_clients.emplace_back(peer, std::move(message));
+      return;
+    }
     const auto dialer = static_cast<std::uint32_t>((peer.value - 1) / nodes);
     const auto dialed = static_cast<std::uint32_t>((peer.value - 1) % nodes);
     const std::uint32_t to = from == dialer ? dialed : dialer;
