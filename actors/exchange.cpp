@@ -235,8 +235,8 @@ void Exchange::guest_up(PeerId peer, const transport::PeerInfo& info) {
   const bool client = info.role == transport::Role::client;
   for (auto entry = origins_.begin(); info.delivery && entry != origins_.end();) {
     const auto& [known, origin] = *entry;
-    const bool namesake = known != own && origin.delivery && origin.client == client &&
-                          origin.name == info.name;
+    const bool namesake =
+        known != own && origin.delivery && origin.client == client && origin.name == info.name;
     if (namesake && origin.epoch == info.epoch) id = known;
     // A node is one process at a time: an earlier one of the name is gone for good. Of a client
     // there may be several.

@@ -5,8 +5,8 @@
 // Our tasks are kept here, request and way back, until they have their one outcome; those that
 // others gave us until the others have their results. A task that falls to our own node goes
 // through our own executor like everybody else's, so that it runs under an id of its own. A peer
-// that has not announced `delivery` (an older node, a simple client) is spoken for: it counts as having
-// accepted what could be sent to it, and as having acknowledged its results.
+// that has not announced `delivery` (an older node, a simple client) is spoken for: it counts as
+// having accepted what could be sent to it, and as having acknowledged its results.
 //
 // Thread-safe. Whatever decides runs under one lock; answers leave and the door is called without
 // it. Nothing here blocks, or knows a thread, a socket or a clock: those are `Outside`.

@@ -4,7 +4,6 @@
 #include <nlohmann/json.hpp>
 #include <span>
 
-#include "apps/config/words.hpp"
 #include "apps/interrupts.hpp"
 #include "apps/verbs.hpp"
 #include "base/clock.hpp"
@@ -13,6 +12,7 @@
 #include "bench/harness/runner.hpp"
 #include "bench/harness/trace.hpp"
 #include "bench/scenarios/registry.hpp"
+#include "config/words.hpp"
 
 namespace troupe::apps {
 namespace {
@@ -80,7 +80,7 @@ Status prepare_folder(const std::string& folder) {
   std::filesystem::create_directories(folder, failed);
   if (failed)
     return Error{ErrorCode::io,
-                 "cannot make the folder '" + shown(folder) + "': " + failed.message(),
+                 "cannot make the folder '" + config::shown(folder) + "': " + failed.message(),
                  "choose a folder that you may write to"};
   return {};
 }
@@ -90,7 +90,7 @@ Status load_trace(const std::string& path, bench::harness::RunOptions& run, Outp
   const auto trace = bench::harness::read_trace(path);
   if (!trace) return trace.error();
   if (const auto problems = bench::harness::problems_text(*trace); !problems.empty())
-    output.text("  " + shown(path) + ": " + problems);
+    output.text("  " + config::shown(path) + ": " + problems);
   run.trace = std::make_shared<const std::vector<bench::harness::Arrival>>(
       bench::harness::arrivals_of(*trace));
   return {};
@@ -137,7 +137,7 @@ int run_rig(const Rig& rig, const BenchOptions& options, Output& output) {
   if (!options.report.empty()) {
     if (auto written = bench::report::write_report(*report, options.report); !written)
       return output.fail(written.error());
-    output.text("  the report is " + shown(options.report, 200) + "/index.html");
+    output.text("  the report is " + config::shown(options.report, 200) + "/index.html");
   }
   output.object(bench::report::to_json(report->set));
   return report->set.missed() == 0 ? exit_ok : exit_failed;

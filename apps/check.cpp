@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "apps/config/load.hpp"
-#include "apps/config/reference.hpp"
 #include "apps/verbs.hpp"
+#include "config/load.hpp"
+#include "config/reference.hpp"
 
 namespace troupe::apps {
 namespace {
@@ -16,7 +16,7 @@ std::pair<std::string, std::string> table_and_key(const std::string& path) {
   return {path.substr(0, dot), path.substr(dot + 1)};
 }
 
-std::string settings_text(const LoadedConfig& loaded, const Output& output) {
+std::string settings_text(const config::LoadedConfig& loaded, const Output& output) {
   std::size_t widest = 0;
   for (const auto& setting : loaded.settings)
     widest = std::max(widest, table_and_key(setting.key).second.size() + setting.value.size());
@@ -36,7 +36,7 @@ std::string settings_text(const LoadedConfig& loaded, const Output& output) {
   return text;
 }
 
-nlohmann::json settings_json(const LoadedConfig& loaded) {
+nlohmann::json settings_json(const config::LoadedConfig& loaded) {
   auto settings = nlohmann::json::array();
   for (const auto& setting : loaded.settings)
     settings.push_back({{"key", setting.key},
@@ -49,12 +49,13 @@ nlohmann::json settings_json(const LoadedConfig& loaded) {
 
 int run_check(const CheckOptions& options, Output& output) {
   if (options.reference) {
-    output.text(config_reference());
-    output.object({{"reference", config_reference()}});
+    output.text(config::config_reference());
+    output.object({{"reference", config::config_reference()}});
     return exit_ok;
   }
-  const auto loaded = load_config(
-      options.config.config, {.environment = config_environment(), .flags = options.config.set});
+  const auto loaded = config::load_config(
+      options.config.config,
+      {.environment = config::config_environment(), .flags = options.config.set});
   if (!loaded) return output.fail(loaded.error());
   output.text(settings_text(*loaded, output));
   output.object({{"file", options.config.config}, {"settings", settings_json(*loaded)}});

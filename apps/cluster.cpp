@@ -4,28 +4,27 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/log.hpp"
+#include "client/cluster_file.hpp"
 
 namespace troupe::apps {
 
 Result<Cluster> load_cluster(const ConfigOptions& options) {
-  auto loaded = load_config(options.config, {config_environment(), options.set});
+  auto loaded = config::load_config(options.config, {config::config_environment(), options.set});
   if (!loaded) return loaded.error();
   auto keys = load_cluster_keys(loaded->config);
   if (!keys) return keys.error();
   return Cluster{std::move(loaded->config), std::move(*keys)};
 }
 
-Result<std::unique_ptr<transport::Client>> open_client(const Cluster& cluster) {
-  auto own = load_private_keys(cluster.keys, "client");
-  if (!own) return own.error();
-  return transport::Client::open("client", std::move(*own),
-                                 client_nodes(cluster.config, cluster.keys),
-                                 cluster.config.link.heartbeat_interval);
+Result<std::unique_ptr<Client>> open_client(const Cluster& cluster) {
+  auto options = client_options(cluster.config, cluster.keys, "client");
+  if (!options) return options.error();
+  return Client::open(std::move(*options));
 }
 
 Result<std::string> choose_node(const Config& config, const std::string& given) {
   if (given.empty()) return config.nodes.front().name;
-  const auto same = [&](const NodeConfig& node) { return node.name == given; };
+  const auto same = [&](const config::NodeConfig& node) { return node.name == given; };
   if (std::any_of(config.nodes.begin(), config.nodes.end(), same)) return given;
   std::string names;
   for (const auto& node : config.nodes) names += (names.empty() ? "" : ", ") + node.name;
@@ -54,7 +53,7 @@ Result<std::string> ask_each(const Question& question, const OnAnswer& on_answer
   const auto client = open_client(*cluster);
   if (!client) return client.error();
   for (const auto& name : *names) {
-    if (auto up = (*client)->wait_up(name, connect_limit); !up) return up.error();
+    if (auto up = (*client)->wait_connected(name, connect_limit); !up) return up.error();
     const auto body = (*client)->control(name, question.verb, question.body, question.limit);
     if (!body) return body.error();
     auto answer = nlohmann::json::parse(*body, nullptr, false);

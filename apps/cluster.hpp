@@ -8,13 +8,16 @@
 #include <string>
 #include <vector>
 
-#include "apps/cluster_keys.hpp"
-#include "apps/config/load.hpp"
 #include "apps/verbs.hpp"
 #include "base/log.hpp"
-#include "transport/client.hpp"
+#include "client/client.hpp"
+#include "config/cluster_keys.hpp"
+#include "config/load.hpp"
 
 namespace troupe::apps {
+
+using config::ClusterKeys;
+using config::Config;
 
 struct Cluster {
   Config config;
@@ -24,7 +27,7 @@ struct Cluster {
 Result<Cluster> load_cluster(const ConfigOptions& options);
 
 // As "client", to every node. Needs client.key in the cluster's key folder.
-Result<std::unique_ptr<transport::Client>> open_client(const Cluster& cluster);
+Result<std::unique_ptr<Client>> open_client(const Cluster& cluster);
 
 // `given`, or the first node when it is empty. Errors: config for a name that is not in the file.
 Result<std::string> choose_node(const Config& config, const std::string& given);

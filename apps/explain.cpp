@@ -104,7 +104,7 @@ int run_explain(const ExplainOptions& options, Output& output) {
   Error silent{ErrorCode::not_found, "", ""};
   bool asked_all = true;
   for (const auto& node : cluster->config.nodes) {
-    if (auto up = (*client)->wait_up(node.name, answer_limit); !up) {
+    if (auto up = (*client)->wait_connected(node.name, answer_limit); !up) {
       silent = up.error();
       asked_all = false;
       continue;

@@ -5,18 +5,19 @@
 
 #include <nlohmann/json.hpp>
 
-#include "apps/config/rules.hpp"
-#include "apps/config/words.hpp"
 #include "apps/verbs.hpp"
+#include "config/rules.hpp"
+#include "config/words.hpp"
 #include "gateway/api_keys.hpp"
 
 namespace troupe::apps {
 
 int run_keys_new(const KeysNewOptions& options, Output& output) {
-  if (const auto must = name_complaint(options.name))
-    return output.fail({ErrorCode::invalid_argument,
-                        "the name of a key " + *must + ", not \"" + shown(options.name) + '"',
-                        "use the node's name in the cluster file"});
+  if (const auto must = config::name_complaint(options.name))
+    return output.fail(
+        {ErrorCode::invalid_argument,
+         "the name of a key " + *must + ", not \"" + config::shown(options.name) + '"',
+         "use the node's name in the cluster file"});
   const auto keys = transport::generate_keys();
   if (!keys) return output.fail(keys.error());
   if (const auto written = transport::write_keys(options.folder, options.name, *keys); !written)

@@ -9,7 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "apps/config/words.hpp"
+#include "config/words.hpp"
 
 namespace troupe::apps {
 namespace {
@@ -53,7 +53,7 @@ std::string json_value(const Field::Value& value) {
 std::string human_value(const Field::Value& value) {
   const auto* text = std::get_if<std::string_view>(&value);
   if (text == nullptr) return json_value(value);
-  const auto safe = shown(*text, human_text_bytes_max);
+  const auto safe = config::shown(*text, human_text_bytes_max);
   const bool clear = !safe.empty() && safe.find_first_of(" =\"") == std::string::npos;
   return clear ? safe : '"' + safe + '"';
 }
@@ -96,9 +96,9 @@ class SpdLog final : public Log {
                                        std::span<const Field> fields) const {
     std::string line;
     if (!node_.empty()) line += "[" + node_ + "] ";
-    line += shown(message, human_text_bytes_max);
+    line += config::shown(message, human_text_bytes_max);
     for (const auto& field : fields)
-      line += ' ' + shown(field.key) + '=' + human_value(field.value);
+      line += ' ' + config::shown(field.key) + '=' + human_value(field.value);
     return line;
   }
 

@@ -12,10 +12,10 @@
 #include <span>
 #include <string_view>
 
-#include "apps/config/folders.hpp"
-#include "apps/config/words.hpp"
 #include "apps/verbs.hpp"
 #include "base/limits.hpp"
+#include "config/folders.hpp"
+#include "config/words.hpp"
 
 namespace troupe::apps {
 namespace {
@@ -51,7 +51,7 @@ enum class ConfigAs { position, flag };
 
 // Where the config is a position, the flag is understood as well, so that nobody has to remember.
 void add_config(CLI::App& verb, ConfigAs as, ConfigOptions& options) {
-  if (auto path = environment_variable("TROUPE_CONFIG")) options.config = *std::move(path);
+  if (auto path = config::environment_variable("TROUPE_CONFIG")) options.config = *std::move(path);
   const auto add = [&](const std::string& name) {
     return verb.add_option(name, options.config, "The cluster file, otherwise $TROUPE_CONFIG")
         ->type_name("FILE")
@@ -203,7 +203,8 @@ void add_submit(CommandLine& line) {
                                  "The scores of the model's labels in place of a vector")
                        ->needs(text);
   add_config(verb, ConfigAs::flag, options->config);
-  verb.add_option("--node", options->node, "The node to ask; otherwise the first")
+  verb.add_option("--node", options->node,
+                  "The node that gets it first; otherwise the least busy one")
       ->type_name("NAME");
   verb.add_option("--model", options->model, "The model or policy; otherwise the first")
       ->type_name("NAME");
@@ -398,10 +399,10 @@ std::optional<Error> unknown_verb(const CLI::App& app, const std::string& comman
     names.push_back(verb->get_name());
   if (std::find(names.begin(), names.end(), word) != names.end()) return std::nullopt;
   const std::vector<std::string_view> views(names.begin(), names.end());
-  return Error{
-      ErrorCode::invalid_argument,
-      command + " has no verb '" + shown(word) + "'" + did_you_mean(word, views).value_or(""),
-      command + " --help lists them"};
+  return Error{ErrorCode::invalid_argument,
+               command + " has no verb '" + config::shown(word) + "'" +
+                   config::did_you_mean(word, views).value_or(""),
+               command + " --help lists them"};
 }
 
 std::optional<Error> unknown_verb(CLI::App& app, std::span<char*> words) {

@@ -20,7 +20,7 @@ namespace {
 constexpr Duration poll_interval = std::chrono::milliseconds(20);
 
 // How `troupe up` restarts a node that died; the number of restarts comes from the config.
-actors::RestartOptions node_restarts(const UpConfig& up) {
+actors::RestartOptions node_restarts(const config::UpConfig& up) {
   return {up.restarts_max, std::chrono::minutes(1), std::chrono::milliseconds(200),
           std::chrono::seconds(10)};
 }
@@ -139,10 +139,10 @@ Error ClusterProcesses::early_end(const Child& child) const {
   return error;
 }
 
-Status ClusterProcesses::wait_ready(transport::Client& client) {
+Status ClusterProcesses::wait_ready(Client& client) {
   const Instant give_up = later(now(), config_.up.start_timeout);
   for (const auto& waiting : children_) {
-    while (!client.wait_up(waiting.node, poll_interval)) {
+    while (!client.wait_connected(waiting.node, poll_interval)) {
       reap();
       for (const auto& child : children_)
         if (child.pid == 0) return early_end(child);

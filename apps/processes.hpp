@@ -13,12 +13,14 @@
 #include <vector>
 
 #include "actors/restart_budget.hpp"
-#include "apps/config/config.hpp"
 #include "base/log.hpp"
 #include "base/result.hpp"
-#include "transport/client.hpp"
+#include "client/client.hpp"
+#include "config/config.hpp"
 
 namespace troupe::apps {
+
+using config::Config;
 
 struct ProcessOptions {
   std::string config_path;
@@ -35,7 +37,7 @@ class ClusterProcesses {
 
   // Until every node answers its status. A node that ends before is an error at once, with the last
   // line it logged; so is the config's start_timeout.
-  Status wait_ready(transport::Client& client);
+  Status wait_ready(Client& client);
 
   // Takes note of children that ended and restarts those whose time has come. Call it a few times a
   // second. False when a node has used up its restarts: the cluster is not whole any more.

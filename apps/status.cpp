@@ -64,7 +64,7 @@ int run_status(const StatusOptions& options, Output& output) {
   std::size_t answering = 0;
   for (const auto& name : *names) {
     std::string line = "  " + output.bold(name) + "  ";
-    const auto up = (*client)->wait_up(name, answer_limit);
+    const auto up = (*client)->wait_connected(name, answer_limit);
     auto body = up ? (*client)->control(name, "status", "", answer_limit) : up.error();
     json status = body ? json::parse(*body, nullptr, false) : json();
     if (!body) {

@@ -31,6 +31,10 @@ json timing_json(const Timing& timing) {
           {"reason", name(timing.reason)}};
 }
 
+Duration total(const Timing& timing) {
+  return timing.queue + timing.batch_wait + timing.compute;
+}
+
 std::string timing_text(TaskId task, const Timing& timing) {
   return std::string(name(timing.lane)) + " lane, in a batch of " +
          std::to_string(timing.batch_tasks) + ": " + human_duration(timing.queue) + " queued, " +
@@ -161,33 +165,42 @@ int run_submit(const SubmitOptions& options, Output& output) {
   if (!wanted) return output.fail(wanted.error());
   const auto cluster = load_cluster(options.config);
   if (!cluster) return output.fail(cluster.error());
-  const auto node = choose_node(cluster->config, options.node);
-  if (!node) return output.fail(node.error());
+  if (!options.node.empty())
+    if (const auto node = choose_node(cluster->config, options.node); !node)
+      return output.fail(node.error());
   const auto client = open_client(*cluster);
   if (!client) return output.fail(client.error());
-  if (auto up = (*client)->wait_up(*node, connect_limit); !up) return output.fail(up.error());
+  if (auto up = (*client)->wait_connected(options.node, connect_limit); !up)
+    return output.fail(up.error());
 
-  const auto run = [&](std::string model, Work work) -> Result<TaskOutcome> {
+  const auto run = [&](std::string model, Work work,
+                       const std::string& node) -> Result<TaskOutcome> {
     TaskRequest task;
     task.model = std::move(model);
     task.work = std::move(work);
     task.lane = how->lane;
     task.weight = options.weight;
     task.time_limit = how->time_limit;
-    auto outcome =
-        (*client)->submit(*node, std::move(task), how->time_limit.value_or(Duration{}) + patience);
-    if (!outcome || outcome->result) return outcome;
-    Error error = outcome->result.error();
-    error.what += " (task " + to_string(outcome->id) + ")";
+    Task sent = (*client)->submit(std::move(task), node);
+    if (sent.outcome.wait_for(how->time_limit.value_or(Duration{}) + patience) !=
+        std::future_status::ready)
+      return Error{ErrorCode::unreachable,
+                   "the task " + to_string(sent.id) + " had no outcome in time",
+                   "ask where it is with `troupe explain`"};
+    TaskOutcome outcome = sent.outcome.get();
+    if (outcome.result) return outcome;
+    Error error = outcome.result.error();
+    error.what += " (task " + to_string(outcome.id) + ")";
     return error;
   };
   if (std::holds_alternative<Act>(*wanted)) {
-    const auto acted = run(model_of(options, cluster->config.policies), std::move(*wanted));
+    const auto acted =
+        run(model_of(options, cluster->config.policies), std::move(*wanted), options.node);
     if (!acted) return output.fail(acted.error());
     show(acted->id, std::get<Action>(*acted->result), acted->timing, output);
     return exit_ok;
   }
-  auto encoded = run(model_of(options, cluster->config.models), std::move(*wanted));
+  auto encoded = run(model_of(options, cluster->config.models), std::move(*wanted), options.node);
   if (!encoded) return output.fail(encoded.error());
   if (const auto* scores = std::get_if<Scores>(&*encoded->result)) {
     show(encoded->id, *scores, encoded->timing, output);
@@ -198,9 +211,25 @@ int run_submit(const SubmitOptions& options, Output& output) {
     show(encoded->id, embedding, encoded->timing, output);
     return exit_ok;
   }
-  const auto found = run("", Recall{options.scope, embedding.vector, options.hits});
-  if (!found) return output.fail(found.error());
-  show(found->id, std::get<Hits>(*found->result), found->timing, output);
+  // All agents of a type live on many nodes, each of which searches its own.
+  std::vector<std::string> nodes = {options.node};
+  if (options.node.empty() && options.scope.ends_with("/*")) {
+    nodes.clear();
+    for (const auto& node : cluster->config.nodes) nodes.push_back(node.name);
+  }
+  Hits all;
+  std::optional<TaskOutcome> slowest;
+  for (const auto& node : nodes) {
+    auto found = run("", Recall{options.scope, embedding.vector, options.hits}, node);
+    if (!found) return output.fail(found.error());
+    auto& hits = std::get<Hits>(*found->result).hits;
+    all.hits.insert(all.hits.end(), hits.begin(), hits.end());
+    if (!slowest || total(found->timing) > total(slowest->timing)) slowest = std::move(*found);
+  }
+  const auto nearer = [](const Hit& a, const Hit& b) { return a.score > b.score; };
+  std::stable_sort(all.hits.begin(), all.hits.end(), nearer);
+  all.hits.resize(std::min<std::size_t>(all.hits.size(), options.hits));
+  show(slowest->id, all, slowest->timing, output);
   return exit_ok;
 }
 

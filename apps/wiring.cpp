@@ -1,18 +1,18 @@
 #include "apps/wiring.hpp"
 
-#include "apps/config/rules.hpp"
 #include "apps/verbs.hpp"
+#include "config/rules.hpp"
 
 namespace troupe::apps {
 namespace {
 
 // The config has checked the words.
-kernels::Precision precision_of(const ModelConfig& model) {
+kernels::Precision precision_of(const config::ModelConfig& model) {
   return model.precision == "bf16" ? kernels::Precision::bf16 : kernels::Precision::f32;
 }
 
 // The config holds no other words than these.
-kernels::MemoryOptions memory_options(const MemoryConfig& memory) {
+kernels::MemoryOptions memory_options(const config::MemoryConfig& memory) {
   kernels::MemoryOptions options;
   options.documents_max = memory.documents_max;
   if (memory.eviction != "oldest") options.eviction = kernels::Eviction::least_recently_recalled;
@@ -21,7 +21,7 @@ kernels::MemoryOptions memory_options(const MemoryConfig& memory) {
   return options;
 }
 
-kernels::Sampling sampling_of(const PolicyConfig& policy) {
+kernels::Sampling sampling_of(const config::PolicyConfig& policy) {
   kernels::Sampling sampling;
   if (policy.sampling == "softmax") sampling.rule = kernels::SamplingRule::softmax;
   if (policy.sampling == "gumbel") sampling.rule = kernels::SamplingRule::gumbel;
@@ -37,7 +37,7 @@ Result<actors::NodeOptions> node_options(
     std::vector<std::shared_ptr<actors::AgentModule>> modules) {
   actors::NodeOptions options;
   options.name = name;
-  const NodeConfig* self = nullptr;
+  const config::NodeConfig* self = nullptr;
   for (const auto& node : config.nodes) {
     if (node.name == name) self = &node;
     options.cluster.push_back(
@@ -77,7 +77,7 @@ Result<actors::NodeOptions> node_options(
 
 Result<std::optional<gateway::FrontDoorOptions>> front_door_options(const Config& config,
                                                                     const std::string& name) {
-  const auto address = parse_listen(http_of(config, name));
+  const auto address = config::parse_listen(http_of(config, name));
   if (!address) return std::optional<gateway::FrontDoorOptions>();
   auto keys = gateway::ApiKeys::parse(config.http.keys);
   if (!keys) return keys.error();

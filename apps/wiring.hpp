@@ -7,11 +7,14 @@
 #include <vector>
 
 #include "actors/node.hpp"
-#include "apps/cluster_keys.hpp"
-#include "apps/config/config.hpp"
+#include "config/cluster_keys.hpp"
+#include "config/config.hpp"
 #include "gateway/front_door.hpp"
 
 namespace troupe::apps {
+
+using config::ClusterKeys;
+using config::Config;
 
 // Errors: config for a name that is not in the file, what the key files say.
 Result<actors::NodeOptions> node_options(const Config& config, const ClusterKeys& keys,

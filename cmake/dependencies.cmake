@@ -18,7 +18,7 @@ target_link_libraries(zmq INTERFACE ${ZMQ_LIBRARY})
 find_package(nlohmann_json REQUIRED)
 find_package(spdlog REQUIRED)
 
-# Used as headers: toml++ in apps/config/, CLI11 in apps/main.cpp.
+# Used as headers: toml++ in config/, CLI11 in apps/main.cpp.
 find_path(TOMLPLUSPLUS_INCLUDE toml++/toml.h REQUIRED)
 add_library(tomlplusplus_headers INTERFACE IMPORTED)
 target_include_directories(tomlplusplus_headers SYSTEM INTERFACE ${TOMLPLUSPLUS_INCLUDE})

@@ -5,14 +5,14 @@
 #include <openssl/rand.h>
 
 #include <algorithm>
+#include <array>
+#include <cstdint>
 
 #include "base/assert.hpp"
-#include "base/limits.hpp"
 
 namespace troupe::gateway {
 namespace {
 
-constexpr std::string_view mark = "sha256:";
 constexpr std::string_view digits = "0123456789abcdef";
 
 std::array<std::uint8_t, 32> hash_of(std::string_view key) {
@@ -32,35 +32,7 @@ std::string hex(const std::array<std::uint8_t, 32>& bytes) {
   return text;
 }
 
-bool read_hex(std::string_view text, std::array<std::uint8_t, 32>& bytes) {
-  if (text.size() != 2 * bytes.size() || text.find_first_not_of(digits) != std::string_view::npos)
-    return false;
-  for (std::size_t i = 0; i < bytes.size(); ++i)
-    bytes[i] =
-        static_cast<std::uint8_t>(digits.find(text[2 * i]) * 16 + digits.find(text[2 * i + 1]));
-  return true;
-}
-
-bool is_tenant(std::string_view name) {
-  return !name.empty() && name.size() <= limits::name_bytes_max &&
-         name.find_first_not_of(
-             "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") ==
-             std::string_view::npos;
-}
-
 }  // namespace
-
-Result<ApiKey> parse_api_key(std::string_view line) {
-  const auto space = line.find(' ');
-  const auto rest = space == std::string_view::npos ? "" : line.substr(space + 1);
-  ApiKey key;
-  key.tenant = line.substr(0, space);
-  if (!is_tenant(key.tenant) || !rest.starts_with(mark) ||
-      !read_hex(rest.substr(mark.size()), key.hash))
-    return Error{ErrorCode::config, "this is no API key's line",
-                 "write TENANT sha256:HASH, as `troupe keys api TENANT` prints it"};
-  return key;
-}
 
 Result<ApiKeys> ApiKeys::parse(const std::vector<std::string>& lines) {
   ApiKeys keys;
@@ -96,7 +68,7 @@ Result<NewApiKey> make_api_key(std::string_view tenant) {
     return Error{ErrorCode::io, "the system gives no random bytes", ""};
   NewApiKey made;
   made.key = "troupe_" + hex(secret);
-  made.line = std::string(tenant) + " " + std::string(mark) + hex(hash_of(made.key));
+  made.line = std::string(tenant) + " " + std::string(api_key_mark) + hex(hash_of(made.key));
   return made;
 }
 

@@ -5,24 +5,15 @@
 // A key that is presented is hashed and compared with every entry, each in constant time.
 #pragma once
 
-#include <array>
-#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/result.hpp"
+#include "gateway/api_key_line.hpp"
 
 namespace troupe::gateway {
-
-struct ApiKey {
-  std::string tenant;
-  std::array<std::uint8_t, 32> hash{};
-};
-
-// "TENANT sha256:HASH", with 64 hex digits. Errors: config.
-Result<ApiKey> parse_api_key(std::string_view line);
 
 class ApiKeys {
  public:

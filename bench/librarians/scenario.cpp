@@ -47,7 +47,7 @@ Scenario::Scenario(const ScenarioOptions& options, const Library& library,
                    const std::vector<Question>& questions, const std::atomic<bool>& interrupted)
     : options_(options), library_(library), questions_(questions), interrupted_(interrupted) {}
 
-Result<LoadReport> Scenario::run_load(transport::Client& client, Duration pace,
+Result<LoadReport> Scenario::run_load(Client& client, Duration pace,
                                       const std::function<void(const Progress&)>& on_progress) {
   Pass pass;
   pass.report.documents = library_.documents.size();
@@ -99,7 +99,7 @@ Result<LoadReport> Scenario::run_load(transport::Client& client, Duration pace,
   return std::move(pass.report);
 }
 
-Status Scenario::take(Pass& pass, const transport::ClientMail& mail) const {
+Status Scenario::take(Pass& pass, const Letter& mail) const {
   LoadReport& report = pass.report;
   if (mail.topic == "shelved") {
     const auto shelved = from_json<Shelved>(mail.body);
@@ -134,7 +134,7 @@ Status Scenario::take(Pass& pass, const transport::ClientMail& mail) const {
                "look at the nodes' logs"};
 }
 
-Result<std::vector<AnswerReport>> Scenario::ask_all(transport::Client& client) {
+Result<std::vector<AnswerReport>> Scenario::ask_all(Client& client) {
   const AgentId asker{std::string(reader_type), "answers"};
   Read orders;
   orders.model = options_.model;
@@ -143,8 +143,7 @@ Result<std::vector<AnswerReport>> Scenario::ask_all(transport::Client& client) {
   orders.k = options_.hits;
   orders.rounds = 1;
   orders.questions = texts(questions_);
-  if (auto sent = client.send(home(asker), asker, 0, "read", to_json(orders)); !sent)
-    return sent.error();
+  if (auto sent = client.send(asker, "read", to_json(orders)); !sent) return sent.error();
 
   std::vector<AnswerReport> reports;
   while (reports.size() < questions_.size()) {
@@ -172,10 +171,6 @@ Result<std::vector<AnswerReport>> Scenario::ask_all(transport::Client& client) {
   return reports;
 }
 
-const std::string& Scenario::home(const AgentId& agent) const {
-  return options_.nodes[scheduler::home_of(to_string(agent), options_.nodes)];
-}
-
 AgentId Scenario::librarian_of(std::size_t document) const {
   return {std::string(librarian_type), three_digits(document % options_.librarians)};
 }
@@ -184,14 +179,14 @@ AgentId Scenario::reader(std::uint32_t number) const {
   return {std::string(reader_type), three_digits(number)};
 }
 
-Status Scenario::shelve(transport::Client& client, std::size_t document) const {
+Status Scenario::shelve(Client& client, std::size_t document) const {
   const AgentId to = librarian_of(document);
   const Shelve body{document, options_.model, library_.documents[document].text};
-  return client.send(home(to), to, 0, "shelve", to_json(body));
+  return client.send(to, "shelve", to_json(body));
 }
 
 // Readers start spread over one period and ask from different places of the list.
-Status Scenario::start_readers(transport::Client& client) const {
+Status Scenario::start_readers(Client& client) const {
   for (std::uint32_t i = 0; i < options_.readers; ++i) {
     Read orders;
     orders.model = options_.model;
@@ -202,20 +197,20 @@ Status Scenario::start_readers(transport::Client& client) const {
     orders.offset = std::uint64_t{i} * questions_.size() / options_.readers;
     orders.questions = texts(questions_);
     const AgentId to = reader(i);
-    if (auto sent = client.send(home(to), to, 0, "read", to_json(orders)); !sent) return sent;
+    if (auto sent = client.send(to, "read", to_json(orders)); !sent) return sent;
   }
   return {};
 }
 
-Status Scenario::rest_readers(transport::Client& client) const {
+Status Scenario::rest_readers(Client& client) const {
   for (std::uint32_t i = 0; i < options_.readers; ++i) {
     const AgentId to = reader(i);
-    if (auto sent = client.send(home(to), to, 0, "rest", "{}"); !sent) return sent;
+    if (auto sent = client.send(to, "rest", "{}"); !sent) return sent;
   }
   return {};
 }
 
-Status Scenario::add_node_counts(transport::Client& client, LoadReport& report) const {
+Status Scenario::add_node_counts(Client& client, LoadReport& report) const {
   for (const auto& node : options_.nodes) {
     const auto body = client.control(node, "status", "", status_limit);
     if (!body) return body.error();

@@ -14,7 +14,7 @@
 #include "base/result.hpp"
 #include "bench/librarians/library.hpp"
 #include "bench/librarians/questions.hpp"
-#include "transport/client.hpp"
+#include "client/client.hpp"
 
 namespace troupe::bench {
 
@@ -74,23 +74,22 @@ class Scenario {
 
   // Tells its progress every `pace`. Errors: unreachable after silence_max, canceled when
   // interrupted, what the agents report when their protocol breaks.
-  Result<LoadReport> run_load(transport::Client& client, Duration pace,
+  Result<LoadReport> run_load(Client& client, Duration pace,
                               const std::function<void(const Progress&)>& on_progress);
 
   // Asks every question once on the shelves that run_load left.
-  Result<std::vector<AnswerReport>> ask_all(transport::Client& client);
+  Result<std::vector<AnswerReport>> ask_all(Client& client);
 
  private:
   struct Pass;
 
-  [[nodiscard]] const std::string& home(const AgentId& agent) const;
   [[nodiscard]] AgentId librarian_of(std::size_t document) const;
   [[nodiscard]] AgentId reader(std::uint32_t number) const;
-  Status shelve(transport::Client& client, std::size_t document) const;
-  Status start_readers(transport::Client& client) const;
-  Status rest_readers(transport::Client& client) const;
-  Status take(Pass& pass, const transport::ClientMail& mail) const;
-  Status add_node_counts(transport::Client& client, LoadReport& report) const;
+  Status shelve(Client& client, std::size_t document) const;
+  Status start_readers(Client& client) const;
+  Status rest_readers(Client& client) const;
+  Status take(Pass& pass, const Letter& mail) const;
+  Status add_node_counts(Client& client, LoadReport& report) const;
 
   const ScenarioOptions& options_;
   const Library& library_;

@@ -128,8 +128,8 @@ Result<ClosedLoopResult> run_closed_loop(const ClosedLoop& loop, const RunOption
   auto real = RealNode::start(std::move(node));
   if (!real) return real.error();
   for (std::uint32_t i = 0; i < loop.agents; ++i)
-    if (auto sent = (*real)->client().send(
-            RealNode::name, {std::string(agent_type), std::to_string(i)}, 1, "go", "");
+    if (auto sent =
+            (*real)->client().send({std::string(agent_type), std::to_string(i)}, "go", "", 1);
         !sent)
       return sent.error();
 

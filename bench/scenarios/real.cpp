@@ -153,11 +153,15 @@ Result<std::unique_ptr<RealNode>> RealNode::start(RealOptions options) {
       continue;
     }
     if (!options.client) break;
-    auto client =
-        transport::Client::open("client", *client_keys, {{name, endpoint, keys->public_key}});
+    ClientOptions reach;
+    reach.public_key = client_keys->public_key.z85;
+    reach.secret_key = client_keys->secret_z85;
+    reach.nodes = {
+        {name, endpoint.host, endpoint.urgent_port, endpoint.ordinary_port, keys->public_key.z85}};
+    auto client = Client::open(std::move(reach));
     if (!client) return client.error();
     real->client_ = std::move(*client);
-    if (auto up = real->client_->wait_up(name, connect_limit); !up) return up.error();
+    if (auto up = real->client_->wait_connected(name, connect_limit); !up) return up.error();
   }
   return real;
 }

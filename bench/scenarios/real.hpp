@@ -14,7 +14,7 @@
 #include "bench/harness/latency_recorder.hpp"
 #include "bench/harness/usage.hpp"
 #include "bench/scenarios/scenarios.hpp"
-#include "transport/client.hpp"
+#include "client/client.hpp"
 
 namespace troupe::bench::scenarios {
 
@@ -35,7 +35,7 @@ class RealNode {
 
   [[nodiscard]] actors::Node& node() noexcept { return *node_; }
   // Only if it was asked for.
-  [[nodiscard]] transport::Client& client() noexcept { return *client_; }
+  [[nodiscard]] Client& client() noexcept { return *client_; }
 
   // The name of the one node, for the client.
   static const std::string name;
@@ -44,7 +44,7 @@ class RealNode {
   RealNode() = default;
   NullLog log_;
   std::unique_ptr<actors::Node> node_;
-  std::unique_ptr<transport::Client> client_;
+  std::unique_ptr<Client> client_;
 };
 
 // A task of one unit for modelled devices, which look at no task: nothing has to be read for it.

@@ -27,7 +27,7 @@ void answer(Context& context, const AgentMail& mail, const std::string& body) {
 struct Talk {  // one node and a client that talks to its agents
   explicit Talk(tests::Modules modules) : node(cluster.start("a", std::move(modules))) {}
 
-  transport::ClientMail ask(const AgentId& to, const std::string& topic, const std::string& body) {
+  Letter ask(const AgentId& to, const std::string& topic, const std::string& body) {
     REQUIRE(client->send("a", to, ++number, topic, body));
     auto mail = client->receive(limit);
     REQUIRE(mail);
@@ -37,7 +37,7 @@ struct Talk {  // one node and a client that talks to its agents
 
   TestCluster cluster{{"a"}};
   std::unique_ptr<actors::Node> node;
-  std::unique_ptr<transport::Client> client = cluster.client({"a"});
+  std::unique_ptr<tests::TestClient> client = cluster.client({"a"});
   std::uint64_t number = 0;
 };
 
@@ -79,7 +79,7 @@ TEST_CASE("a handler that throws costs one message, not the mailbox, and nobody 
   REQUIRE(talk.client->send("a", fragile, 1, "break", ""));
   REQUIRE(talk.client->send("a", fragile, 2, "echo", "after"));
   REQUIRE(talk.client->send("a", {"fragile", "other"}, 3, "echo", "other"));
-  std::map<std::uint64_t, transport::ClientMail> answers;
+  std::map<std::uint64_t, Letter> answers;
   while (answers.size() < 3) {
     auto mail = talk.client->receive(limit);
     REQUIRE(mail);

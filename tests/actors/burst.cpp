@@ -54,14 +54,13 @@ Modules burst() {
   return {module("burst", [](const AgentId&) { return std::make_unique<Burst>(); })};
 }
 
-void begin_burst(transport::Client& client, const AgentId& agent, int count,
-                 const std::string& node) {
+void begin_burst(TestClient& client, const AgentId& agent, int count, const std::string& node) {
   const nlohmann::json order = {{"count", count}, {"node", node}};
   const auto sent = client.send("a", agent, 1, "go", order.dump());
   if (!sent) FAIL(sent.error().to_string());
 }
 
-Counted end_burst(transport::Client& client) {
+Counted end_burst(TestClient& client) {
   const auto mail = client.receive(std::chrono::seconds(60));
   REQUIRE(mail);
   INFO(mail->body);

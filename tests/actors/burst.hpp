@@ -6,7 +6,6 @@
 
 #include "base/task.hpp"
 #include "tests/actors/nodes.hpp"
-#include "transport/client.hpp"
 
 namespace troupe::tests {
 
@@ -25,8 +24,7 @@ struct Counted {
 };
 
 // Tells an agent to begin; then waits for its answer.
-void begin_burst(transport::Client& client, const AgentId& agent, int count,
-                 const std::string& node);
-Counted end_burst(transport::Client& client);
+void begin_burst(TestClient& client, const AgentId& agent, int count, const std::string& node);
+Counted end_burst(TestClient& client);
 
 }  // namespace troupe::tests

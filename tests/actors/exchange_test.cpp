@@ -127,7 +127,8 @@ TEST_CASE("with nodes that announce nothing, tasks are done as before") {
   world.check_all_done(20);
 }
 
-TEST_CASE("a client that speaks delivery has its results over a lost connection, and nobody else's") {
+TEST_CASE(
+    "a client that speaks delivery has its results over a lost connection, and nobody else's") {
   World world;
   Exchange& node = *world.processes[0].exchange;
   const PeerId first{1000}, second{1001}, again{1002}, late{1003};

@@ -48,7 +48,7 @@ class Apart {
 };
 
 // Until the node has accepted so many tasks, and then how many it has completed.
-void wait_accepted(transport::Client& client, const std::string& node, const std::string& count) {
+void wait_accepted(tests::TestClient& client, const std::string& node, const std::string& count) {
   for (int i = 0; i < 10'000; ++i) {
     const auto status = client.control(node, "status", "", 20s);
     REQUIRE(status);

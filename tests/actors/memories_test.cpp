@@ -75,7 +75,7 @@ struct Talk {
   }
 
   std::unique_ptr<actors::Node> node;
-  std::unique_ptr<transport::Client> client;
+  std::unique_ptr<tests::TestClient> client;
   std::uint64_t number = 0;
 };
 

@@ -21,7 +21,7 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 constexpr Duration limit = 20s;
 
-Result<Output> run(transport::Client& client, Work work) {
+Result<Output> run(tests::TestClient& client, Work work) {
   TaskRequest task;
   task.model = "tiny";
   task.work = std::move(work);
@@ -30,7 +30,7 @@ Result<Output> run(transport::Client& client, Work work) {
   return outcome->result;
 }
 
-std::vector<float> embed(transport::Client& client, const std::string& text) {
+std::vector<float> embed(tests::TestClient& client, const std::string& text) {
   const auto output = run(client, Encode{text});
   REQUIRE(output);
   return std::get<Embedding>(*output).vector;

@@ -131,18 +131,30 @@ std::unique_ptr<actors::Node> TestCluster::start(actors::NodeOptions options) {
   return std::move(*node);
 }
 
-std::unique_ptr<transport::Client> TestCluster::client(const std::vector<std::string>& up) const {
-  std::vector<transport::ClientNode> nodes;
+std::unique_ptr<TestClient> TestCluster::client(const std::vector<std::string>& up) const {
+  ClientOptions options;
+  options.public_key = keys_.back().public_key.z85;
+  options.secret_key = keys_.back().secret_z85;
+  options.heartbeat_interval = heartbeat_interval;
   for (const auto& node : nodes_)
     if (std::find(up.begin(), up.end(), node.name) != up.end())
-      nodes.push_back({node.name, node.endpoint, node.key});
-  auto client = transport::Client::open("client", keys_.back(), nodes, heartbeat_interval);
+      options.nodes.push_back({node.name, node.endpoint.host, node.endpoint.urgent_port,
+                               node.endpoint.ordinary_port, node.key.z85});
+  auto client = Client::open(std::move(options));
   REQUIRE(client);
   for (const auto& name : up) {
-    const auto ready = (*client)->wait_up(name, std::chrono::seconds(20));
+    const auto ready = (*client)->wait_connected(name, std::chrono::seconds(20));
     if (!ready) FAIL(ready.error().to_string());
   }
-  return std::move(*client);
+  return std::make_unique<TestClient>(std::move(*client));
+}
+
+Result<TaskOutcome> TestClient::submit(const std::string& node, TaskRequest request,
+                                       Duration limit) {
+  Task task = client_->submit(std::move(request), node);
+  if (task.outcome.wait_for(limit) != std::future_status::ready)
+    return Error{ErrorCode::unreachable, "there was no outcome in time", ""};
+  return task.outcome.get();
 }
 
 AgentId TestCluster::agent_on(const std::string& node, const std::string& type) const {

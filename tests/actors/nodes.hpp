@@ -4,11 +4,12 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "actors/node.hpp"
-#include "transport/client.hpp"
+#include "client/client.hpp"
 
 namespace troupe::tests {
 
@@ -22,6 +23,27 @@ std::shared_ptr<actors::AgentModule> module(
 using OnMail = std::function<void(actors::Context&, const actors::AgentMail&)>;
 std::shared_ptr<actors::AgentModule> mail_module(std::string type, OnMail on_mail);
 
+// A client for tests: waits for its tasks, and says which node it means.
+class TestClient {
+ public:
+  explicit TestClient(std::unique_ptr<Client> client) : client_(std::move(client)) {}
+
+  // The outcome, or why there is none after `limit`.
+  Result<TaskOutcome> submit(const std::string& node, TaskRequest request, Duration limit);
+  Status send(const std::string& node, const AgentId& to, std::uint64_t reply, std::string topic,
+              std::string body) {
+    return client_->send(to, std::move(topic), std::move(body), reply, node);
+  }
+  std::optional<Letter> receive(Duration limit) { return client_->receive(limit); }
+  Result<std::string> control(const std::string& node, const std::string& verb,
+                              const std::string& body, Duration limit) {
+    return client_->control(node, verb, body, limit);
+  }
+
+ private:
+  std::unique_ptr<Client> client_;
+};
+
 // Keys, ports and addresses of a cluster; its nodes are started one by one.
 class TestCluster {
  public:
@@ -33,7 +55,7 @@ class TestCluster {
   [[nodiscard]] std::unique_ptr<actors::Node> start(actors::NodeOptions options);
 
   // A client that is up with every node named.
-  [[nodiscard]] std::unique_ptr<transport::Client> client(const std::vector<std::string>& up) const;
+  [[nodiscard]] std::unique_ptr<TestClient> client(const std::vector<std::string>& up) const;
 
   // An agent of this type whose home is that node.
   [[nodiscard]] AgentId agent_on(const std::string& node, const std::string& type) const;

@@ -26,7 +26,7 @@ namespace {
 
 constexpr Duration limit = 20s;
 
-ErrorCode refusal(transport::Client& client, TaskRequest task) {
+ErrorCode refusal(tests::TestClient& client, TaskRequest task) {
   const auto outcome = client.submit("a", std::move(task), limit);
   // What can be seen to be wrong without the node is not even sent.
   if (!outcome) return outcome.error().code;

@@ -1,5 +1,5 @@
-// The delivery protocol among three nodes and a client in a world that loses, delays, repeats and reorders
-// messages, cuts links and kills processes; judged by what the callers see.
+// The delivery protocol among three nodes and a client in a world that loses, delays, repeats and
+// reorders messages, cuts links and kills processes; judged by what the callers see.
 //
 // One seed again:  TROUPE_DELIVERY_SEED=17 build/dev/tests/delivery/test_delivery
 #include <cstdlib>

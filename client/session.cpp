@@ -1,0 +1,452 @@
+#include "client/session.hpp"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <random>
+#include <set>
+
+#include "base/clock.hpp"
+#include "base/limits.hpp"
+#include "scheduler/placement.hpp"
+
+namespace troupe {
+namespace {
+
+using delivery::NodeId;
+
+// As much as a clock can count to from now on.
+Duration bounded(Duration limit) {
+  return std::min<Duration>(limit, std::chrono::hours(24 * 365));
+}
+
+std::uint64_t entropy() {
+  std::random_device device;
+  return static_cast<std::uint64_t>(device()) << 32U | device();
+}
+
+Error not_connected(std::string_view node) {
+  const std::string whom = node.empty() ? "no node" : "node '" + std::string(node) + "'";
+  return {ErrorCode::unreachable, whom + (node.empty() ? " answers" : " does not answer"),
+          "is it running (troupe status), and does its allow-list name this client's key?"};
+}
+
+// Of the sender's own conclusions.
+Error error_of(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::expired:
+      return {code, "no node had done the task in time", "allow more time"};
+    case ErrorCode::canceled:
+      return {code, "the task was canceled", ""};
+    case ErrorCode::unreachable:
+      return {code, "no node that could do the task can be reached, or those that could were lost",
+              "submit it again when they are back; troupe status says which are up"};
+    default:
+      return {code, "no node takes the task at the moment", "retry later"};
+  }
+}
+
+Status check(const ClientOptions& options) {
+  const transport::KeyPair keys{{options.public_key}, options.secret_key};
+  if (auto good = transport::check_keys(keys); !good) return good;
+  if (options.nodes.empty() || options.nodes.size() > limits::nodes_max)
+    return Error{ErrorCode::invalid_argument,
+                 "a client needs between one and " + std::to_string(limits::nodes_max) + " nodes",
+                 "name those of the cluster"};
+  std::set<std::string_view> names;
+  for (const auto& node : options.nodes) {
+    if (const auto key = transport::parse_public_key(node.public_key); !key) return key.error();
+    if (!names.insert(node.name).second)
+      return Error{ErrorCode::invalid_argument, "two nodes are called '" + node.name + "'",
+                   "name each node of the cluster once"};
+  }
+  return {};
+}
+
+delivery::SenderOptions sender_options(const ClientOptions& options, delivery::Choose choose) {
+  delivery::SenderOptions sender;
+  sender.nodes = static_cast<std::uint32_t>(options.nodes.size());
+  sender.tasks_max = options.tasks_max;
+  sender.choose = std::move(choose);
+  return sender;
+}
+
+}  // namespace
+
+Client::Session::Session(ClientOptions options)
+    : options_(std::move(options)),
+      random_(entropy()),
+      sender_(sender_options(
+                  options_, [this](Instant, TaskId, auto nodes) { return least_busy(nodes); }),
+              entropy()),
+      ids_(entropy()) {}
+
+Result<std::unique_ptr<Client::Session>> Client::Session::open(ClientOptions options) {
+  if (auto good = check(options); !good) return good.error();
+  // As everybody numbers a cluster's nodes.
+  std::sort(options.nodes.begin(), options.nodes.end(),
+            [](const auto& a, const auto& b) { return a.name < b.name; });
+  std::unique_ptr<Session> session(new Session(std::move(options)));
+  Session* const self = session.get();
+
+  transport::LinkOptions link;
+  link.name = self->options_.name;
+  link.keys = {{self->options_.public_key}, self->options_.secret_key};
+  link.heartbeat_interval = self->options_.heartbeat_interval;
+  link.delivery = true;
+  transport::LinkEvents events;
+  events.on_up = [self](auto peer, const auto& info) { self->on_up(peer, info); };
+  events.on_down = [self](auto peer, const Error&) { self->on_down(peer); };
+  events.on_message = [self](auto peer, auto&& message) {
+    self->on_message(peer, std::forward<decltype(message)>(message));
+  };
+  auto opened = transport::Link::open(std::move(link), std::move(events));
+  if (!opened) return opened.error();
+  {
+    const std::lock_guard lock(self->mutex_);
+    self->link_ = std::move(*opened);
+    for (const auto& node : self->options_.nodes) {
+      self->names_.push_back(node.name);
+      const transport::Endpoint endpoint{node.host, node.urgent_port, node.ordinary_port};
+      self->nodes_.push_back({node.name, self->link_->connect(endpoint, {node.public_key})});
+    }
+    self->thread_ = std::thread([self] { self->run(); });
+  }
+  return session;
+}
+
+Client::Session::~Session() {
+  {
+    Lock lock(mutex_);
+    std::vector<TaskId> left;
+    for (const auto& [id, task] : pending_) left.push_back(id);
+    for (const TaskId id : left) tell(delivery::Canceled{id});
+    closing_ = true;
+    work_.notify_all();
+    settle(lock);
+  }
+  if (thread_.joinable()) thread_.join();  // after the last callback
+  if (link_) link_->stop(std::chrono::milliseconds(200));
+}
+
+// Our own thread: what is due, and the callbacks.
+void Client::Session::run() {
+  ::pthread_setname_np(::pthread_self(), "troupe-client");
+  Lock lock(mutex_);
+  while (true) {
+    if (!calls_.empty()) {
+      auto [call, outcome] = std::move(calls_.front());
+      calls_.pop_front();
+      lock.unlock();
+      call(std::move(outcome));
+      lock.lock();
+      continue;
+    }
+    if (closing_) return;
+    const auto next = sender_.next_wakeup();
+    const Instant at = now();
+    if (next && *next <= at) {
+      delivery::SenderActions actions;
+      sender_.advance(at, actions);
+      carry_out(actions, at, nullptr, nullptr);
+      settle(lock);
+      lock.lock();
+    } else if (next) {
+      work_.wait_for(lock, *next - at);
+    } else {
+      work_.wait(lock);
+    }
+  }
+}
+
+// --- the caller's threads ------------------------------------------------------------------------
+
+Status Client::Session::wait_connected(std::string_view node, Duration limit) {
+  Lock lock(mutex_);
+  std::optional<NodeId> only;
+  if (!node.empty()) {
+    const auto named = node_named(node);
+    if (!named) return named.error();
+    only = *named;
+  }
+  const auto is_up = [&] {
+    if (only) return nodes_[only->value].up;
+    return std::any_of(nodes_.begin(), nodes_.end(), [](const Node& one) { return one.up; });
+  };
+  if (changed_.wait_for(lock, bounded(limit), is_up)) return {};
+  return not_connected(node);
+}
+
+TaskId Client::Session::submit(TaskRequest request, std::string_view node, Waiter waiter) {
+  Lock lock(mutex_);
+  if (request.id.is_none()) request.id = ids_.next();
+  const TaskId id = request.id;
+  const auto first = first_for(request, node);
+  std::optional<Error> wrong;
+  if (!first) wrong = first.error();
+  if (pending_.contains(id))
+    wrong = {ErrorCode::invalid_argument, "this task is on its way already",
+             "give another task another id, or none"};
+  if (closing_) wrong = error_of(ErrorCode::canceled);
+  if (wrong) {
+    ready_.emplace_back(std::move(waiter), TaskOutcome{id, std::move(*wrong), {}});
+    settle(lock);
+    return id;
+  }
+  const Instant at = now();
+  delivery::Submitted task{id, *first, never, std::holds_alternative<Recall>(request.work)};
+  if (request.time_limit) task.deadline = later(at, *request.time_limit);
+  pending_.emplace(id, Pending{std::move(request), std::move(waiter), at, {}});
+  const auto due = sender_.next_wakeup();
+  tell(task);
+  // Our thread sleeps until `due`.
+  if (sender_.next_wakeup().value_or(never) < due.value_or(never)) work_.notify_all();
+  settle(lock);
+  return id;
+}
+
+void Client::Session::cancel(TaskId task) {
+  Lock lock(mutex_);
+  if (pending_.contains(task)) tell(delivery::Canceled{task});
+  settle(lock);
+}
+
+std::size_t Client::Session::pending() const {
+  const std::lock_guard lock(mutex_);
+  return pending_.size();
+}
+
+Status Client::Session::send(const AgentId& to, std::string topic, std::string body,
+                             std::uint64_t reply, std::string_view node) {
+  const auto id = parse_agent_id(to_string(to));
+  if (!id) return id.error();
+  const std::lock_guard lock(mutex_);
+  const auto home = node.empty() ? home_of(to_string(to)) : node_named(node);
+  if (!home) return home.error();
+  return link_->send(nodes_[home->value].peer, Lane::ordinary,
+                     transport::AgentMessage{to, {}, reply, std::move(topic), std::move(body)});
+}
+
+std::optional<Letter> Client::Session::receive(Duration limit) {
+  Lock lock(mutex_);
+  if (!changed_.wait_for(lock, bounded(limit), [&] { return !letters_.empty(); })) return std::nullopt;
+  Letter letter = std::move(letters_.front());
+  letters_.pop_front();
+  return letter;
+}
+
+Result<std::string> Client::Session::control(std::string_view node, std::string verb,
+                                             std::string body, Duration limit) {
+  Lock lock(mutex_);
+  const auto named = node_named(node);
+  if (!named) return named.error();
+  const std::uint64_t id = ++last_question_;
+  if (auto sent = link_->send(nodes_[named->value].peer, Lane::urgent,
+                              transport::ControlRequest{id, std::move(verb), std::move(body)});
+      !sent)
+    return sent.error();
+  const auto asked = questions_.emplace(id, std::nullopt).first;
+  changed_.wait_for(lock, bounded(limit), [&] { return asked->second.has_value(); });
+  const auto reply = std::move(asked->second);
+  questions_.erase(asked);
+  if (!reply) return not_connected(node);
+  if (reply->ok) return reply->body;
+  return Error{ErrorCode::invalid_argument,
+               "node '" + std::string(node) + "' answered " + reply->body, ""};
+}
+
+// --- the link's thread ---------------------------------------------------------------------------
+
+void Client::Session::on_up(transport::PeerId peer, const transport::PeerInfo& info) {
+  Lock lock(mutex_);
+  const auto node = node_of(peer);
+  if (!node) return;
+  Node& one = nodes_[node->value];
+  one.up = true;
+  one.epoch = info.epoch;
+  one.delivery = info.delivery;
+  tell(delivery::NodeUp{*node, info.epoch});
+  changed_.notify_all();
+  work_.notify_all();
+  settle(lock);
+}
+
+void Client::Session::on_down(transport::PeerId peer) {
+  Lock lock(mutex_);
+  const auto node = node_of(peer);
+  if (!node) return;
+  nodes_[node->value].up = false;
+  tell(delivery::NodeDown{*node});
+  changed_.notify_all();
+  work_.notify_all();
+  settle(lock);
+}
+
+void Client::Session::on_message(transport::PeerId peer, transport::Message&& message) {
+  Lock lock(mutex_);
+  const auto node = node_of(peer);
+  if (!node) return;
+  const std::uint64_t epoch = nodes_[node->value].epoch;
+  if (auto* result = std::get_if<transport::TaskResult>(&message)) {
+    TaskOutcome& outcome = result->outcome;
+    std::optional<ErrorCode> error;
+    if (!outcome.result) error = outcome.result.error().code;
+    tell(delivery::ResultCame{*node, epoch, outcome.id, error}, &outcome);
+  } else if (const auto* accepted = std::get_if<transport::TaskAccepted>(&message)) {
+    tell(delivery::Accepted{*node, epoch, accepted->task, accepted->attempt});
+  } else if (const auto* rejected = std::get_if<transport::TaskRejected>(&message)) {
+    tell(delivery::Rejected{*node, epoch, rejected->task, rejected->attempt, rejected->why.code,
+                            rejected->retry_after},
+         nullptr, &rejected->why);
+    work_.notify_all();
+  } else if (auto* mail = std::get_if<transport::AgentMessage>(&message)) {
+    if (letters_.size() < options_.letters_max)
+      letters_.push_back(
+          {std::move(mail->from), mail->reply, std::move(mail->topic), std::move(mail->body)});
+    changed_.notify_all();
+  } else if (auto* reply = std::get_if<transport::ControlReply>(&message)) {
+    const auto asked = questions_.find(reply->id);
+    if (asked != questions_.end()) asked->second = std::move(*reply);
+    changed_.notify_all();
+  }
+  settle(lock);
+}
+
+// --- decisions -----------------------------------------------------------------------------------
+
+void Client::Session::tell(const delivery::SenderEvent& event, TaskOutcome* outcome,
+                           const Error* error) {
+  const Instant at = now();
+  delivery::SenderActions actions;
+  sender_.handle(at, event, actions);
+  carry_out(actions, at, outcome, error);
+  while (!more_.empty()) {
+    const auto next = std::exchange(more_, {});
+    for (const auto& one : next) {
+      actions.clear();
+      sender_.handle(at, one, actions);
+      carry_out(actions, at, nullptr, nullptr);
+    }
+  }
+}
+
+void Client::Session::carry_out(const delivery::SenderActions& actions, Instant at,
+                                TaskOutcome* outcome, const Error* error) {
+  for (const auto& action : actions) {
+    if (const auto* offer = std::get_if<delivery::Offer>(&action)) {
+      carry_out(at, *offer);
+    } else if (const auto* end = std::get_if<delivery::Conclude>(&action)) {
+      carry_out(*end, at, outcome, error);
+    } else if (const auto* withdraw = std::get_if<delivery::Withdraw>(&action)) {
+      (void)link_->send(nodes_[withdraw->node.value].peer, Lane::urgent,
+                        transport::CancelTask{withdraw->task});
+    } else if (const auto* ack = std::get_if<delivery::Acknowledge>(&action)) {
+      if (nodes_[ack->node.value].delivery)
+        (void)link_->send(nodes_[ack->node.value].peer, Lane::urgent,
+                          transport::ResultAck{ack->task});
+    }
+  }
+}
+
+void Client::Session::carry_out(Instant, const delivery::Offer& offer) {
+  const auto found = pending_.find(offer.task);
+  if (found == pending_.end()) return;
+  Pending& task = found->second;
+  Node& node = nodes_[offer.node.value];
+  if (task.node) --nodes_[task.node->value].tasks;
+  task.node = offer.node;
+  ++node.tasks;
+  transport::SubmitTask message{task.request, node.delivery ? offer.attempt : 0};
+  message.request.time_limit = offer.time_left;
+  const Lane lane = task.request.lane.value_or(Lane::ordinary);
+  const auto sent = link_->send(node.peer, lane, message);
+  if (!sent)
+    more_.push_back(
+        delivery::Undelivered{offer.node, offer.task, offer.attempt, sent.error().code});
+  else if (!node.delivery)  // an older node says nothing until it is done
+    more_.push_back(delivery::Accepted{offer.node, node.epoch, offer.task, offer.attempt});
+}
+
+void Client::Session::carry_out(const delivery::Conclude& conclude, Instant at,
+                                TaskOutcome* outcome, const Error* error) {
+  using With = delivery::Conclude::With;
+  const auto found = pending_.find(conclude.task);
+  if (found == pending_.end()) return;
+  auto task = std::move(pending_.extract(found).mapped());
+  if (task.node) --nodes_[task.node->value].tasks;
+  TaskOutcome end{conclude.task, error_of(conclude.code), {}};
+  if (outcome != nullptr && conclude.with != With::error && outcome->id == conclude.task) {
+    end = std::move(*outcome);
+    const Timing& timing = end.timing;
+    const Duration there = timing.queue + timing.batch_wait + timing.compute;
+    end.timing.network = std::max(Duration::zero(), at - task.submitted - there);
+  } else if (error != nullptr && conclude.with == With::refusal) {
+    end.result = *error;
+  }
+  ready_.emplace_back(std::move(task.waiter), std::move(end));
+}
+
+void Client::Session::settle(Lock& lock) {
+  auto ready = std::exchange(ready_, {});
+  for (auto& [waiter, outcome] : ready) {
+    auto* call = std::get_if<OnOutcome>(&waiter);
+    if (call == nullptr) continue;
+    calls_.emplace_back(std::move(*call), std::move(outcome));
+    work_.notify_all();
+  }
+  lock.unlock();
+  for (auto& [waiter, outcome] : ready) {
+    if (auto* promise = std::get_if<std::promise<TaskOutcome>>(&waiter))
+      promise->set_value(std::move(outcome));
+    else if (auto* sink = std::get_if<std::shared_ptr<OutcomeSink>>(&waiter))
+      (*sink)->deliver(std::move(outcome));
+  }
+}
+
+// --- who and where -------------------------------------------------------------------------------
+
+Result<NodeId> Client::Session::node_named(std::string_view name) const {
+  const auto found = std::find(names_.begin(), names_.end(), name);
+  if (found == names_.end())
+    return Error{ErrorCode::not_found,
+                 "there is no node '" + std::string(name) + "' in this cluster",
+                 "look at the [node.*] tables of the cluster's file"};
+  return NodeId{static_cast<std::uint32_t>(found - names_.begin())};
+}
+
+std::optional<NodeId> Client::Session::node_of(transport::PeerId peer) const {
+  for (std::uint32_t i = 0; i < nodes_.size(); ++i)
+    if (nodes_[i].peer == peer) return NodeId{i};
+  return std::nullopt;
+}
+
+Result<NodeId> Client::Session::first_for(const TaskRequest& request, std::string_view node) {
+  if (!node.empty()) return node_named(node);
+  if (const auto* recall = std::get_if<Recall>(&request.work)) {
+    if (!recall->scope.ends_with("/*") || nodes_.size() == 1) return home_of(recall->scope);
+    return Error{ErrorCode::invalid_argument,
+                 "a recall from all agents of a type searches one node and none was named",
+                 "submit one to each node and take the best of their hits"};
+  }
+  std::vector<NodeId> open = sender_.open(now());
+  if (open.empty())
+    for (std::uint32_t i = 0; i < nodes_.size(); ++i) open.push_back(NodeId{i});
+  return least_busy(open);
+}
+
+Result<NodeId> Client::Session::home_of(std::string_view agent) const {
+  return NodeId{static_cast<std::uint32_t>(scheduler::home_of(agent, names_))};
+}
+
+NodeId Client::Session::least_busy(std::span<const NodeId> nodes) {
+  std::vector<NodeId> least;
+  for (const NodeId node : nodes) {
+    const auto tasks = nodes_[node.value].tasks;
+    if (!least.empty() && tasks > nodes_[least.front().value].tasks) continue;
+    if (!least.empty() && tasks < nodes_[least.front().value].tasks) least.clear();
+    least.push_back(node);
+  }
+  return least[random_.below(least.size())];
+}
+
+}  // namespace troupe
