@@ -26,9 +26,12 @@ enum class Ask : std::uint8_t {
   one_model,    // GET  /v1/models/M
   embeddings,   // POST /v1/embeddings
   metrics,      // GET  /metrics
+  status_page,  // GET  / and /status
+  status,       // GET  /status.json
+  status_events,  // GET  /status/events
   unknown
 };
-inline constexpr std::size_t asks = 16;
+inline constexpr std::size_t asks = 19;
 
 // "infer", as it stands in metrics.
 std::string_view name(Ask ask) noexcept;
