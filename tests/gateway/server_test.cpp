@@ -76,12 +76,12 @@ class Echo final : public Handler {
     held_.clear();
   }
 
-  Server* server = nullptr;
+  Server* served_by = nullptr;
 
  private:
   void push(std::size_t loop, std::shared_ptr<Exchange> exchange) {
     exchange->send(std::string(100'000, 's'));
-    server->post_after(loop, 1ms, [this, loop, exchange = std::move(exchange)]() mutable {
+    served_by->post_after(loop, 1ms, [this, loop, exchange = std::move(exchange)]() mutable {
       push(loop, std::move(exchange));
     });
   }
@@ -103,7 +103,7 @@ struct Served {
     auto opened = Server::open(options, log);
     REQUIRE(opened);
     server = std::move(*opened);
-    echo.server = server.get();
+    echo.served_by = server.get();
     server->serve(echo);
   }
   ~Served() {
