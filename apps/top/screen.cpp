@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::array<Style, 2> lane_styles = {Style::urgent, Style::ordinary};
 constexpr std::array<const char*, 2> lane_names = {"urgent", "ordinary"};
-constexpr std::size_t label_columns = 12;
+constexpr std::size_t label_columns = 14;
 constexpr std::size_t bar_columns = 16;
 
 template <class... Arguments>

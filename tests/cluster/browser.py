@@ -53,11 +53,13 @@ class Browser:
         self.rest = b""
         self.session = None
         self.complaints = []  # of the page: errors, what its policy forbade
+        self.loaded = set()   # pages, by the number that their loading has
         target = next(one for one in self.call("Target.getTargets")["targetInfos"] if one["type"] == "page")
         self.session = self.call("Target.attachToTarget",
                                  {"targetId": target["targetId"], "flatten": True})["sessionId"]
         for room in ("Page", "Runtime", "Log"):
             self.call(room + ".enable")
+        self.call("Page.setLifecycleEventsEnabled", {"enabled": True})
 
     def close(self):
         self.process.kill()
@@ -78,6 +80,14 @@ class Browser:
         one, self.rest = self.rest.split(b"\0", 1)
         return json.loads(one)
 
+    def note(self, told):
+        if told.get("method") == "Runtime.exceptionThrown":
+            self.complaints.append(told["params"]["exceptionDetails"])
+        if told.get("method") == "Log.entryAdded" and told["params"]["entry"]["level"] == "error":
+            self.complaints.append(told["params"]["entry"])
+        if told.get("method") == "Page.lifecycleEvent" and told["params"]["name"] == "load":
+            self.loaded.add(told["params"]["loaderId"])
+
     def call(self, method, parameters=None):
         number = next(self.numbers)
         asked = {"id": number, "method": method, "params": parameters or {}}
@@ -87,20 +97,22 @@ class Browser:
         deadline = time.monotonic() + LIMIT_S
         while True:
             told = self.message(deadline)
-            if told.get("method") == "Runtime.exceptionThrown":
-                self.complaints.append(told["params"]["exceptionDetails"])
-            if told.get("method") == "Log.entryAdded" and told["params"]["entry"]["level"] == "error":
-                self.complaints.append(told["params"]["entry"])
+            self.note(told)
             if told.get("id") == number:
                 if "error" in told:
                     raise AssertionError(f"{method}: {told['error']}")
                 return told["result"]
 
     def open(self, url):
-        self.complaints.clear()
-        failed = self.call("Page.navigate", {"url": url}).get("errorText")
-        if failed:
-            raise AssertionError(f"{url}: {failed}")
+        """Returns once the page is loaded; what the one before it complained of is forgotten."""
+        for address in ("about:blank", url):
+            self.complaints.clear()
+            told = self.call("Page.navigate", {"url": address})
+            if "errorText" in told:
+                raise AssertionError(f"{address}: {told['errorText']}")
+            deadline = time.monotonic() + LIMIT_S
+            while told["loaderId"] not in self.loaded:
+                self.note(self.message(deadline))
 
     def value(self, expression):
         told = self.call("Runtime.evaluate", {"expression": expression, "returnByValue": True})

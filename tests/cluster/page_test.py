@@ -175,7 +175,7 @@ class Page(ClusterTest):
                          [["cpu \u00b7 16 threads", "working", "75 %"], ["cuda:0 \u00b7 gone", "lost", "0 %"]])
         self.assertEqual([row[0] for row in self.rows("models")], ["<img src=x onerror=alert(1)>", "big", "mover"])
         self.assertEqual(self.rows("tenants"), [["team<script>", "300", "1,100", "1"]])
-        self.assertEqual(self.rows("agents")[0], ["\x1b[2Jreader", "20"])
+        self.assertEqual(self.rows("agents")[1], ["\x1b[2Jreader", "20"])
         self.assertEqual(self.text("tile_burn"), "25 %")
         self.assertEqual(self.text("tile_burn_note"), "10 of 40 expired or infeasible")
         self.assertEqual(self.text("tile_p99"), "5.12 ms")

@@ -167,7 +167,7 @@ class Top(ClusterTest):
         self.see(top, r"^a  ready  up .*peers: b up$")
         self.see(top, r"^b  ready  up .*peers: a up$")
         self.see(top, r"tiny loaded  tone loaded")
-        self.see(top, r"cpu working \[[| ]{16}\] \d.* % busy")
+        self.see(top, r"cpu:0 working \[[| ]{16}\] \d.* % busy")
         self.see(top, r"^  urgent +0 +0 +0 +0 +- +- ")
         self.assertEqual(self.troupe("submit", "text", "--config", self.config, "--lane", "urgent",
                                      "--node", "b").returncode, 0)
@@ -232,7 +232,7 @@ class Top(ClusterTest):
             self.assertEqual(done.returncode, 0, done.stderr)
             self.assertRegex(done.stdout, r"\Atest  2 nodes\n")
             self.assertRegex(done.stdout, r"(?m)^b  ready  up ")
-            self.assertRegex(done.stdout, r"(?m)^  launches/s  nothing in the interval$")
+            self.assertRegex(done.stdout, r"(?m)^  launches/s +nothing in the interval$")
             self.assertNotRegex(done.stdout, r"[\x00-\x09\x0b-\x1f\x7f]")
 
     def test_a_node_that_is_not_there_is_told(self):
