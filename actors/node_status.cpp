@@ -12,9 +12,9 @@ double ms(Duration duration) {
   return static_cast<double>(duration.count()) / 1e6;
 }
 
-// How many samples lay in which range, so that two statuses give the percentiles of the time between
-// them: [upper edge in microseconds, samples], the empty ones left out. A range is 1 us wide, and
-// above 16 us an eighth of a power of two, whose edges are the histogram's own.
+// How many samples lay in which range, so that two statuses give the percentiles of the time
+// between them: [upper edge in microseconds, samples], the empty ones left out. A range is 1 us
+// wide, and above 16 us an eighth of a power of two, whose edges are the histogram's own.
 json ranges(const DurationHistogram& histogram) {
   constexpr std::uint64_t steps = 8;
   constexpr std::uint64_t edge_us_max = std::uint64_t{1} << 36;  // above the histogram's range
@@ -32,12 +32,9 @@ json ranges(const DurationHistogram& histogram) {
 }
 
 json percentiles(const DurationHistogram& histogram) {
-  return {{"count", histogram.count()},
-          {"sum", ms(histogram.sum())},
-          {"ranges_us", ranges(histogram)},
-          {"p50", ms(histogram.quantile(0.5))},
-          {"p90", ms(histogram.quantile(0.9))},
-          {"p99", ms(histogram.quantile(0.99))},
+  return {{"count", histogram.count()},         {"sum", ms(histogram.sum())},
+          {"ranges_us", ranges(histogram)},     {"p50", ms(histogram.quantile(0.5))},
+          {"p90", ms(histogram.quantile(0.9))}, {"p99", ms(histogram.quantile(0.99))},
           {"max", ms(histogram.quantile(1.0))}};
 }
 

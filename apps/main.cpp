@@ -160,8 +160,9 @@ void add_top(CommandLine& line) {
   auto options = std::make_shared<TopOptions>();
   add_config(verb, ConfigAs::position, options->config);
   verb.add_option("--node", options->node, "Only this node")->type_name("NAME");
-  verb.add_option("--interval", options->interval, "How often to look, as 500ms; with --json, an "
-                                                   "object each time")
+  verb.add_option("--interval", options->interval,
+                  "How often to look, as 500ms; with --json, an "
+                  "object each time")
       ->type_name("TIME")
       ->capture_default_str();
   verb.add_flag("--once", options->once, "Print one screen as text, as without a terminal");

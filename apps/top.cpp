@@ -80,8 +80,7 @@ void watch_on(Terminal& terminal, Poller& poller, Watch& watch, const std::atomi
     const ScreenSize now = terminal.size();
     changed = changed || now.columns != size.columns || now.rows != size.rows;
     size = now;
-    if (changed)
-      terminal.draw(window(render(watch.view(), size.columns), size, scroll));
+    if (changed) terminal.draw(window(render(watch.view(), size.columns), size, scroll));
     const Key key = terminal.key(key_limit);
     if (key == Key::quit) return;
     changed = key != Key::none;

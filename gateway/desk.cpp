@@ -130,8 +130,8 @@ void Desk::refuse(Call& call, const Error& why, unsigned status) {
 void Desk::take(Request&& request, std::shared_ptr<Exchange> exchange) {
   Call call = begin(request, std::move(exchange));
   const Route& asked = call.route;
-  // Whoever looks whether this process lives has no key; the page itself tells nothing, and asks for
-  // the key.
+  // Whoever looks whether this process lives has no key; the page itself tells nothing, and asks
+  // for the key.
   if (asked.ask != Ask::live && asked.ask != Ask::ready && asked.ask != Ask::status_page) {
     const auto tenant = door_.options_.keys.empty()
                             ? std::optional<std::string>("default")

@@ -42,7 +42,8 @@ std::string stream_head(const Response& response, unsigned version) {
 std::string stream_piece(std::string_view piece, unsigned version) {
   if (version < 11) return std::string(piece);
   std::array<char, 16> length{};
-  const auto end = std::to_chars(length.data(), length.data() + length.size(), piece.size(), 16).ptr;
+  const auto end =
+      std::to_chars(length.data(), length.data() + length.size(), piece.size(), 16).ptr;
   std::string chunk(length.data(), end);
   return ((chunk += "\r\n") += piece) += "\r\n";
 }

@@ -123,9 +123,10 @@ Route find(std::string_view target) {
 
 std::string_view name(Ask ask) noexcept {
   constexpr std::array<std::string_view, asks> names = {
-      "live", "ready", "server", "model", "model_ready", "infer", "model_stats", "all_stats",
-      "index", "load", "unload", "models", "one_model", "embeddings", "metrics", "status_page",
-      "status", "status_events", "unknown"};
+      "live",        "ready",       "server",        "model",      "model_ready",
+      "infer",       "model_stats", "all_stats",     "index",      "load",
+      "unload",      "models",      "one_model",     "embeddings", "metrics",
+      "status_page", "status",      "status_events", "unknown"};
   return names[static_cast<std::size_t>(ask)];
 }
 

@@ -54,8 +54,9 @@ class Exchange {
   // within the write timeout.
   virtual void when_gone(std::function<void()> call) = 0;
 
-  // In place of answer(): the response goes out now, with its body as the first of many pieces, until
-  // finish_stream(), which ends the connection. To a request for the head only, the head is all.
+  // In place of answer(): the response goes out now, with its body as the first of many pieces,
+  // until finish_stream(), which ends the connection. To a request for the head only, the head is
+  // all.
   virtual void begin_stream(Response&& head) = 0;
   // False, and the piece is dropped, while the one before it is on its way still, or after the end:
   // so a client that reads slowly misses some, and holds one piece at most.

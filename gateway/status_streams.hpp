@@ -22,7 +22,7 @@ inline constexpr std::uint32_t status_streams_max = 64;  // of a node
 inline constexpr Duration status_interval = std::chrono::seconds(1);
 
 struct StatusSource {
-  std::function<std::string()> status;  // JSON on one line
+  std::function<std::string()> status;                                    // JSON on one line
   std::function<void(Duration delay, std::function<void()> work)> after;  // on the loop's thread
 };
 

@@ -48,7 +48,8 @@ void Poller::run() {
     std::vector<Look> looks;
     for (const auto& node : nodes_) {
       if (stopping_) return;
-      looks.push_back(look_at(node, std::clamp(connected_by - now(), Duration::zero(), answer_limit_max)));
+      looks.push_back(
+          look_at(node, std::clamp(connected_by - now(), Duration::zero(), answer_limit_max)));
     }
     const std::lock_guard lock(mutex_);
     newest_ = std::move(looks);

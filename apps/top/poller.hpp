@@ -1,5 +1,5 @@
-// Asks every node for its status once an interval, on a thread of its own, so that a node that is slow
-// or gone keeps neither the screen nor the keys waiting.
+// Asks every node for its status once an interval, on a thread of its own, so that a node that is
+// slow or gone keeps neither the screen nor the keys waiting.
 #pragma once
 
 #include <atomic>
@@ -25,7 +25,8 @@ class Poller {
   Poller(const Poller&) = delete;
   Poller& operator=(const Poller&) = delete;
 
-  // A look at each node, in their order, once there is a newer one than the last call had; the newest.
+  // A look at each node, in their order, once there is a newer one than the last call had; the
+  // newest.
   std::optional<std::vector<Look>> next(Duration limit);
 
  private:

@@ -1,5 +1,6 @@
 // A node's status (docs/operations.md) as `troupe top` reads it: the fields that it shows, typed. A
-// status comes from another process: what is missing counts as zero, what has a wrong type is an error.
+// status comes from another process: what is missing counts as zero, what has a wrong type is an
+// error.
 #pragma once
 
 #include <array>
@@ -32,7 +33,7 @@ struct LaneSample {
   std::uint64_t launched = 0;
   std::uint64_t batches = 0;
   std::uint64_t yields = 0;
-  Counts failed;                                        // by error code
+  Counts failed;                                       // by error code
   std::map<std::uint64_t, std::uint64_t> batch_tasks;  // batches by how many tasks they had
   TimesSample queue;
   TimesSample batch_wait;

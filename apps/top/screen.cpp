@@ -45,7 +45,8 @@ std::string milliseconds(const std::optional<double>& ms) {
 std::string uptime(double s) {
   if (s < 120) return format("%.0f s", std::floor(s));
   if (s < 7200) return format("%.0f min", std::floor(s / 60));
-  return s < 172800 ? format("%.0f h", std::floor(s / 3600)) : format("%.0f days", std::floor(s / 86400));
+  return s < 172800 ? format("%.0f h", std::floor(s / 3600))
+                    : format("%.0f days", std::floor(s / 86400));
 }
 
 std::string right(const std::string& text, std::size_t columns) {
@@ -59,7 +60,8 @@ std::string left(const std::string& text, std::size_t columns) {
 }
 
 std::string bar(double share) {
-  const auto full = static_cast<std::size_t>(std::lround(std::clamp(share, 0.0, 1.0) * bar_columns));
+  const auto full =
+      static_cast<std::size_t>(std::lround(std::clamp(share, 0.0, 1.0) * bar_columns));
   return "[" + std::string(full, '|') + std::string(bar_columns - full, ' ') + "]";
 }
 
@@ -114,11 +116,11 @@ class Writer {
 
 void write_head(Writer& out, const NodeView& node) {
   const NodeSample& now = *node.now;
-  Line line = {{Style::title, shown_text(node.node)},
-               {Style::plain, "  "},
-               now.ready ? Span{Style::good, "ready"}
-                         : Span{Style::bad, "NOT READY: no device works"},
-               {Style::dim, "  up " + uptime(now.uptime_s)}};
+  Line line = {
+      {Style::title, shown_text(node.node)},
+      {Style::plain, "  "},
+      now.ready ? Span{Style::good, "ready"} : Span{Style::bad, "NOT READY: no device works"},
+      {Style::dim, "  up " + uptime(now.uptime_s)}};
   if (!now.peers_up.empty()) line.push_back({Style::dim, "  peers:"});
   for (const auto& [peer, up] : now.peers_up)
     line.push_back({up ? Style::dim : Style::bad, " " + shown_text(peer) + (up ? " up" : " DOWN")});
@@ -127,10 +129,10 @@ void write_head(Writer& out, const NodeView& node) {
 }
 
 void write_lanes(Writer& out, const NodeView& node) {
-  out.line({{Style::dim, left("  lane", label_columns) + right("accepted/s", 11) +
-                             right("done/s", 9) + right("waiting", 9) + right("running", 9) +
-                             right("p50", 11) + right("p99", 11) + right("batches/s", 11) +
-                             right("let in/s", 10)}});
+  out.line(
+      {{Style::dim, left("  lane", label_columns) + right("accepted/s", 11) + right("done/s", 9) +
+                        right("waiting", 9) + right("running", 9) + right("p50", 11) +
+                        right("p99", 11) + right("batches/s", 11) + right("let in/s", 10)}});
   bool since_start = false;
   for (std::size_t i = 0; i < node.lanes.size(); ++i) {
     const LaneView& lane = node.lanes[i];
@@ -140,15 +142,16 @@ void write_lanes(Writer& out, const NodeView& node) {
     const auto time = [&](const std::optional<double>& ms) {
       return right(milliseconds(ms) + (old ? "*" : ""), 11);
     };
-    out.line({{lane_styles[i], left(std::string("  ") + lane_names[i], label_columns)},
-              {Style::plain, right(rate(lane.accepted_per_s), 11) +
-                                 right(rate(lane.completed_per_s), 9) +
-                                 right(std::to_string(now.queued), 9) +
-                                 right(std::to_string(now.launched), 9)},
-              {old ? Style::dim : Style::plain, time(lane.p50_ms) + time(lane.p99_ms)},
-              {Style::plain, right(rate(lane.batches_per_s), 11) + right(rate(lane.yields_per_s), 10)}});
+    out.line(
+        {{lane_styles[i], left(std::string("  ") + lane_names[i], label_columns)},
+         {Style::plain,
+          right(rate(lane.accepted_per_s), 11) + right(rate(lane.completed_per_s), 9) +
+              right(std::to_string(now.queued), 9) + right(std::to_string(now.launched), 9)},
+         {old ? Style::dim : Style::plain, time(lane.p50_ms) + time(lane.p99_ms)},
+         {Style::plain, right(rate(lane.batches_per_s), 11) + right(rate(lane.yields_per_s), 10)}});
   }
-  if (since_start) out.line({{Style::dim, "  * since the start: nothing was done in the interval"}});
+  if (since_start)
+    out.line({{Style::dim, "  * since the start: nothing was done in the interval"}});
 }
 
 // Sizes by powers of two: 1, 2, 3-4, 5-8, ...
@@ -163,11 +166,12 @@ std::vector<Line> sizes_of(const std::map<std::uint64_t, std::uint64_t>& batch_t
   }
   std::vector<Line> entries;
   for (const auto& [group, batches] : groups) {
-    const std::string name =
-        group <= 2 ? std::to_string(group)
-                   : std::to_string(group / 2 + 1) + "-" + std::to_string(group);
-    entries.push_back({{Style::dim, name + ": "},
-                       {Style::plain, percent(static_cast<double>(batches) / static_cast<double>(all))}});
+    const std::string name = group <= 2
+                                 ? std::to_string(group)
+                                 : std::to_string(group / 2 + 1) + "-" + std::to_string(group);
+    entries.push_back(
+        {{Style::dim, name + ": "},
+         {Style::plain, percent(static_cast<double>(batches) / static_cast<double>(all))}});
   }
   return entries;
 }
@@ -184,8 +188,11 @@ void write_why(Writer& out, const NodeView& node) {
     std::vector<Line> reasons;
     for (const auto& [reason, per_s] : node.launches_per_s)
       reasons.push_back({{Style::plain, shown_text(reason) + " "}, {Style::title, rate(per_s)}});
-    if (reasons.empty()) reasons.push_back({{Style::dim, "nothing in the interval"}});
-    else reasons.push_back({{Style::dim, "inside a running batch "}, {Style::title, rate(node.inside_per_s)}});
+    if (reasons.empty())
+      reasons.push_back({{Style::dim, "nothing in the interval"}});
+    else
+      reasons.push_back(
+          {{Style::dim, "inside a running batch "}, {Style::title, rate(node.inside_per_s)}});
     out.list("launches/s", reasons);
   }
   for (std::size_t i = 0; i < node.lanes.size(); ++i) {
@@ -199,16 +206,17 @@ void write_why(Writer& out, const NodeView& node) {
   }
   const LaneView& urgent = node.lanes[0];
   if (urgent.late_share)
-    out.list("too late", {{{urgent.late == 0 ? Style::good : Style::bad, percent(urgent.late_share)},
-                           {Style::plain, " of urgent tasks: " + std::to_string(urgent.late) + " of " +
-                                              std::to_string(urgent.ended) +
-                                              " expired or infeasible"}}});
+    out.list("too late",
+             {{{urgent.late == 0 ? Style::good : Style::bad, percent(urgent.late_share)},
+               {Style::plain, " of urgent tasks: " + std::to_string(urgent.late) + " of " +
+                                  std::to_string(urgent.ended) + " expired or infeasible"}}});
   std::vector<Line> refusals;
   for (const auto& one : node.refusals)
-    refusals.push_back({{Style::plain, one.lane + " "},
-                        {one.per_s.value_or(0) > 0 ? Style::bad : Style::plain, shown_text(one.code)},
-                        {Style::plain, (one.at_the_door ? " at the door " : " ") + rate(one.per_s) + "/s"},
-                        {Style::dim, " (" + std::to_string(one.since_start) + ")"}});
+    refusals.push_back(
+        {{Style::plain, one.lane + " "},
+         {one.per_s.value_or(0) > 0 ? Style::bad : Style::plain, shown_text(one.code)},
+         {Style::plain, (one.at_the_door ? " at the door " : " ") + rate(one.per_s) + "/s"},
+         {Style::dim, " (" + std::to_string(one.since_start) + ")"}});
   if (!refusals.empty()) out.list("refused", refusals);
 }
 
@@ -217,19 +225,22 @@ void write_rest(Writer& out, const NodeView& node) {
   std::vector<Line> devices;
   for (std::size_t i = 0; i < now.devices.size(); ++i) {
     const auto& device = now.devices[i];
-    devices.push_back({{Style::plain, shown_text(device.name) + " "},
-                       {device.state == "working" ? Style::good : Style::bad, shown_text(device.state)},
-                       {Style::plain, node.busy[i] ? " " + bar(*node.busy[i]) + " " + percent(node.busy[i]) + " busy" : ""},
-                       {Style::dim, " " + shown_text(device.description)}});
+    devices.push_back(
+        {{Style::plain, shown_text(device.name) + " "},
+         {device.state == "working" ? Style::good : Style::bad, shown_text(device.state)},
+         {Style::plain,
+          node.busy[i] ? " " + bar(*node.busy[i]) + " " + percent(node.busy[i]) + " busy" : ""},
+         {Style::dim, " " + shown_text(device.description)}});
   }
   out.list("devices", devices);
   std::vector<Line> models;
   for (const auto& model : now.models) {
-    models.push_back({{Style::plain, shown_text(model.name) + " "},
-                      {!model.error.empty()         ? Style::bad
-                       : model.state == "loaded" ? Style::good
-                                                 : Style::dim,
-                       shown_text(model.error.empty() ? model.state : model.state + ": " + model.error)}});
+    models.push_back(
+        {{Style::plain, shown_text(model.name) + " "},
+         {!model.error.empty()      ? Style::bad
+          : model.state == "loaded" ? Style::good
+                                    : Style::dim,
+          shown_text(model.error.empty() ? model.state : model.state + ": " + model.error)}});
   }
   for (const auto& policy : now.policies)
     models.push_back({{Style::plain, shown_text(policy)}, {Style::dim, " policy"}});
@@ -240,8 +251,9 @@ void write_rest(Writer& out, const NodeView& node) {
   if (!agents.empty()) out.list("agents", agents);
   std::vector<Line> tenants;
   for (std::size_t i = 0; i < now.tenants.size(); ++i)
-    tenants.push_back({{Style::plain, shown_text(now.tenants[i].name) + " " + rate(node.tenants_per_s[i]) + "/s"},
-                       {Style::dim, " (" + std::to_string(now.tenants[i].completed) + ")"}});
+    tenants.push_back(
+        {{Style::plain, shown_text(now.tenants[i].name) + " " + rate(node.tenants_per_s[i]) + "/s"},
+         {Style::dim, " (" + std::to_string(now.tenants[i].completed) + ")"}});
   if (!tenants.empty()) out.list("tenants", tenants);
   Line memory = {{Style::plain, std::to_string(now.memory_documents) + " documents in " +
                                     format_bytes(now.memory_bytes) + " of " +
@@ -254,7 +266,8 @@ void write_rest(Writer& out, const NodeView& node) {
                             {{Style::plain, "moved " + std::to_string(now.tasks_moved)}}};
   for (const auto& [what, count] : now.link)
     if (what != "messages_sent" && what != "messages_received")
-      link.push_back({{count == 0 ? Style::dim : Style::bad, shown_text(what) + " " + std::to_string(count)}});
+      link.push_back(
+          {{count == 0 ? Style::dim : Style::bad, shown_text(what) + " " + std::to_string(count)}});
   out.list("link", link);
 }
 
@@ -321,7 +334,8 @@ std::vector<Line> window(const std::vector<Line>& lines, ScreenSize size, std::s
     const std::size_t below = lines.size() - std::min(lines.size(), scroll + room);
     Line keys = {{Style::dim, "q quit"}};
     if (lines.size() > room)
-      keys.push_back({Style::dim, "   arrows, j, k scroll   " + std::to_string(below) + " lines below"});
+      keys.push_back(
+          {Style::dim, "   arrows, j, k scroll   " + std::to_string(below) + " lines below"});
     seen.push_back(fit(std::move(keys), size.columns));
   }
   return seen;

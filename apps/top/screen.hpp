@@ -1,5 +1,5 @@
-// The screen of `troupe top`: a view of the cluster and a size in, lines of text out. Pure functions;
-// the terminal (apps/top/terminal.hpp) puts them where they belong.
+// The screen of `troupe top`: a view of the cluster and a size in, lines of text out. Pure
+// functions; the terminal (apps/top/terminal.hpp) puts them where they belong.
 //
 // Names come from outside: what could steer a terminal, or is no UTF-8, is shown as '?'.
 #pragma once
@@ -36,8 +36,8 @@ std::string shown_text(std::string_view text);
 // The figures of all nodes, each line at most `columns` wide.
 std::vector<Line> render(const ClusterView& view, std::size_t columns);
 
-// What of them is to be seen on a screen of this size from line `scroll` on, which is corrected where
-// it lies beyond: exactly `rows` lines, the last one for the keys.
+// What of them is to be seen on a screen of this size from line `scroll` on, which is corrected
+// where it lies beyond: exactly `rows` lines, the last one for the keys.
 std::vector<Line> window(const std::vector<Line>& lines, ScreenSize size, std::size_t& scroll);
 
 std::string plain_text(const Line& line);

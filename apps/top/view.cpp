@@ -74,7 +74,8 @@ void add_rates(LaneView& view, const LaneSample& before, const LaneSample& after
   const Counts failed = grown(before.failed, after.failed);
   view.ended = grown(before.completed, after.completed);
   for (const auto& [code, tasks] : failed) view.ended += tasks;
-  view.late = count_in(failed, std::string("expired")) + count_in(failed, std::string("infeasible"));
+  view.late =
+      count_in(failed, std::string("expired")) + count_in(failed, std::string("infeasible"));
   if (view.ended != 0)
     view.late_share = static_cast<double>(view.late) / static_cast<double>(view.ended);
 }
@@ -212,7 +213,8 @@ NodeView view_between(const Look* before, const Look& after) {
     view.launches_per_s[reason] = static_cast<double>(batches) / interval_s;
   view.inside_per_s = rate(old->launches_inside, now.launches_inside);
   for (std::size_t i = 0; i < std::min(old->devices.size(), now.devices.size()); ++i)
-    view.busy[i] = std::clamp((now.devices[i].busy_s - old->devices[i].busy_s) / interval_s, 0.0, 1.0);
+    view.busy[i] =
+        std::clamp((now.devices[i].busy_s - old->devices[i].busy_s) / interval_s, 0.0, 1.0);
   for (std::size_t i = 0; i < now.tenants.size(); ++i) {  // they keep their places
     const bool known = i < old->tenants.size() && old->tenants[i].name == now.tenants[i].name;
     view.tenants_per_s[i] = rate(known ? old->tenants[i].completed : 0, now.tenants[i].completed);

@@ -39,8 +39,9 @@ struct LaneView {
   std::optional<double> p50_ms;  // of the interval, or since the start: see below
   std::optional<double> p99_ms;
   bool percentiles_of_interval = false;
-  std::optional<double> company_share;  // of the time in the queue: a device was free, company not there
-  std::uint64_t late = 0;               // of those that ended: expired or infeasible
+  std::optional<double>
+      company_share;       // of the time in the queue: a device was free, company not there
+  std::uint64_t late = 0;  // of those that ended: expired or infeasible
   std::uint64_t ended = 0;
   std::optional<double> late_share;
   std::map<std::uint64_t, std::uint64_t> batch_tasks;

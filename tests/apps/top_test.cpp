@@ -115,9 +115,9 @@ TEST_CASE("there are no rates from a first look, over a restart, or where no tim
   json restarted = status("after");
   restarted["epoch"] = 8;
   restarted["uptime_s"] = 200.0;
-  for (const NodeView& view : {view_between(nullptr, after), view_between(&after, after),
-                               view_between(&after, look(restarted)),
-                               view_between(&after, look(status("before")))}) {
+  for (const NodeView& view :
+       {view_between(nullptr, after), view_between(&after, after),
+        view_between(&after, look(restarted)), view_between(&after, look(status("before")))}) {
     CHECK_FALSE(view.interval_s);
     CHECK_FALSE(view.lanes[0].accepted_per_s);
     CHECK_FALSE(view.lanes[0].late_share);
@@ -165,20 +165,37 @@ TEST_CASE("a status that is nonsense is an error, one that lacks a field is not"
 TEST_CASE("the screen shows what is done and why") {
   const std::string screen = screen_of({"test", {two_seconds()}}, 120);
   INFO(screen);
-  for (const char* part :
-       {"test  1 node\n", "a  ready  up 102 s  peers: b up", "400", "300", "20.5 ms", "2.05 ms", "31",
-        "ordinary 25 % of the time in the queue was for company", "full 25.0", "urgent 14.0",
-        "inside a running batch 10.0", "9-16: 100 %",
-        "25 % of urgent tasks: 10 of 40 expired or infeasible",
-        "ordinary queue_full at the door 10.0/s (24)", "urgent infeasible 3.00/s (6)",
-        "cpu working [||||||||||||    ] 75 % busy", "cuda:0 lost", "big unloaded: the file is cut short",
-        "mover policy", "librarian 300", "team<script> 300/s (1100)", "12 documents in 2KiB of 1GiB",
-        "25.0/s in", "5.00/s out", "unauthorized 1"})
+  for (const char* part : {"test  1 node\n",
+                           "a  ready  up 102 s  peers: b up",
+                           "400",
+                           "300",
+                           "20.5 ms",
+                           "2.05 ms",
+                           "31",
+                           "ordinary 25 % of the time in the queue was for company",
+                           "full 25.0",
+                           "urgent 14.0",
+                           "inside a running batch 10.0",
+                           "9-16: 100 %",
+                           "25 % of urgent tasks: 10 of 40 expired or infeasible",
+                           "ordinary queue_full at the door 10.0/s (24)",
+                           "urgent infeasible 3.00/s (6)",
+                           "cpu working [||||||||||||    ] 75 % busy",
+                           "cuda:0 lost",
+                           "big unloaded: the file is cut short",
+                           "mover policy",
+                           "librarian 300",
+                           "team<script> 300/s (1100)",
+                           "12 documents in 2KiB of 1GiB",
+                           "25.0/s in",
+                           "5.00/s out",
+                           "unauthorized 1"})
     CHECK(screen.find(part) != std::string::npos);
 }
 
 TEST_CASE("what is not of the interval says so") {
-  const std::string first = screen_of({"test", {view_between(nullptr, look(status("after")))}}, 120);
+  const std::string first =
+      screen_of({"test", {view_between(nullptr, look(status("after")))}}, 120);
   INFO(first);
   CHECK(first.find("(no rates yet)") != std::string::npos);
   CHECK(first.find("9.00 ms*") != std::string::npos);
@@ -198,8 +215,10 @@ TEST_CASE("a node that does not answer is shown as such, beside those that do") 
 TEST_CASE("names cannot steer the terminal") {
   CHECK(shown_text("\033[2Jx\n\r\x07\x7f") == "?[2Jx????");
   CHECK(shown_text("caf\xc3\xa9 \xe6\xbc\xa2") == "caf\xc3\xa9 \xe6\xbc\xa2");
-  CHECK(shown_text("\xc2\x9b" "2J") == "?2J");                 // CSI in one character
-  CHECK(shown_text("\xe2\x80\xae" "abc\xff\xc3") == "?abc??");  // right to left; broken
+  CHECK(shown_text("\xc2\x9b"
+                   "2J") == "?2J");  // CSI in one character
+  CHECK(shown_text("\xe2\x80\xae"
+                   "abc\xff\xc3") == "?abc??");  // right to left; broken
   const std::string screen = screen_of({"test\033", {two_seconds()}}, 120);
   CHECK(screen.find('\033') == std::string::npos);
   CHECK(screen.find("?[2Jreader 20") != std::string::npos);

@@ -20,8 +20,8 @@ def find_browser():
     found = os.environ.get("TROUPE_BROWSER") or next(filter(None, map(shutil.which, NAMES)), None)
     if not found:
         raise FileNotFoundError(
-            "the status page's test needs a Chromium: tools/setup --test installs Debian's; on Ubuntu, "
-            "whose package is a snap, install a browser and name it in TROUPE_BROWSER")
+            "the status page's test needs a Chromium: tools/setup --test installs Debian's; "
+            "another one can be named in TROUPE_BROWSER")
     return found
 
 
