@@ -53,6 +53,7 @@ Status Dispatcher::submit(Submission&& task) {
   if (held.fetch_add(1, std::memory_order_relaxed) >=
       static_cast<std::int64_t>(options_.tasks_max[lane])) {
     held.fetch_sub(1, std::memory_order_relaxed);
+    stats_.update([lane](NodeStats& stats) { ++stats.lanes[lane].turned_away; });
     return Error{ErrorCode::queue_full,
                  "the " + std::string(name(asked_for(task.record))) + " lane holds its limit of " +
                      std::to_string(options_.tasks_max[lane]) + " tasks",

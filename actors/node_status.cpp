@@ -1,5 +1,6 @@
 #include "actors/node_status.hpp"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 namespace troupe::actors {
@@ -11,11 +12,29 @@ double ms(Duration duration) {
   return static_cast<double>(duration.count()) / 1e6;
 }
 
+// How many samples lay in which range, so that two statuses give the percentiles of the time
+// between them: [upper edge in microseconds, samples], the empty ones left out. A range is 1 us
+// wide, and above 16 us an eighth of a power of two, whose edges are the histogram's own.
+json ranges(const DurationHistogram& histogram) {
+  constexpr std::uint64_t steps = 8;
+  constexpr std::uint64_t edge_us_max = std::uint64_t{1} << 36;  // above the histogram's range
+  json ranges = json::array();
+  std::uint64_t below = 0;
+  std::uint64_t step_us = 1;
+  for (std::uint64_t edge_us = 1; below < histogram.count() && edge_us <= edge_us_max;
+       edge_us += step_us) {
+    const std::uint64_t now_below = histogram.count_below(std::chrono::microseconds(edge_us));
+    if (now_below != below) ranges.push_back({edge_us, now_below - below});
+    below = now_below;
+    if (edge_us == 2 * steps * step_us) step_us *= 2;
+  }
+  return ranges;
+}
+
 json percentiles(const DurationHistogram& histogram) {
-  return {{"count", histogram.count()},
-          {"p50", ms(histogram.quantile(0.5))},
-          {"p90", ms(histogram.quantile(0.9))},
-          {"p99", ms(histogram.quantile(0.99))},
+  return {{"count", histogram.count()},         {"sum", ms(histogram.sum())},
+          {"ranges_us", ranges(histogram)},     {"p50", ms(histogram.quantile(0.5))},
+          {"p90", ms(histogram.quantile(0.9))}, {"p99", ms(histogram.quantile(0.99))},
           {"max", ms(histogram.quantile(1.0))}};
 }
 
@@ -28,6 +47,7 @@ json lane_json(const LaneStats& lane) {
   return {{"accepted", lane.accepted},
           {"completed", lane.completed},
           {"failed", failed},
+          {"turned_away", lane.turned_away},
           {"queued", lane.queued},
           {"launched", lane.launched},
           {"batches", lane.batches},
@@ -64,8 +84,29 @@ json model_json(const ModelFacts& model) {
   return one;
 }
 
-bool is_lost(const NodeFacts& facts, std::size_t worker) {
-  return worker < facts.stats.workers.size() && facts.stats.workers[worker].lost;
+WorkerStats worker_of(const NodeFacts& facts, std::size_t worker) {
+  return worker < facts.stats.workers.size() ? facts.stats.workers[worker] : WorkerStats{};
+}
+
+json device_json(const kernels::DeviceInfo& device, const WorkerStats& worker) {
+  return {{"name", device.name},
+          {"description", device.description},
+          {"state", worker.lost ? "lost" : "working"},
+          {"batches", worker.batches},
+          {"tasks", worker.tasks},
+          {"busy_s", ms(worker.busy) / 1e3}};
+}
+
+// Those who asked first, by name; what the others have had is in the lanes' counts.
+json tenants_json(const NodeFacts& facts) {
+  constexpr std::size_t tenants_max = 64;
+  json tenants = json::array();
+  for (std::size_t i = 0; i < std::min(facts.stats.tenants.size(), tenants_max); ++i)
+    tenants.push_back({{"name", facts.tenants[i]},
+                       {"completed", facts.stats.tenants[i].completed},
+                       {"failed", facts.stats.tenants[i].failed},
+                       {"units", facts.stats.tenants[i].units}});
+  return tenants;
 }
 
 }  // namespace
@@ -82,17 +123,14 @@ std::string to_json(const ModelFacts& model) {
 
 bool is_ready(const NodeFacts& facts) {
   for (std::size_t i = 0; i < facts.devices.size(); ++i)
-    if (!is_lost(facts, i)) return true;
+    if (!worker_of(facts, i).lost) return true;
   return facts.devices.empty();
 }
 
 std::string to_json(const NodeFacts& facts) {
   json devices = json::array();
-  for (std::size_t i = 0; i < facts.devices.size(); ++i) {
-    devices.push_back({{"name", facts.devices[i].name},
-                       {"description", facts.devices[i].description},
-                       {"state", is_lost(facts, i) ? "lost" : "working"}});
-  }
+  for (std::size_t i = 0; i < facts.devices.size(); ++i)
+    devices.push_back(device_json(facts.devices[i], worker_of(facts, i)));
   json models = json::array();
   for (const auto& model : facts.models) models.push_back(model_json(model));
   json policies = json::array();
@@ -116,6 +154,7 @@ std::string to_json(const NodeFacts& facts) {
       {"policies", policies},
       {"devices", devices},
       {"agents", facts.agents},
+      {"tenants", tenants_json(facts)},
       {"memory", memory_json(facts)},
       {"lanes", {{"urgent", lane_json(lanes[0])}, {"ordinary", lane_json(lanes[1])}}},
       {"launches", launches},

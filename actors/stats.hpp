@@ -21,6 +21,7 @@ struct LaneStats {
   std::uint64_t accepted = 0;   // by the lane that was asked for; ordinary where none was
   std::uint64_t completed = 0;  // this and what follows by the lane that carried it
   std::map<ErrorCode, std::uint64_t> failed;
+  std::uint64_t turned_away = 0;  // never accepted: the lane that was asked for was full
   std::uint64_t batches = 0;
   // How many batches had that many tasks.
   std::vector<std::uint64_t> batch_tasks =

@@ -153,6 +153,22 @@ void add_status(CommandLine& line) {
   on_chosen(line, verb, options, run_status);
 }
 
+void add_top(CommandLine& line) {
+  auto& verb = add_verb(line, line.app, "top",
+                        "Watch what running nodes do and why, live; q or Ctrl-C ends it",
+                        "troupe top configs/quickstart.toml --interval 2s");
+  auto options = std::make_shared<TopOptions>();
+  add_config(verb, ConfigAs::position, options->config);
+  verb.add_option("--node", options->node, "Only this node")->type_name("NAME");
+  verb.add_option("--interval", options->interval,
+                  "How often to look, as 500ms; with --json, an "
+                  "object each time")
+      ->type_name("TIME")
+      ->capture_default_str();
+  verb.add_flag("--once", options->once, "Print one screen as text, as without a terminal");
+  on_chosen(line, verb, options, run_top);
+}
+
 void add_memory(CommandLine& line) {
   auto& memory =
       *line.app.add_subcommand("memory", "What the agents of a running cluster remember");
@@ -381,6 +397,7 @@ void add_verbs(CommandLine& line) {
   add_node(line);
   add_up(line);
   add_status(line);
+  add_top(line);
   add_memory(line);
   add_model(line);
   add_submit(line);

@@ -93,6 +93,11 @@ std::string Output::dim(std::string_view text) const {
   return options_.colour ? "\033[2m" + std::string(text) + "\033[0m" : std::string(text);
 }
 
+bool Output::flush() {
+  out_.flush();
+  return out_.good();
+}
+
 int Output::finish(int code) {
   end_progress();
   out_.flush();

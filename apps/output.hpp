@@ -43,6 +43,7 @@ class Output {
   Output& operator=(const Output&) = delete;
 
   [[nodiscard]] bool json() const noexcept { return options_.json; }
+  [[nodiscard]] bool colour() const noexcept { return options_.colour; }
 
   // One or more lines for people; a line break is added.
   void text(std::string_view lines);
@@ -65,6 +66,9 @@ class Output {
   // Titles, if colour is on.
   [[nodiscard]] std::string bold(std::string_view text) const;
   [[nodiscard]] std::string dim(std::string_view text) const;
+
+  // What was said so far is on its way; false when it cannot get there. For verbs that go on.
+  [[nodiscard]] bool flush();
 
   // Call last: `code`, or exit_failed when what was said did not reach stdout (a full disk).
   int finish(int code);

@@ -62,6 +62,14 @@ struct StatusOptions {
 };
 int run_status(const StatusOptions& options, Output& output);
 
+struct TopOptions {
+  ConfigOptions config;
+  std::string node;             // empty: all
+  std::string interval = "1s";  // between two looks
+  bool once = false;            // one screen, as text
+};
+int run_top(const TopOptions& options, Output& output);
+
 struct MemorySaveOptions {
   ConfigOptions config;
   std::string node;  // empty: all

@@ -5,6 +5,7 @@
 
 #include "base/clock.hpp"
 #include "gateway/metrics.hpp"
+#include "gateway/status_page.hpp"
 
 namespace troupe::gateway {
 namespace {
@@ -74,7 +75,14 @@ class Desk::Mailbox final : public actors::ReplySink {
   std::vector<actors::Answer> waiting_;  // not empty: a post is on its way
 };
 
-Desk::Desk(std::size_t loop, FrontDoor& door) : door_(door), random_(std::random_device{}()) {
+Desk::Desk(std::size_t loop, FrontDoor& door)
+    : door_(door),
+      random_(std::random_device{}()),
+      streams_({[&node = door.node_] { return node.status(); },
+                [&door, loop](Duration delay, std::function<void()> work) {
+                  door.server_->post_after(loop, delay, std::move(work));
+                }},
+               door.streams_) {
   mailbox_ = std::make_shared<Mailbox>(
       [this, loop] { door_.server_->post(loop, [this] { deliver(mailbox_->take()); }); });
 }
@@ -96,7 +104,8 @@ Desk::Call Desk::begin(const Request& request, std::shared_ptr<Exchange> exchang
   return call;
 }
 
-void Desk::answer(Call& call, Response&& response) {
+// What the counts and the log say of an answer, and what all answers carry.
+void Desk::note(Call& call, Response& response) {
   const Duration took = now() - call.begin;
   door_.stats_.note(call.route.ask, response.status, took);
   if (door_.log_.enabled(Level::debug))
@@ -107,6 +116,10 @@ void Desk::answer(Call& call, Response&& response) {
                                             {"trace", call.trace.trace_id},
                                             {"span", call.trace.span_id}});
   response.headers.emplace_back("traceparent", to_string(call.trace));
+}
+
+void Desk::answer(Call& call, Response&& response) {
+  note(call, response);
   call.exchange->answer(std::move(response));
 }
 
@@ -117,8 +130,9 @@ void Desk::refuse(Call& call, const Error& why, unsigned status) {
 void Desk::take(Request&& request, std::shared_ptr<Exchange> exchange) {
   Call call = begin(request, std::move(exchange));
   const Route& asked = call.route;
-  // Whoever looks whether this process lives has no key.
-  if (asked.ask != Ask::live && asked.ask != Ask::ready) {
+  // Whoever looks whether this process lives has no key; the page itself tells nothing, and asks
+  // for the key.
+  if (asked.ask != Ask::live && asked.ask != Ask::ready && asked.ask != Ask::status_page) {
     const auto tenant = door_.options_.keys.empty()
                             ? std::optional<std::string>("default")
                             : door_.options_.keys.tenant_of(request.authorization);
@@ -188,6 +202,12 @@ void Desk::dispatch(Call&& call, Request&& request) {
     case Ask::metrics:
       return answer(call, metrics_response(door_.node_.facts(), door_.stats_.read(),
                                            door_.server_->counters()));
+    case Ask::status_page:
+      return answer(call, status_page());
+    case Ask::status:
+      return answer(call, json_response(door_.node_.status()));
+    case Ask::status_events:
+      return watch(std::move(call), request.method == "HEAD");
     case Ask::infer:
       return infer(std::move(call), std::move(request));
     case Ask::embeddings:
@@ -209,6 +229,22 @@ Response Desk::ready(const Call& call) const {
                           {ErrorCode::unreachable,
                            "model '" + model.name + "' is " + std::string(name(model.state)), ""});
   return model_ready(call.route.model);
+}
+
+void Desk::watch(Call&& call, bool head_only) {
+  if (door_.draining()) return refuse(call, going_away());
+  if (!head_only && !door_.streams_.take())
+    return refuse(call,
+                  {ErrorCode::queue_full, "as many as may watch this node live do so already",
+                   "close another page that shows it, or ask GET /status.json now and then"},
+                  503);
+  Response head;
+  head.content_type = "text/event-stream";
+  // Proxies keep nothing of it back: X-Accel-Buffering is nginx's word for that.
+  head.headers = {{"Cache-Control", "no-store"}, {"X-Accel-Buffering", "no"}};
+  note(call, head);
+  if (head_only) return call.exchange->begin_stream(std::move(head));
+  streams_.add(call.exchange, std::move(head));
 }
 
 // The answer comes by the mailbox, as those of tasks do, so that nobody who has gone is answered.

@@ -16,6 +16,7 @@
 #include "gateway/forms.hpp"
 #include "gateway/front_door.hpp"
 #include "gateway/routes.hpp"
+#include "gateway/status_streams.hpp"
 #include "gateway/traceparent.hpp"
 
 namespace troupe::gateway {
@@ -31,6 +32,9 @@ class Desk {
   Desk& operator=(const Desk&) = delete;
 
   void take(Request&& request, std::shared_ptr<Exchange> exchange);
+
+  // Lets go of those who watch the node live. On the loop's thread.
+  void finish_streams() { streams_.finish(); }
 
   // Outcomes are dropped from now on. After the loop has ended; any thread.
   void close();
@@ -57,6 +61,7 @@ class Desk {
   };
 
   [[nodiscard]] Call begin(const Request& request, std::shared_ptr<Exchange> exchange);
+  void note(Call& call, Response& response);
   void answer(Call& call, Response&& response);
   void refuse(Call& call, const Error& why, unsigned status = 0);
   void dispatch(Call&& call, Request&& request);
@@ -70,6 +75,7 @@ class Desk {
   void finish(std::uint64_t number, Response&& response);
   void gone(std::uint64_t number);
   void change_model(Call&& call);
+  void watch(Call&& call, bool head_only);
   // A model's number, and what is true of it now.
   [[nodiscard]] std::optional<std::uint32_t> find_model(const std::string& name) const;
   [[nodiscard]] actors::ModelFacts facts_of(std::uint32_t model) const;
@@ -81,6 +87,7 @@ class Desk {
   std::shared_ptr<Mailbox> mailbox_;
   std::unordered_map<std::uint64_t, Job> jobs_;  // by number
   std::uint64_t jobs_begun_ = 0;
+  StatusStreams streams_;
 };
 
 }  // namespace troupe::gateway

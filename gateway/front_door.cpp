@@ -1,5 +1,7 @@
 #include "gateway/front_door.hpp"
 
+#include <algorithm>
+
 #include "gateway/desk.hpp"
 #include "gateway/forms.hpp"
 
@@ -11,7 +13,11 @@ constexpr Duration last_words_limit = std::chrono::seconds(1);  // until answers
 }  // namespace
 
 FrontDoor::FrontDoor(FrontDoorOptions options, actors::Node& node, Log& log)
-    : options_(std::move(options)), node_(node), log_(log), models_(node.models()) {}
+    : options_(std::move(options)), node_(node), log_(log), models_(node.models()) {
+  // A small door keeps most of its connections for work.
+  streams_.limit(
+      std::clamp(options_.server.connections_max / 4, std::uint32_t{1}, status_streams_max));
+}
 
 Result<std::unique_ptr<FrontDoor>> FrontDoor::open(FrontDoorOptions options, actors::Node& node,
                                                    Log& log) {
@@ -32,6 +38,8 @@ FrontDoor::~FrontDoor() {
 void FrontDoor::drain(Duration limit) {
   std::unique_lock lock(mutex_);
   draining_ = true;
+  for (std::size_t loop = 0; loop < desks_.size(); ++loop)
+    server_->post(loop, [&desk = *desks_[loop]] { desk.finish_streams(); });
   idle_.wait_for(lock, limit, [this] { return under_way_ == 0; });
 }
 

@@ -19,6 +19,7 @@
 #include "gateway/api_keys.hpp"
 #include "gateway/http_stats.hpp"
 #include "gateway/server.hpp"
+#include "gateway/status_streams.hpp"
 
 namespace troupe::gateway {
 
@@ -37,8 +38,8 @@ class FrontDoor final : public Handler {
   static Result<std::unique_ptr<FrontDoor>> open(FrontDoorOptions options, actors::Node& node,
                                                  Log& log);
 
-  // From now on it is not ready and takes no new work; returns when the work under way has its
-  // answers, or after `limit`. Thread-safe.
+  // From now on it is not ready and takes no new work, and who watches the node live is let go;
+  // returns when the work under way has its answers, or after `limit`. Thread-safe.
   void drain(Duration limit);
 
   // Closes every connection and cancels what is still under way. Idempotent; the destructor calls
@@ -65,6 +66,7 @@ class FrontDoor final : public Handler {
   Log& log_;
   const std::vector<actors::ModelFacts> models_;  // as they were when the door opened
   HttpStats stats_;
+  StreamCount streams_;
   std::unique_ptr<Server> server_;
   std::vector<std::unique_ptr<Desk>> desks_;  // by loop
   std::atomic<bool> draining_{false};

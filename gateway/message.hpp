@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -28,5 +29,11 @@ struct Response {
 
 // The response's first lines, up to the body, for HTTP/1.0 (`version` 10) or 1.1 (11).
 std::string response_head(const Response& response, unsigned version, bool keep_alive);
+
+// The same for a body whose length nobody knows yet: chunks in 1.1, all until the connection ends
+// in 1.0. `response.body` is not counted.
+std::string stream_head(const Response& response, unsigned version);
+// A piece of such a body, as it goes out; the empty one, only in 1.1, is its end.
+std::string stream_piece(std::string_view piece, unsigned version);
 
 }  // namespace troupe::gateway

@@ -55,6 +55,9 @@ void write_lanes(MetricsText& text, const NodeFacts& facts) {
     for (const auto& [code, count] : facts.stats.lanes[i].failed)
       text.sample({{"lane", troupe::name(static_cast<Lane>(i))}, {"code", troupe::name(code)}},
                   count);
+  each_lane(text, facts, "troupe_tasks_turned_away_total", "counter",
+            "Tasks not accepted because the lane was full.",
+            [](const LaneStats& l) { return l.turned_away; });
   each_lane(text, facts, "troupe_tasks_queued", "gauge", "Tasks that wait now.",
             [](const LaneStats& l) { return l.queued; });
   each_lane(text, facts, "troupe_tasks_launched", "gauge", "Tasks on a device now.",

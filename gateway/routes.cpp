@@ -35,15 +35,20 @@ std::optional<std::string> plain(std::string_view part) {
   return text;
 }
 
-std::optional<std::vector<std::string>> parts_of(std::string_view target) {
+// "/v2/models" of a target in either of the forms that HTTP has for it; empty where it is neither.
+std::string_view path_of(std::string_view target) {
   constexpr std::string_view scheme = "http://";  // the absolute form, which proxies send
   if (target.starts_with(scheme)) {
     const auto path = target.find('/', scheme.size());
-    if (path == std::string_view::npos) return std::nullopt;
+    if (path == std::string_view::npos) return {};
     target.remove_prefix(path);
   }
   target = target.substr(0, target.find_first_of("?#"));
-  if (target.empty() || target.front() != '/') return std::nullopt;
+  return target.starts_with('/') ? target : std::string_view();
+}
+
+std::optional<std::vector<std::string>> parts_of(std::string_view target) {
+  if (target.empty()) return std::nullopt;
   target.remove_prefix(1);
   if (!target.empty() && target.back() == '/') target.remove_suffix(1);
   std::vector<std::string> parts;
@@ -89,10 +94,12 @@ Route of_repository(std::vector<std::string> parts) {  // what follows /v2/repos
 }
 
 Route find(std::string_view target) {
-  auto parts = parts_of(target);
+  const std::string_view path = path_of(target);
+  if (path == "/") return {Ask::status_page, "", "", ""};
+  auto parts = parts_of(path);
   if (!parts) return {};
-  const auto is = [&](std::initializer_list<std::string_view> path) {
-    return std::equal(parts->begin(), parts->end(), path.begin(), path.end());
+  const auto is = [&](std::initializer_list<std::string_view> names) {
+    return std::equal(parts->begin(), parts->end(), names.begin(), names.end());
   };
   if (is({"v2"})) return {Ask::server, "", "", ""};
   if (is({"v2", "health", "live"})) return {Ask::live, "", "", ""};
@@ -100,6 +107,9 @@ Route find(std::string_view target) {
   if (is({"v1", "models"})) return {Ask::models, "", "", ""};
   if (is({"v1", "embeddings"})) return {Ask::embeddings, "", "", ""};
   if (is({"metrics"})) return {Ask::metrics, "", "", ""};
+  if (is({"status"})) return {Ask::status_page, "", "", ""};
+  if (is({"status.json"})) return {Ask::status, "", "", ""};
+  if (is({"status", "events"})) return {Ask::status_events, "", "", ""};
   if (parts->size() == 3 && (*parts)[0] == "v1" && (*parts)[1] == "models")
     return {Ask::one_model, std::move((*parts)[2]), "", ""};
   if (parts->size() >= 3 && (*parts)[0] == "v2" && (*parts)[1] == "models")
@@ -113,8 +123,10 @@ Route find(std::string_view target) {
 
 std::string_view name(Ask ask) noexcept {
   constexpr std::array<std::string_view, asks> names = {
-      "live",  "ready", "server", "model",  "model_ready", "infer",      "model_stats", "all_stats",
-      "index", "load",  "unload", "models", "one_model",   "embeddings", "metrics",     "unknown"};
+      "live",        "ready",       "server",        "model",      "model_ready",
+      "infer",       "model_stats", "all_stats",     "index",      "load",
+      "unload",      "models",      "one_model",     "embeddings", "metrics",
+      "status_page", "status",      "status_events", "unknown"};
   return names[static_cast<std::size_t>(ask)];
 }
 

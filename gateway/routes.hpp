@@ -11,24 +11,27 @@
 namespace troupe::gateway {
 
 enum class Ask : std::uint8_t {
-  live,         // GET  /v2/health/live
-  ready,        // GET  /v2/health/ready
-  server,       // GET  /v2
-  model,        // GET  /v2/models/M[/versions/V]
-  model_ready,  // GET  /v2/models/M[/versions/V]/ready
-  infer,        // POST /v2/models/M[/versions/V]/infer
-  model_stats,  // GET  /v2/models/M[/versions/V]/stats
-  all_stats,    // GET  /v2/models/stats
-  index,        // POST /v2/repository/index
-  load,         // POST /v2/repository/models/M/load
-  unload,       // POST /v2/repository/models/M/unload
-  models,       // GET  /v1/models
-  one_model,    // GET  /v1/models/M
-  embeddings,   // POST /v1/embeddings
-  metrics,      // GET  /metrics
+  live,           // GET  /v2/health/live
+  ready,          // GET  /v2/health/ready
+  server,         // GET  /v2
+  model,          // GET  /v2/models/M[/versions/V]
+  model_ready,    // GET  /v2/models/M[/versions/V]/ready
+  infer,          // POST /v2/models/M[/versions/V]/infer
+  model_stats,    // GET  /v2/models/M[/versions/V]/stats
+  all_stats,      // GET  /v2/models/stats
+  index,          // POST /v2/repository/index
+  load,           // POST /v2/repository/models/M/load
+  unload,         // POST /v2/repository/models/M/unload
+  models,         // GET  /v1/models
+  one_model,      // GET  /v1/models/M
+  embeddings,     // POST /v1/embeddings
+  metrics,        // GET  /metrics
+  status_page,    // GET  / and /status
+  status,         // GET  /status.json
+  status_events,  // GET  /status/events
   unknown
 };
-inline constexpr std::size_t asks = 16;
+inline constexpr std::size_t asks = 19;
 
 // "infer", as it stands in metrics.
 std::string_view name(Ask ask) noexcept;

@@ -190,6 +190,14 @@ void Server::post(std::size_t loop, std::function<void()> work) {
   asio::post(state_->loops[loop]->context, std::move(work));
 }
 
+void Server::post_after(std::size_t loop, Duration delay, std::function<void()> work) {
+  auto timer = std::make_shared<asio::steady_timer>(state_->loops[loop]->context, delay);
+  asio::steady_timer& waiting = *timer;
+  waiting.async_wait([timer = std::move(timer), work = std::move(work)](const error_code& aborted) {
+    if (!aborted) work();
+  });
+}
+
 Result<std::unique_ptr<Server>> Server::open(const ServerOptions& options, Log& log) {
   std::unique_ptr<Server> server(new Server(std::make_unique<State>(options, log)));
   if (auto opened = server->state_->open(); !opened) return opened.error();

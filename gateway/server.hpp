@@ -49,8 +49,19 @@ class Exchange {
   // Once. Ignored when the connection is gone.
   virtual void answer(Response&& response) = 0;
 
-  // Called if the client closes before the answer, its sending half included; never after it.
+  // Called if the client closes before the answer, its sending half included, or before
+  // finish_stream(); never after it. A stream's client is also gone when it has not read a piece
+  // within the write timeout.
   virtual void when_gone(std::function<void()> call) = 0;
+
+  // In place of answer(): the response goes out now, with its body as the first of many pieces,
+  // until finish_stream(), which ends the connection. To a request for the head only, the head is
+  // all.
+  virtual void begin_stream(Response&& head) = 0;
+  // False, and the piece is dropped, while the one before it is on its way still, or after the end:
+  // so a client that reads slowly misses some, and holds one piece at most.
+  virtual bool send(std::string_view piece) = 0;
+  virtual void finish_stream() = 0;
 };
 
 class Handler {
@@ -94,6 +105,8 @@ class Server {
 
   // Runs `work` on a loop's thread. Thread-safe; after stop() it is dropped.
   void post(std::size_t loop, std::function<void()> work);
+  // The same after a while. On that loop's thread.
+  void post_after(std::size_t loop, Duration delay, std::function<void()> work);
 
  private:
   struct State;

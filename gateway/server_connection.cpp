@@ -23,6 +23,7 @@ constexpr std::size_t read_bytes_min = 4096;
 constexpr std::size_t read_bytes_max = 65536;
 constexpr std::size_t kept_bytes_max = 16384;         // of an idle connection's buffer
 constexpr std::size_t lingering_bytes_max = 1 << 20;  // read and dropped after a refusal
+constexpr int stream_buffer_bytes = 65536;
 constexpr std::size_t json_padding = 64;  // what simdjson wants to be able to read behind
 constexpr Duration linger_limit = std::chrono::seconds(1);
 constexpr std::string_view continue_line = "HTTP/1.1 100 Continue\r\n\r\n";
@@ -75,11 +76,44 @@ class HttpConnection final : public Connection, public Exchange {
   }
 
   void when_gone(std::function<void()> call) override {
-    if (phase_ == Phase::answering) gone_ = std::move(call);
+    if (phase_ == Phase::answering || phase_ == Phase::streaming) gone_ = std::move(call);
+  }
+
+  void begin_stream(Response&& response) override {
+    if (phase_ != Phase::answering) return;
+    keep_alive_ = false;
+    head_ = stream_head(response, version_);
+    release_body();
+    if (head_only_) {
+      gone_ = nullptr;
+      body_.clear();
+      return write_last();
+    }
+    body_ = response.body.empty() ? std::string() : stream_piece(response.body, version_);
+    // The system would take megabytes from us for a client that reads none of them.
+    error_code ignored;
+    socket_.set_option(asio::socket_base::send_buffer_size(stream_buffer_bytes), ignored);
+    phase_ = Phase::streaming;
+    write_piece();
+  }
+
+  bool send(std::string_view piece) override {
+    if (phase_ != Phase::streaming || writing_piece_ || piece.empty()) return false;
+    head_.clear();
+    body_ = stream_piece(piece, version_);
+    write_piece();
+    return true;
+  }
+
+  void finish_stream() override {
+    if (phase_ != Phase::streaming) return;
+    gone_ = nullptr;
+    finishing_ = true;
+    if (!writing_piece_) finish_now();
   }
 
  private:
-  enum class Phase { idle, request, answering, writing, lingering, closed };
+  enum class Phase { idle, request, answering, streaming, writing, lingering, closed };
 
   std::shared_ptr<HttpConnection> self() {
     return std::static_pointer_cast<HttpConnection>(shared_from_this());
@@ -140,6 +174,7 @@ class HttpConnection final : public Connection, public Exchange {
         if (lingered_bytes_ > lingering_bytes_max) return close();
         return read();
       case Phase::answering:  // the next request's first bytes, for later
+      case Phase::streaming:
       case Phase::writing:
       case Phase::closed:
         return;
@@ -223,7 +258,7 @@ class HttpConnection final : public Connection, public Exchange {
     request.body = std::move(message.body());
     enter(Phase::answering, Duration::max());
     shared_.handler->handle(loop_.number, std::move(request), self());
-    if (phase_ == Phase::answering) read();
+    if (phase_ == Phase::answering || phase_ == Phase::streaming) read();
   }
 
   void refuse_parse(const error_code& failed) {
@@ -254,6 +289,11 @@ class HttpConnection final : public Connection, public Exchange {
   void write(Response&& response) {
     head_ = response_head(response, version_, keep_alive_);
     body_ = head_only_ ? std::string() : std::move(response.body);
+    write_last();
+  }
+
+  // What ends the answer: head_ and body_.
+  void write_last() {
     enter(Phase::writing, shared_.options.write_timeout);
     asio::async_write(
         socket_, std::array<asio::const_buffer, 2>{asio::buffer(head_), asio::buffer(body_)},
@@ -275,6 +315,29 @@ class HttpConnection final : public Connection, public Exchange {
     read();
   }
 
+  // Head_ and body_, with more to come.
+  void write_piece() {
+    writing_piece_ = true;
+    deadline_ = later(now(), shared_.options.write_timeout);
+    asio::async_write(
+        socket_, std::array<asio::const_buffer, 2>{asio::buffer(head_), asio::buffer(body_)},
+        [self = self()](const error_code& failed, std::size_t) { self->on_piece(failed); });
+  }
+
+  void on_piece(const error_code& failed) {
+    writing_piece_ = false;
+    if (phase_ == Phase::closed) return;
+    if (failed) return close();
+    deadline_ = never;
+    if (finishing_) finish_now();
+  }
+
+  void finish_now() {
+    head_ = version_ >= 11 ? stream_piece("", version_) : std::string();
+    body_.clear();
+    write_last();
+  }
+
   void release_body() { shared_.bodies_bytes.fetch_sub(std::exchange(reserved_, 0)); }
 
   tcp::socket socket_;
@@ -287,6 +350,8 @@ class HttpConnection final : public Connection, public Exchange {
   bool continuing_ = false;  // "100 Continue" is being written
   bool keep_alive_ = false;
   bool head_only_ = false;
+  bool writing_piece_ = false;  // of a stream
+  bool finishing_ = false;      // the stream ends with the piece that is being written
   unsigned version_ = 11;
   std::uint64_t reserved_ = 0;
   std::size_t lingered_bytes_ = 0;

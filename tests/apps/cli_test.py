@@ -17,7 +17,7 @@ import unittest
 PROGRAM = sys.argv[1]
 SOURCE = pathlib.Path(sys.argv[2])
 QUICKSTART = str(SOURCE / "configs" / "quickstart.toml")
-VERBS = ["check", "keys", "node", "up", "status", "submit", "run", "bench", "version"]
+VERBS = ["check", "keys", "node", "up", "status", "top", "submit", "run", "bench", "version"]
 SUBVERBS = [["keys", "new"], ["keys", "show"], ["bench", "sim"], ["bench", "lanes"],
             ["bench", "encode"], ["bench", "act"], ["bench", "recall"]]
 
@@ -156,7 +156,8 @@ class Check(unittest.TestCase):
             self.assertIn(f"troupe: cannot read the config {path}: ", told.stderr)
 
     def test_the_verbs_of_the_cluster_refuse_a_bad_config_too(self):
-        for words in (["node", "--name", "a"], ["up"], ["status"], ["submit", "text"], ["run"]):
+        for words in (["node", "--name", "a"], ["up"], ["status"], ["top", "--once"],
+                      ["submit", "text"], ["run"]):
             with self.subTest(words):
                 told = troupe(*words, "--set", "scheduling.lnaes=1")
                 self.assertEqual(told.returncode, 2)

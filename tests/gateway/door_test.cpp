@@ -193,6 +193,13 @@ TEST_CASE("a full queue is answered with 429 and when to come again") {
   CHECK(full.status == 429);
   CHECK(full.headers.at("retry-after") == "1");
   CHECK(full.headers.at("troupe-error") == "queue_full");
+  // It was never accepted, so nothing but this tells of it.
+  const json lanes = json::parse(house.ask("GET", "/status.json").body)["lanes"];
+  CHECK(lanes["ordinary"]["turned_away"] == 1);
+  CHECK(lanes["urgent"]["turned_away"] == 0);
+  CHECK(house.ask("GET", "/metrics")
+            .body.find("\ntroupe_tasks_turned_away_total{lane=\"ordinary\"} 1\n") !=
+        std::string::npos);
   device->release();
   CHECK(first.read().status == 200);
 }

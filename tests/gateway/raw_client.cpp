@@ -49,6 +49,36 @@ bool RawClient::fill() {
 }
 
 Answered RawClient::read(bool head) {
+  Answered answered = read_head();
+  if (answered.status == 100) {
+    answered = read(head);
+    answered.interim = true;
+    return answered;
+  }
+  const std::size_t length = head ? 0 : std::stoul(answered.headers.at("content-length"));
+  while (buffer_.size() < length) REQUIRE(fill());
+  answered.body = buffer_.substr(0, length);
+  buffer_.erase(0, length);
+  return answered;
+}
+
+std::string RawClient::read_chunk() {
+  std::size_t end = 0;
+  while ((end = buffer_.find("\r\n")) == std::string::npos) REQUIRE(fill());
+  const std::size_t length = std::stoul(buffer_.substr(0, end), nullptr, 16);
+  while (buffer_.size() < end + length + 4) REQUIRE(fill());
+  REQUIRE(buffer_.substr(end + 2 + length, 2) == "\r\n");
+  std::string chunk = buffer_.substr(end + 2, length);
+  buffer_.erase(0, end + length + 4);
+  return chunk;
+}
+
+std::string RawClient::read_rest() {
+  while (fill()) continue;
+  return std::exchange(buffer_, {});
+}
+
+Answered RawClient::read_head() {
   std::size_t end = 0;
   while ((end = buffer_.find("\r\n\r\n")) == std::string::npos) {
     INFO("received: " << buffer_);
@@ -59,11 +89,6 @@ Answered RawClient::read(bool head) {
   buffer_.erase(0, end + 4);
   REQUIRE(top.size() > 12);
   answered.status = static_cast<unsigned>(std::stoul(top.substr(9, 3)));
-  if (answered.status == 100) {
-    answered = read(head);
-    answered.interim = true;
-    return answered;
-  }
   for (std::size_t at = top.find("\r\n") + 2; at < top.size();) {
     const auto line = top.substr(at, top.find("\r\n", at) - at);
     at += line.size() + 2;
@@ -73,10 +98,6 @@ Answered RawClient::read(bool head) {
       if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
     answered.headers[name] = line.substr(colon + 2);
   }
-  const std::size_t length = head ? 0 : std::stoul(answered.headers.at("content-length"));
-  while (buffer_.size() < length) REQUIRE(fill());
-  answered.body = buffer_.substr(0, length);
-  buffer_.erase(0, length);
   return answered;
 }
 

@@ -30,6 +30,11 @@ class RawClient {
 
   // The next response; of one to HEAD no body is read. Fails the test where none comes.
   Answered read(bool head = false);
+  // Of a response whose length nobody knows: its head, then chunk by chunk (empty: the end), or all
+  // that is left until the server closes.
+  Answered read_head();
+  std::string read_chunk();
+  std::string read_rest();
   // Whether the server has closed, once it is quiet; waits for that.
   bool is_closed();
 

@@ -22,6 +22,13 @@ TEST_CASE("every address of the protocols is known") {
       {"/v1/models/minilm", Ask::one_model},
       {"http://somewhere:80/v1/models", Ask::models},
       {"/metrics", Ask::metrics},
+      {"/", Ask::status_page},
+      {"/?x=1", Ask::status_page},
+      {"http://somewhere:80/", Ask::status_page},
+      {"/status", Ask::status_page},
+      {"/status/", Ask::status_page},
+      {"/status.json", Ask::status},
+      {"/status/events", Ask::status_events},
   };
   for (const auto& [target, ask] : gets) {
     INFO(target);
@@ -60,7 +67,8 @@ TEST_CASE("other targets are unknown, whatever they try") {
                                     std::string("/v2/repository/models/m/reload"),
                                     std::string("/v2/repository"),
                                     std::string("v2"),
-                                    std::string("/"),
+                                    std::string("//"),
+                                    std::string("/status/other"),
                                     std::string("//v2"),
                                     std::string("/v2/models"),
                                     std::string("/v2/models/"),

@@ -19,7 +19,8 @@ using tests::request;
 
 namespace {
 
-// Answers with what it was asked; "/hold" only when the test says so; "/big" at length.
+// Answers with what it was asked; "/hold" only when the test says so; "/big" at length; "/stream"
+// with a large piece every millisecond.
 class Echo final : public Handler {
  public:
   void handle(std::size_t loop, Request&& asked, std::shared_ptr<Exchange> exchange) override {
@@ -29,6 +30,15 @@ class Echo final : public Handler {
       held_.push_back({loop, std::move(exchange)});
       changed_.notify_all();
       return;
+    }
+    if (asked.target == "/stream") {
+      const auto gone = std::make_shared<bool>(false);
+      exchange->when_gone([this, gone] {
+        *gone = true;
+        note_gone();
+      });
+      exchange->begin_stream({});
+      return push(loop, std::move(exchange), gone);
     }
     Response response;
     response.content_type = "text/plain";
@@ -70,7 +80,17 @@ class Echo final : public Handler {
     held_.clear();
   }
 
+  Server* served_by = nullptr;
+
  private:
+  void push(std::size_t loop, std::shared_ptr<Exchange> exchange, std::shared_ptr<bool> gone) {
+    if (*gone) return;
+    exchange->send(std::string(100'000, 's'));
+    served_by->post_after(loop, 1ms, [this, loop, exchange = std::move(exchange), gone]() mutable {
+      push(loop, std::move(exchange), gone);
+    });
+  }
+
   void note_gone() {
     const std::lock_guard lock(mutex_);
     ++gone_;
@@ -88,6 +108,7 @@ struct Served {
     auto opened = Server::open(options, log);
     REQUIRE(opened);
     server = std::move(*opened);
+    echo.served_by = server.get();
     server->serve(echo);
   }
   ~Served() {
@@ -248,6 +269,33 @@ TEST_CASE("a client that does not read its answer is given up") {
   client.send(request("GET", "/big"));
   served.wait_connections(1);
   served.wait_connections(0);
+}
+
+TEST_CASE("a client that does not read its stream is given up, one that does is not") {
+  ServerOptions options;
+  options.write_timeout = 100ms;
+  const Served served(options);
+  auto reads = served.client();
+  reads.send(request("GET", "/stream"));
+  CHECK(reads.read_head().status == 200);
+  auto stuck = served.client();
+  stuck.send(request("GET", "/stream"));
+  served.wait_connections(2);
+  for (int i = 0; i < 20'000 && served.server->counters().connections != 1; ++i)
+    REQUIRE(reads.read_chunk().size() == 100'000);
+  REQUIRE(served.server->counters().connections == 1);
+  for (int i = 0; i < 100; ++i) CHECK(reads.read_chunk().size() == 100'000);
+}
+
+TEST_CASE("who leaves a stream is noticed") {
+  Served served;
+  {
+    auto client = served.client();
+    client.send(request("GET", "/stream"));
+    CHECK(client.read_head().status == 200);
+    CHECK(client.read_chunk().size() == 100'000);
+  }
+  served.echo.wait_gone(1);
 }
 
 TEST_CASE("connections over the limit are told so, and others go on") {
