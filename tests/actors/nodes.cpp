@@ -131,15 +131,22 @@ std::unique_ptr<actors::Node> TestCluster::start(actors::NodeOptions options) {
   return std::move(*node);
 }
 
-std::unique_ptr<TestClient> TestCluster::client(const std::vector<std::string>& up) const {
+ClientOptions TestCluster::client_options() const {
   ClientOptions options;
   options.public_key = keys_.back().public_key.z85;
   options.secret_key = keys_.back().secret_z85;
   options.heartbeat_interval = heartbeat_interval;
   for (const auto& node : nodes_)
-    if (std::find(up.begin(), up.end(), node.name) != up.end())
-      options.nodes.push_back({node.name, node.endpoint.host, node.endpoint.urgent_port,
-                               node.endpoint.ordinary_port, node.key.z85});
+    options.nodes.push_back({node.name, node.endpoint.host, node.endpoint.urgent_port,
+                             node.endpoint.ordinary_port, node.key.z85});
+  return options;
+}
+
+std::unique_ptr<TestClient> TestCluster::client(const std::vector<std::string>& up) const {
+  ClientOptions options = client_options();
+  std::erase_if(options.nodes, [&](const NodeAddress& node) {
+    return std::find(up.begin(), up.end(), node.name) == up.end();
+  });
   auto client = Client::open(std::move(options));
   REQUIRE(client);
   for (const auto& name : up) {

@@ -54,7 +54,10 @@ class TestCluster {
   [[nodiscard]] std::unique_ptr<actors::Node> start(const std::string& name, Modules modules);
   [[nodiscard]] std::unique_ptr<actors::Node> start(actors::NodeOptions options);
 
-  // A client that is up with every node named.
+  // What a client needs to reach all nodes.
+  [[nodiscard]] ClientOptions client_options() const;
+
+  // A client that is up with every node named, and knows no other.
   [[nodiscard]] std::unique_ptr<TestClient> client(const std::vector<std::string>& up) const;
 
   // An agent of this type whose home is that node.
