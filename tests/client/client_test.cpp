@@ -108,7 +108,8 @@ TEST_CASE("a client balances its tasks, and a node that is named gets them") {
   CHECK(code_of(ended(there)) == ErrorCode::not_found);
 }
 
-TEST_CASE("errors are outcomes: a refusal, a deadline, a cancel, an id twice, a question to nobody") {
+TEST_CASE(
+    "errors are outcomes: a refusal, a deadline, a cancel, an id twice, a question to nobody") {
   TestCluster cluster({"a", "b"});
   const auto client = open(cluster);
   TaskRequest request = encode("late");
