@@ -11,12 +11,13 @@
 //   troupe::TaskOutcome outcome = task.outcome.get();
 //
 // Each task that is submitted has exactly one outcome, for as long as the client lives: its result,
-// or the error that says why there is none. A task whose node is lost, drains or is full is given to
-// another one, or to the same one when the connection is back, under the same id; a node that still
-// has it, or its result, does not do it twice. docs/guarantees.md says what that promises.
+// or the error that says why there is none. A task whose node is lost, drains or is full is given
+// to another one, or to the same one when the connection is back, under the same id; a node that
+// still has it, or its result, does not do it twice. docs/guarantees.md says what that promises.
 //
 // Thread-safe. One thread of the client's own runs the callbacks, one by one; they must not wait
-// for another outcome. Nothing here throws but the standard library when memory runs out.
+// for another outcome, nor throw. Nothing here throws but the standard library when memory runs
+// out.
 #pragma once
 
 #include <cstdint>
@@ -151,7 +152,8 @@ class Outcomes {
 
 // What a client needs to reach the nodes that a cluster's file names, as `name`, whose NAME.key is
 // in the cluster's folder of keys. Errors: io, config, as `troupe check` tells them.
-Result<ClientOptions> read_cluster_file(const std::string& path, const std::string& name = "client");
+Result<ClientOptions> read_cluster_file(const std::string& path,
+                                        const std::string& name = "client");
 
 // A client of the cluster that the file describes.
 Result<std::unique_ptr<Client>> connect(const std::string& cluster_file,

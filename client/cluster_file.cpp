@@ -14,8 +14,8 @@ Result<ClientOptions> client_options(const config::Config& config, const config:
   options.secret_key = own->secret_z85;
   options.heartbeat_interval = config.link.heartbeat_interval;
   for (const auto& node : config.nodes)
-    options.nodes.push_back({node.name, node.host, node.urgent_port, node.ordinary_port,
-                             keys.nodes.at(node.name).z85});
+    options.nodes.push_back(
+        {node.name, node.host, node.urgent_port, node.ordinary_port, keys.nodes.at(node.name).z85});
   return options;
 }
 

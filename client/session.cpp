@@ -76,8 +76,8 @@ delivery::SenderOptions sender_options(const ClientOptions& options, delivery::C
 Client::Session::Session(ClientOptions options)
     : options_(std::move(options)),
       random_(entropy()),
-      sender_(sender_options(
-                  options_, [this](Instant, TaskId, auto nodes) { return least_busy(nodes); }),
+      sender_(sender_options(options_,
+                             [this](Instant, TaskId, auto nodes) { return least_busy(nodes); }),
               entropy()),
       ids_(entropy()) {}
 
@@ -152,8 +152,10 @@ void Client::Session::run() {
       settle(lock);
       lock.lock();
     } else if (next) {
-      work_.wait_for(lock, *next - at);
+      sleeps_until_ = *next;
+      work_.wait_for(lock, bounded(*next - at));
     } else {
+      sleeps_until_ = never;
       work_.wait(lock);
     }
   }
@@ -197,10 +199,7 @@ TaskId Client::Session::submit(TaskRequest request, std::string_view node, Waite
   delivery::Submitted task{id, *first, never, std::holds_alternative<Recall>(request.work)};
   if (request.time_limit) task.deadline = later(at, *request.time_limit);
   pending_.emplace(id, Pending{std::move(request), std::move(waiter), at, {}});
-  const auto due = sender_.next_wakeup();
   tell(task);
-  // Our thread sleeps until `due`.
-  if (sender_.next_wakeup().value_or(never) < due.value_or(never)) work_.notify_all();
   settle(lock);
   return id;
 }
@@ -229,7 +228,8 @@ Status Client::Session::send(const AgentId& to, std::string topic, std::string b
 
 std::optional<Letter> Client::Session::receive(Duration limit) {
   Lock lock(mutex_);
-  if (!changed_.wait_for(lock, bounded(limit), [&] { return !letters_.empty(); })) return std::nullopt;
+  if (!changed_.wait_for(lock, bounded(limit), [&] { return !letters_.empty(); }))
+    return std::nullopt;
   Letter letter = std::move(letters_.front());
   letters_.pop_front();
   return letter;
@@ -267,7 +267,6 @@ void Client::Session::on_up(transport::PeerId peer, const transport::PeerInfo& i
   one.delivery = info.delivery;
   tell(delivery::NodeUp{*node, info.epoch});
   changed_.notify_all();
-  work_.notify_all();
   settle(lock);
 }
 
@@ -278,7 +277,6 @@ void Client::Session::on_down(transport::PeerId peer) {
   nodes_[node->value].up = false;
   tell(delivery::NodeDown{*node});
   changed_.notify_all();
-  work_.notify_all();
   settle(lock);
 }
 
@@ -298,7 +296,6 @@ void Client::Session::on_message(transport::PeerId peer, transport::Message&& me
     tell(delivery::Rejected{*node, epoch, rejected->task, rejected->attempt, rejected->why.code,
                             rejected->retry_after},
          nullptr, &rejected->why);
-    work_.notify_all();
   } else if (auto* mail = std::get_if<transport::AgentMessage>(&message)) {
     if (letters_.size() < options_.letters_max)
       letters_.push_back(
@@ -392,8 +389,8 @@ void Client::Session::settle(Lock& lock) {
     auto* call = std::get_if<OnOutcome>(&waiter);
     if (call == nullptr) continue;
     calls_.emplace_back(std::move(*call), std::move(outcome));
-    work_.notify_all();
   }
+  if (!calls_.empty() || sender_.next_wakeup().value_or(never) < sleeps_until_) work_.notify_all();
   lock.unlock();
   for (auto& [waiter, outcome] : ready) {
     if (auto* promise = std::get_if<std::promise<TaskOutcome>>(&waiter))

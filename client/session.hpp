@@ -1,9 +1,9 @@
 // What a client knows and does, behind client.hpp: the sender's half of the delivery protocol
 // (delivery/sender.hpp) over a link that connects to every node and serves nobody.
 //
-// One lock guards everything. Events come from the caller's threads, from the link's thread and from
-// the session's own, which also minds the time and runs the callbacks; outcomes leave without the
-// lock.
+// One lock guards everything. Events come from the caller's threads, from the link's thread and
+// from the session's own, which also minds the time and runs the callbacks; outcomes leave without
+// the lock.
 #pragma once
 
 #include <condition_variable>
@@ -86,7 +86,7 @@ class Client::Session {
                  const Error* error);
   void carry_out(const delivery::SenderActions& actions, Instant at, TaskOutcome* outcome,
                  const Error* error);
-  // Outcomes leave; the lock is released.
+  // Outcomes leave, our thread learns what it has to do, the lock is released.
   void settle(Lock& lock);
 
   [[nodiscard]] Result<NodeId> node_named(std::string_view name) const;
@@ -99,7 +99,7 @@ class Client::Session {
   std::vector<std::string> names_;  // by NodeId
   std::unique_ptr<transport::Link> link_;
 
-  mutable std::mutex mutex_;  // guards all below
+  mutable std::mutex mutex_;         // guards all below
   std::condition_variable changed_;  // for those who wait for connections, letters and replies
   std::condition_variable work_;     // for our own thread
   Random random_;
@@ -113,6 +113,7 @@ class Client::Session {
   std::deque<Letter> letters_;
   std::uint64_t last_question_ = 0;
   std::map<std::uint64_t, std::optional<transport::ControlReply>> questions_;
+  Instant sleeps_until_{};  // our thread, at most
   bool closing_ = false;
   std::thread thread_;
 };

@@ -11,8 +11,8 @@
 #include <string>
 #include <vector>
 
-#include "config/config.hpp"
 #include "base/result.hpp"
+#include "config/config.hpp"
 #include "transport/keys.hpp"
 #include "transport/link.hpp"
 

@@ -3,11 +3,11 @@
 #include <span>
 #include <utility>
 
+#include "base/limits.hpp"
 #include "config/former.hpp"
 #include "config/layers.hpp"
 #include "config/value.hpp"
 #include "config/words.hpp"
-#include "base/limits.hpp"
 
 namespace troupe::config {
 namespace {

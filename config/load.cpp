@@ -10,10 +10,10 @@
 #include <string_view>
 #include <system_error>
 
+#include "base/units.hpp"
 #include "config/layers.hpp"
 #include "config/value.hpp"
 #include "config/words.hpp"
-#include "base/units.hpp"
 
 extern char** environ;  // NOLINT(readability-redundant-declaration): POSIX leaves it to us
 

@@ -11,9 +11,9 @@
 #include <utility>
 #include <vector>
 
+#include "base/result.hpp"
 #include "config/config.hpp"
 #include "config/folders.hpp"
-#include "base/result.hpp"
 
 namespace troupe::config {
 

@@ -4,8 +4,8 @@
 #include <chrono>
 #include <limits>
 
-#include "config/rules.hpp"
 #include "base/limits.hpp"
+#include "config/rules.hpp"
 #include "kernels/agent_memory.hpp"
 
 namespace troupe::config {

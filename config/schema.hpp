@@ -14,10 +14,10 @@
 #include <variant>
 #include <vector>
 
+#include "base/time.hpp"
 #include "config/config.hpp"
 #include "config/folders.hpp"
 #include "config/rules.hpp"
-#include "base/time.hpp"
 
 namespace troupe::config {
 

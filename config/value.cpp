@@ -6,9 +6,9 @@
 #include <type_traits>
 #include <utility>
 
-#include "config/words.hpp"
 #include "base/units.hpp"
 #include "base/utf8.hpp"
+#include "config/words.hpp"
 
 namespace troupe::config {
 namespace {

@@ -1,6 +1,6 @@
-// nearest_text CLUSTER_FILE MODEL QUESTION TEXT...: which of some texts is nearest to a question. The
-// texts go as ordinary tasks, which share batches; the question as an urgent one, which does not wait
-// for them.
+// nearest_text CLUSTER_FILE MODEL QUESTION TEXT...: which of some texts is nearest to a question.
+// The texts go as ordinary tasks, which share batches; the question as an urgent one, which does
+// not wait for them.
 #include <troupe/client.hpp>
 
 #include <cstdio>
