@@ -201,6 +201,7 @@ class Trouble(unittest.TestCase):
         for node in list(up):  # silence: every task ends by the clock, or with its node
             del up[node]
             sender.node_down(now, node, out)
+            carry_out()
         while (at := sender.next_wakeup()) < NEVER:
             sender.advance(at, out)
         carry_out()
