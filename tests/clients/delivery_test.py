@@ -50,6 +50,8 @@ class Rules(unittest.TestCase):
         self.assertEqual(self.until(1.5), [Offer("a", 1, 1, None)])
         self.assertEqual(self.until(2.9), [])
         self.assertEqual(self.until(3.1), [Offer("a", 1, 1, None)])
+        self.sender.result(self.now, "a", 1, 1, None, self.out)
+        self.assertEqual(self.taken(), [Acknowledge("a", 1), Conclude(1, None)])
 
     def test_a_lost_nodes_task_goes_elsewhere_and_the_first_answer_counts(self):
         self.submit()
