@@ -39,13 +39,14 @@ class Proxy:
             pass  # cut: what this is for
         for one in (source, sink):
             self._shut(one)
+        source.close()
 
     @staticmethod
     def _shut(one):
         try:
             one.shutdown(socket.SHUT_RDWR)
         except OSError:
-            pass  # by the other direction's thread already
+            pass  # by the other direction's thread already, or closed by it
 
     def cut(self):
         """Every connection; those that come later are forwarded again."""

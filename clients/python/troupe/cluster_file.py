@@ -45,7 +45,7 @@ class ClusterFile:
     path: str
     name: str
     keys_folder: str
-    nodes: tuple[Node, ...]  # as they stand in the file
+    nodes: tuple[Node, ...]  # by name, as troupe has them
     heartbeat_interval: float  # seconds
     heartbeats_missed_max: int
 
@@ -90,7 +90,7 @@ def read_cluster_file(
     if not isinstance(tables, dict) or not tables:
         raise setting.mistake("there is no node: write at least one [node.NAME] with its two ports")
     nodes = []
-    for node in tables:
+    for node in sorted(tables):
         if not _NAME.fullmatch(node) or node == "client":
             raise setting.mistake(f"{node!r} cannot name a node")
         own = setting.text(f"node.{node}", "http", "")
