@@ -9,8 +9,9 @@ usage() {
   cat <<'END'
 usage: ./test.sh [--fast]
 
-Installs what is missing (it says what, first), fetches the text model, builds, and runs every
-test: units, simulation, layers, wire format, fuzzing, and clusters of real processes.
+Installs what is missing (it says what, first), fetches the text model and the clients that the
+tests use, builds, and runs every test: units, simulation, layers, wire format, fuzzing, and
+clusters of real processes.
 
   --fast    without the second round under the sanitizers
 
@@ -57,6 +58,7 @@ say "set-up"
 tools/setup --test
 TROUPE_MODEL_DIR=$(tools/get-model)
 export TROUPE_MODEL_DIR
+tools/get-clients
 stage_done "set-up"
 
 say "build, optimised"
