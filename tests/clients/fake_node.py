@@ -1,5 +1,6 @@
 """A node that answers as a test wants: real sockets with CURVE, the client's own codec, any message."""
 
+import collections
 import threading
 
 import zmq
@@ -43,6 +44,7 @@ class FakeNode:
         self.connection = {}
         self.changed = threading.Condition()
         self.ended = False
+        self.posted = collections.deque()  # done by our own thread, which has the sockets
         self.thread = threading.Thread(target=self._run, daemon=True)
         self.thread.start()
 
@@ -65,6 +67,8 @@ class FakeNode:
                 if one in ready:
                     route, *frames = one.recv_multipart()
                     self._take(lane, route, decode(frames))
+            while self.posted:
+                self.posted.popleft()(self)
             if self.beats and "urgent" in self.routes:
                 self.say("urgent", wire.Heartbeat(self.epoch))
         for one in self.sockets.values():

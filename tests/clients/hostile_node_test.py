@@ -1,5 +1,7 @@
 """The Python client over ZeroMQ against nodes that answer as no node would, and the life of a link."""
 
+import asyncio
+import contextlib
 import os
 import sys
 import tempfile
@@ -168,9 +170,12 @@ class HostileNodes(unittest.TestCase):
         self.assertTrue(node.wait_for(lambda n: n.heard))
         node.answers = only_submits(lambda m: [embedding_of(m)])
         hellos = node.hellos
-        with node.changed:  # not between two of the node's own words
+
+        def restart(node):
             node.epoch = 99
             node.say("urgent", node.hello(0))
+
+        node.posted.append(restart)
         self.assertTrue(task.outcome(LIMIT_S).ok)
         self.assertGreater(node.hellos, hellos)
 
@@ -233,6 +238,96 @@ class HostileNodes(unittest.TestCase):
         for call in (lambda: client.encode("x"), lambda: client.receive(0), lambda: client.status("a")):
             with self.assertRaises(troupe.Canceled):
                 call()
+
+    def test_a_deadline_counts_from_the_submission(self):
+        node = self.fake(lambda m: [embedding_of(m)], greets=False)
+        client = self.connect(node)
+        task = client.submit(troupe.Encode("x"), time_limit=LIMIT_S)
+        self.assertTrue(node.wait_for(lambda n: n.hellos >= 8))  # four beats later
+        node.greets = True
+        self.assertTrue(task.outcome(LIMIT_S).ok)
+        left = LIMIT_S - node.heard[0][1].ttl_us / 1e6
+        self.assertGreater(left, 3 * BEAT_S)
+
+    def test_a_task_submitted_again_is_a_later_attempt_under_the_same_id(self):
+        node = self.fake(lambda m: [])
+        client = self.connect(node, resubmit=False)
+        task = client.submit(troupe.Encode("x"))
+        self.assertTrue(node.wait_for(lambda n: n.heard))
+        node.answers = only_submits(lambda m: [embedding_of(m)])
+        node.posted.append(lambda n: n.say("urgent", n.hello(0)))
+        self.assertIsInstance(task.outcome(LIMIT_S).error, troupe.Unreachable)
+        self.assertTrue(client.resubmit(task).outcome(LIMIT_S).ok)
+        offers = [(m.task, m.attempt) for _, m in node.heard if isinstance(m, wire.SubmitTask)]
+        self.assertEqual(offers, [(int(task.id, 16), 1), (int(task.id, 16), 2)])
+
+    def only_the_first_is_answered(self):
+        first = []
+
+        def answers(message):
+            first.append(message.task)
+            accepted = wire.TaskAccepted(message.task, message.attempt)
+            return [embedding_of(message)] if message.task == first[0] else [accepted]
+
+        return self.fake(answers)
+
+    def check_canceled(self, node, count):
+        self.assertTrue(node.wait_for(
+            lambda n: sum(isinstance(m, wire.CancelTask) for _, m in n.heard) == count))
+
+    def test_who_stops_to_read_outcomes_withdraws_the_rest(self):
+        node = self.only_the_first_is_answered()
+        client = self.connect(node)
+        works = [troupe.Encode("x")] * 5
+        outcomes = client.map(works, pending_max=5)
+        self.assertTrue(next(outcomes).ok)
+        outcomes.close()
+        self.check_canceled(node, 4)
+        pairs = client.as_completed(works[:2], pending_max=1)
+        node.answers = only_submits(lambda m: [embedding_of(m)])
+        self.assertTrue(next(pairs)[1].ok)
+        pairs.close()
+
+    def test_and_so_with_asyncio(self):
+        for what in ("map", "as_completed"):
+            node = self.only_the_first_is_answered()
+            self.connect(node).close()  # it wrote the config
+
+            async def main(what=what):
+                async with troupe.AsyncClient(os.path.join(self.folder, "cluster.toml")) as client:
+                    works = [troupe.Encode("x")] * 5
+                    async with contextlib.aclosing(getattr(client, what)(works)) as outcomes:
+                        async for _ in outcomes:
+                            break
+                    while client.unfinished():
+                        await asyncio.sleep(0.01)
+
+            asyncio.run(asyncio.wait_for(main(), LIMIT_S))
+            self.check_canceled(node, 4)
+
+    def test_canceling_whoever_awaits_withdraws_the_task(self):
+        node = self.fake(lambda m: [wire.TaskAccepted(m.task, m.attempt)])
+        self.connect(node).close()
+
+        async def main():
+            async with troupe.AsyncClient(os.path.join(self.folder, "cluster.toml")) as client:
+                waiting = asyncio.create_task(client.encode("x"))
+                await asyncio.to_thread(node.wait_for, lambda n: n.heard)
+                waiting.cancel()
+                with self.assertRaises(asyncio.CancelledError):
+                    await waiting
+                await asyncio.to_thread(self.check_canceled, node, 1)
+                self.assertEqual(client.unfinished(), 0)
+                letter = asyncio.create_task(client.receive())
+                await asyncio.sleep(0)
+                letter.cancel()
+                with self.assertRaises(asyncio.CancelledError):
+                    await letter
+                letter = wire.AgentMessage("a/b", "c/d", 7, "t", b"x")
+                node.posted.append(lambda n: n.say("urgent", letter))
+                self.assertEqual((await client.receive(LIMIT_S)).sender, "c/d")
+
+        asyncio.run(asyncio.wait_for(main(), LIMIT_S))
 
     def test_a_bug_in_the_links_thread_leaves_nobody_waiting(self):
         node = self.fake(lambda m: [wire.TaskAccepted(m.task, m.attempt)])

@@ -129,6 +129,7 @@ class Answers(unittest.TestCase):
             vectors_answer(head=with_output(parameters={"binary_data_size": 12})),
             vectors_answer(head=with_output(parameters={"binary_data_size": "8"})),
             vectors_answer(head=with_output(parameters=7)),
+            vectors_answer(head=with_output(parameters={"binary_data_size": 12}), tail=bytes(12)),
             vectors_answer(tail=b"1234567"),
             vectors_answer(tail=b"123456789"),
             vectors_answer(tail=struct.pack("<2f", math.nan, 0)),
@@ -152,8 +153,10 @@ class Answers(unittest.TestCase):
 
     def test_a_truncated_answer_is_no_answer(self):
         whole = vectors_answer(1, 64)
-        for cut in (whole[:-1], whole[:-200], whole[:30],
-                    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        for cut in (whole[:-1], whole[:-200]):
+            for found, _ in self.asked(lambda connection, cut=cut: connection.sendall(cut)):
+                self.assertIsInstance(found, troupe.Unreachable, cut)
+        for cut in (whole[:30], b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
                     b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab"):
             for found, _ in self.asked(lambda connection, cut=cut: connection.sendall(cut)):
                 self.assertIsInstance(found, (troupe.Unreachable, troupe.Malformed), cut)
@@ -205,6 +208,8 @@ class Answers(unittest.TestCase):
         ):
             for found, server in self.asked(first, good, call=call, **options):
                 self.assertEqual(not isinstance(found, troupe.TroupeError), ok, found)
+                if not ok:  # the refusal itself
+                    self.assertIn(found.status, (429, 503))
                 self.assertEqual(len(server.requests), requests)
         for found, server in self.asked(busy, busy, busy, good, retries=2):
             self.assertIsInstance(found, troupe.QueueFull)
@@ -226,9 +231,9 @@ class Answers(unittest.TestCase):
 
     def test_a_closing_answer_is_read_whole_and_its_connection_not_kept(self):
         for flavour in FLAVOURS:
-            with FakeServer(vectors_answer(1, 8192, Connection="close"), vectors_answer()) as server, \
+            with FakeServer(vectors_answer(60, 8192, Connection="close"), vectors_answer()) as server, \
                     flavour(server.url) as client:
-                self.assertEqual(len(client.infer(["x"], "m").vectors[0]), 8192)
+                self.assertEqual(len(client.infer(["x"] * 60, "m").vectors[59]), 8192)
                 client.infer(["x"], "m")
                 self.assertEqual(server.connections, 2)
 

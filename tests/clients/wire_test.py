@@ -193,6 +193,15 @@ class Hostile(unittest.TestCase):
         at = bytes(frame).index(struct.pack("<4f", 0.5, -0.5, 0.5, -0.5))
         struct.pack_into("<f", frame, at, float("nan"))
         self.assertTrue(self.refused([bytes(frame)]))
+        frame = dict(goldens())["result_hits"][0]
+        self.assertTrue(self.refused([frame.replace(struct.pack("<f", 0.875), struct.pack("<f", float("inf")))]))
+
+    def test_an_extension_that_stands_there_twice_is_refused(self):
+        message = dict(check_wire.MESSAGES["submit_weight"])
+        message["extensions"] = message["extensions"][:1] * 2
+        self.assertTrue(self.refused(check_wire.encode(message)))
+        message["extensions"] = [(250, b"x")] * 2 + message["extensions"][:1]
+        self.assertFalse(self.refused(check_wire.encode(message)))
 
     def test_what_no_node_would_take_is_refused_before_it_is_sent(self):
         submit, encode_one = wire.SubmitTask, tasks.Encode("x")
