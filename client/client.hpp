@@ -86,8 +86,8 @@ class Client {
   // unreachable, with the likely reasons.
   Status wait_connected(std::string_view node, Duration limit);
 
-  // A request without an id gets a new one; one with an id that is not done yet is refused as
-  // invalid_argument. It goes to `node` first or, if that is empty, to the connected node that has
+  // A request without an id gets a new one. An id of your own is used once in a client's life: one
+  // that is not done yet is refused as invalid_argument, and nodes do no task twice. It goes to `node` first or, if that is empty, to the connected node that has
   // the fewest of this client's tasks; a recall in one agent's memory to where that agent lives. A
   // recall from all of a type searches `node` and no other, so it needs to be told.
   //
