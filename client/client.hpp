@@ -87,9 +87,10 @@ class Client {
   Status wait_connected(std::string_view node, Duration limit);
 
   // A request without an id gets a new one. An id of your own is used once in a client's life: one
-  // that is not done yet is refused as invalid_argument, and nodes do no task twice. It goes to `node` first or, if that is empty, to the connected node that has
-  // the fewest of this client's tasks; a recall in one agent's memory to where that agent lives. A
-  // recall from all of a type searches `node` and no other, so it needs to be told.
+  // that is not done yet is refused as invalid_argument, and nodes do no task twice. The task goes
+  // to `node` first or, if that is empty, to the connected node that has the fewest of this
+  // client's tasks; a recall in one agent's memory to where that agent lives. A recall from all of
+  // a type searches `node` and no other, so it needs to be told.
   //
   // What cannot be sent at all has that for its outcome.
   Task submit(TaskRequest request, std::string_view node = {});
