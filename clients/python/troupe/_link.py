@@ -145,6 +145,7 @@ class Link:
                 self._dial(peer)
             while not self._stopping.is_set():
                 self._turn()
+            self._take_commands()  # what was posted before the end was asked for
         except BaseException as wrong:
             self.failure = wrong  # the handler tells it to whoever waits
             raise
@@ -165,8 +166,7 @@ class Link:
             else:
                 # Before the commands are taken, or one that comes meanwhile would be slept through.
                 self._drain_wake()
-        for _ in range(len(self._commands)):
-            self._commands.popleft()()
+        self._take_commands()
         for lane in wire.LANES:
             for one in readable[lane]:
                 self._receive(one)
@@ -185,6 +185,10 @@ class Link:
             self._handler.next_wakeup(),
         )
         return min(max(0.0, due - time.monotonic()), WAIT_S_MAX)
+
+    def _take_commands(self) -> None:
+        for _ in range(len(self._commands)):
+            self._commands.popleft()()
 
     def _drain_wake(self) -> None:
         try:
