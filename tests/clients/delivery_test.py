@@ -118,6 +118,16 @@ class Rules(unittest.TestCase):
         self.assertEqual(seen[-1], Conclude(1, "unreachable"))
         self.assertEqual(len(seen), 5)
 
+    def test_what_was_given_up_is_not_withdrawn(self):
+        self.sender = Sender(["a"], resubmit=True)
+        self.sender.node_up(0.0, "a", 1, self.out)
+        self.submit()
+        for _ in range(5):  # losses of the connection alone: the node has the task all the while
+            self.sender.node_down(self.now, "a", self.out)
+            self.sender.node_up(self.now, "a", 1, self.out)
+        self.assertEqual([action for action in self.taken() if not isinstance(action, Offer)],
+                         [Conclude(1, "unreachable")])
+
     def test_a_deadline_ends_it_after_a_grace_for_the_holders_own_answer(self):
         self.assertEqual(self.submit(deadline=1.0), [Offer("a", 1, 1, 1.0)])
         self.sender.accepted("a", 1, 1, 1)

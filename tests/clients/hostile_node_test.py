@@ -261,6 +261,31 @@ class HostileNodes(unittest.TestCase):
         offers = [(m.task, m.attempt) for _, m in node.heard if isinstance(m, wire.SubmitTask)]
         self.assertEqual(offers, [(int(task.id, 16), 1), (int(task.id, 16), 2)])
 
+    def test_the_result_of_a_task_that_was_given_up_stays_with_its_node(self):
+        node = self.fake(lambda m: [])
+        client = self.connect(node, resubmit=False)
+        task = client.submit(troupe.Encode("x"))
+        with self.assertRaises(troupe.InvalidArgument):
+            client.resubmit(task)
+        self.assertTrue(node.wait_for(lambda n: n.heard))
+        offer, hellos = node.heard[0][1], node.hellos
+        node.posted.append(lambda n: n.say("urgent", n.hello(0)))
+        self.assertIsInstance(task.outcome(LIMIT_S).error, troupe.Unreachable)
+        self.assertTrue(node.wait_for(lambda n: n.hellos >= hellos + 2))
+        client.wait_connected("a", LIMIT_S)
+        # It comes, and is not acknowledged: an acknowledged task is not done again under its id.
+        node.posted.append(lambda n: n.say("urgent", embedding_of(offer)))
+        stranger = wire.SubmitTask(offer.task + 9, offer.work)
+        node.posted.append(lambda n: n.say("urgent", embedding_of(stranger)))
+        self.assertTrue(node.wait_for(lambda n: isinstance(n.heard[-1][1], wire.ResultAck)))
+        self.assertEqual([m.task for _, m in node.heard if isinstance(m, wire.ResultAck)], [stranger.task])
+        node.answers = only_submits(lambda m: [embedding_of(m)])
+        again = client.resubmit(task)
+        self.assertTrue(again.outcome(LIMIT_S).ok)
+        self.assertTrue(node.wait_for(lambda n: n.heard[-1][1] == wire.ResultAck(offer.task)))
+        with self.assertRaises(troupe.InvalidArgument):
+            client.resubmit(again)
+
     def only_the_first_is_answered(self):
         first = []
 

@@ -221,6 +221,18 @@ class Losses(RealCluster):
             self.assertTrue(task.outcome(LIMIT_S).ok)
         self.assertEqual(self.completed(direct, "a"), done)
 
+    def test_a_task_that_was_given_up_is_answered_from_what_the_node_kept(self):
+        config, proxies = self.through_proxies()
+        self.start_up()
+        direct, client = self.connect(), self.connect(config, resubmit=False)
+        tasks, done = self.cut_once_done(client, direct, proxies, 40)
+        for task in tasks:
+            self.assertIsInstance(task.outcome(LIMIT_S).error, troupe.Unreachable)
+        client.wait_connected("a", LIMIT_S)
+        for task in [client.resubmit(task) for task in tasks]:
+            self.assertTrue(task.outcome(LIMIT_S).ok)
+        self.assertEqual(self.completed(direct, "a"), done)
+
     def test_a_cluster_that_is_not_there(self):
         self.json_of("keys", "new", "a", "--folder", os.path.join(self.folder.name, "keys"))
         for name in ("b", "client"):

@@ -335,7 +335,9 @@ class Sender:
     def _conclude(self, task: _Task, own: str | None, out: list[Action]) -> None:
         self._leave(task)
         self._armed.pop(task.id, None)
-        for node, epoch in task.given:
+        # A task that is withdrawn is never done again under its id. Of one that was given up, whoever
+        # still has it may go on, so that it can be submitted again.
+        for node, epoch in task.given if own != "unreachable" else ():
             if self._current(node, epoch):
                 out.append(Withdraw(node, task.id))
         out.append(Conclude(task.id, own))

@@ -224,6 +224,10 @@ class Session:
         now, (epoch, _) = time.monotonic(), self._up[node]
         if isinstance(message, wire.TaskResult):
             outcome, task = message.outcome, message.task
+            # Of a task that was given up the node keeps the result until it is acknowledged, and that
+            # answers whoever submits it again. Afterwards it would not do it a second time.
+            if task in self._attempts and task not in self._sender:
+                return
             code = outcome.error.code if outcome.error else None
             self._act(lambda out: self._sender.result(now, node, epoch, task, code, out), outcome)
         elif isinstance(message, wire.TaskAccepted):

@@ -22,7 +22,7 @@ from typing import Any, TypeVar, Unpack
 from . import wire
 from ._session import not_connected
 from .client import ANSWER_LIMIT_S, CONNECT_LIMIT_S, How, Task, check_pending_max, read_json, read_object
-from .client import session_of, submit_to
+from .client import resubmit_to, session_of, submit_to
 from .cluster_file import ClusterFile
 from .errors import Malformed
 from .tasks import Act, Action, Classify, Embedding, Encode, Hits, Letter, Outcome, Output, Recall
@@ -85,8 +85,7 @@ class AsyncClient:
         return AsyncTask(submit_to(self._session, work, how))
 
     def resubmit(self, task: AsyncTask) -> AsyncTask:
-        number = wire.task_number(task.id)
-        return AsyncTask(submit_to(self._session, task.task.work, task.task.how, number))
+        return AsyncTask(resubmit_to(self._session, task.task))
 
     async def encode(self, text: str | bytes, **how: Unpack[How]) -> Embedding:
         output = await self._run(Encode(text), how)

@@ -26,7 +26,7 @@ from . import wire
 from ._link import Address
 from ._session import Session, not_connected
 from .cluster_file import ClusterFile, KeyPair, read_cluster_file
-from .errors import InvalidArgument, Malformed
+from .errors import InvalidArgument, Malformed, Unreachable
 from .tasks import Act, Action, Classify, Embedding, Encode, Hits, Letter, Outcome, Output, Recall
 from .tasks import Scores, Work
 
@@ -82,6 +82,15 @@ def submit_to(session: Session, work: Work, how: How, number: int = 0) -> Task:
     )  # fmt: skip
     number, future = session.submit(request, how.get("time_limit"), how.get("node"))
     return Task(number, future, work, how, session)
+
+
+def resubmit_to(session: Session, task: Task) -> Task:
+    if not task.done() or not isinstance(task.outcome().error, Unreachable):
+        raise InvalidArgument(
+            "only a task that ended as unreachable is submitted again under its id",
+            "submit its work anew",
+        )
+    return submit_to(session, task.work, task.how, wire.task_number(task.id))
 
 
 def session_of(
@@ -145,8 +154,8 @@ class Client:
 
     def resubmit(self, task: Task) -> Task:
         """The same task again, under the same id: if a node still has it, or its result, it does not
-        run twice there. For tasks whose outcome was Unreachable."""
-        return submit_to(self._session, task.work, task.how, wire.task_number(task.id))
+        run twice there. For tasks whose outcome was Unreachable, and no others."""
+        return resubmit_to(self._session, task)
 
     def encode(self, text: str | bytes, **how: Unpack[How]) -> Embedding:
         output = self._run(Encode(text), how)
