@@ -162,7 +162,6 @@ class Exchange {
   void carry_out(Instant at, const delivery::SendResult& send, Step& step);
   void carry_out(Instant at, const delivery::Drop& drop, Step& step);
 
-  [[nodiscard]] Error error_of(const delivery::Conclude& conclude) const;
   [[nodiscard]] std::optional<delivery::NodeId> node_of(transport::PeerId peer) const;
   [[nodiscard]] std::optional<delivery::OriginId> origin_of(transport::PeerId peer) const;
   // What one who hears our words about a task learns beside them; nothing if it would not know.

@@ -54,7 +54,7 @@ void Exchange::carry_out(Instant at, const delivery::Conclude& conclude, Step& s
   Pending task = std::move(found->second);
   pending_.erase(found);
   request_bytes_ -= task.bytes;
-  TaskOutcome outcome{conclude.task, error_of(conclude), {}};
+  TaskOutcome outcome{conclude.task, delivery::error_of(conclude.code), {}};
   using With = delivery::Conclude::With;
   if (conclude.with == With::result && step.outcome) {
     outcome = std::move(*step.outcome);
@@ -68,20 +68,6 @@ void Exchange::carry_out(Instant at, const delivery::Conclude& conclude, Step& s
     outcome.result = step.outcome->result.error();
   }
   answers_.emplace_back(std::move(task.reply), std::move(outcome));
-}
-
-Error Exchange::error_of(const delivery::Conclude& conclude) const {
-  switch (conclude.code) {
-    case ErrorCode::expired:
-      return {conclude.code, "no node had done the task in time", "allow more time"};
-    case ErrorCode::canceled:
-      return {conclude.code, "the task was canceled", ""};
-    case ErrorCode::unreachable:
-      return {conclude.code, "the nodes that could have done the task were lost",
-              "submit it again when they are back; troupe status says which are up"};
-    default:
-      return {conclude.code, "no node takes the task at the moment", "retry later"};
-  }
 }
 
 // --- what the executor decides -------------------------------------------------------------------

@@ -44,24 +44,30 @@ Result<std::vector<std::string>> choose_nodes(const Config& config, const std::s
   return names;
 }
 
+Result<Reached> reach(const ConfigOptions& options, const std::string& node) {
+  auto cluster = load_cluster(options);
+  if (!cluster) return cluster.error();
+  auto nodes = choose_nodes(cluster->config, node);
+  if (!nodes) return nodes.error();
+  auto client = open_client(*cluster);
+  if (!client) return client.error();
+  return Reached{std::move(*cluster), std::move(*nodes), std::move(*client)};
+}
+
 Result<std::string> ask_each(const Question& question, const OnAnswer& on_answer) {
   constexpr Duration connect_limit = std::chrono::seconds(5);
-  const auto cluster = load_cluster(question.config);
-  if (!cluster) return cluster.error();
-  const auto names = choose_nodes(cluster->config, question.node);
-  if (!names) return names.error();
-  const auto client = open_client(*cluster);
-  if (!client) return client.error();
-  for (const auto& name : *names) {
-    if (auto up = (*client)->wait_connected(name, connect_limit); !up) return up.error();
-    const auto body = (*client)->control(name, question.verb, question.body, question.limit);
+  const auto reached = reach(question.config, question.node);
+  if (!reached) return reached.error();
+  for (const auto& name : reached->nodes) {
+    if (auto up = reached->client->wait_connected(name, connect_limit); !up) return up.error();
+    const auto body = reached->client->control(name, question.verb, question.body, question.limit);
     if (!body) return body.error();
     auto answer = nlohmann::json::parse(*body, nullptr, false);
     if (!answer.is_object())
       return Error{ErrorCode::malformed, "node '" + name + "' answered no JSON", ""};
     on_answer(name, std::move(answer));
   }
-  return cluster->config.cluster.name;
+  return reached->cluster.config.cluster.name;
 }
 
 std::unique_ptr<Log> open_log(const Config& config, const std::string& node) {

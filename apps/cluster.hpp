@@ -35,6 +35,14 @@ Result<std::string> choose_node(const Config& config, const std::string& given);
 // That one, or all of them when it is empty.
 Result<std::vector<std::string>> choose_nodes(const Config& config, const std::string& given);
 
+// A running cluster, and those of its nodes that are meant: that one, or all where it is empty.
+struct Reached {
+  Cluster cluster;
+  std::vector<std::string> nodes;
+  std::unique_ptr<Client> client;
+};
+Result<Reached> reach(const ConfigOptions& options, const std::string& node);
+
 // What a running cluster's nodes are asked, one after the other.
 struct Question {
   ConfigOptions config;

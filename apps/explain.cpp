@@ -96,24 +96,22 @@ std::string describe(const json& answer) {
 int run_explain(const ExplainOptions& options, Output& output) {
   const auto id = parse_task_id(options.task);
   if (!id) return output.fail(id.error());
-  const auto cluster = load_cluster(options.config);
-  if (!cluster) return output.fail(cluster.error());
-  const auto client = open_client(*cluster);
-  if (!client) return output.fail(client.error());
+  const auto reached = reach(options.config, "");
+  if (!reached) return output.fail(reached.error());
 
   Error silent{ErrorCode::not_found, "", ""};
   bool asked_all = true;
-  for (const auto& node : cluster->config.nodes) {
-    if (auto up = (*client)->wait_connected(node.name, answer_limit); !up) {
+  for (const auto& node : reached->nodes) {
+    if (auto up = reached->client->wait_connected(node, answer_limit); !up) {
       silent = up.error();
       asked_all = false;
       continue;
     }
-    const auto body = (*client)->control(node.name, "explain", to_string(*id), answer_limit);
+    const auto body = reached->client->control(node, "explain", to_string(*id), answer_limit);
     if (!body) continue;  // it does not know the task
     const json answer = json::parse(*body, nullptr, false);
     if (!answer.is_object())
-      return output.fail({ErrorCode::malformed, "node '" + node.name + "' answered no JSON", ""});
+      return output.fail({ErrorCode::malformed, "node '" + node + "' answered no JSON", ""});
     output.text(describe(answer));
     output.object(answer);
     return exit_ok;

@@ -53,19 +53,16 @@ std::string describe(const json& status) {
 }  // namespace
 
 int run_status(const StatusOptions& options, Output& output) {
-  const auto cluster = load_cluster(options.config);
-  if (!cluster) return output.fail(cluster.error());
-  const auto names = choose_nodes(cluster->config, options.node);
-  if (!names) return output.fail(names.error());
-  const auto client = open_client(*cluster);
-  if (!client) return output.fail(client.error());
+  const auto reached = reach(options.config, options.node);
+  if (!reached) return output.fail(reached.error());
+  Client& client = *reached->client;
 
   json nodes = json::array();
   std::size_t answering = 0;
-  for (const auto& name : *names) {
+  for (const auto& name : reached->nodes) {
     std::string line = "  " + output.bold(name) + "  ";
-    const auto up = (*client)->wait_connected(name, answer_limit);
-    auto body = up ? (*client)->control(name, "status", "", answer_limit) : up.error();
+    const auto up = client.wait_connected(name, answer_limit);
+    auto body = up ? client.control(name, "status", "", answer_limit) : up.error();
     json status = body ? json::parse(*body, nullptr, false) : json();
     if (!body) {
       line += body.error().to_string();
@@ -78,7 +75,7 @@ int run_status(const StatusOptions& options, Output& output) {
     } else {
       ++answering;
       line += describe(status);
-      if (const auto http = http_of(cluster->config, name); !http.empty()) {
+      if (const auto http = http_of(reached->cluster.config, name); !http.empty()) {
         line += "\n    http://" + http;
         status["http"] = http;
       }
@@ -86,8 +83,8 @@ int run_status(const StatusOptions& options, Output& output) {
     }
     output.text(line);
   }
-  output.object({{"cluster", cluster->config.cluster.name}, {"nodes", nodes}});
-  return answering == names->size() ? exit_ok : exit_unreachable;
+  output.object({{"cluster", reached->cluster.config.cluster.name}, {"nodes", nodes}});
+  return answering == reached->nodes.size() ? exit_ok : exit_unreachable;
 }
 
 }  // namespace troupe::apps

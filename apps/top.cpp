@@ -104,15 +104,11 @@ int run_top(const TopOptions& options, Output& output) {
     return output.fail({ErrorCode::invalid_argument, "--interval " + options.interval + " is none",
                         "give it as 100ms to 1h"});
   Interrupts interrupts;
-  const auto cluster = load_cluster(options.config);
-  if (!cluster) return output.fail(cluster.error());
-  const auto names = choose_nodes(cluster->config, options.node);
-  if (!names) return output.fail(names.error());
-  const auto client = open_client(*cluster);
-  if (!client) return output.fail(client.error());
+  const auto reached = reach(options.config, options.node);
+  if (!reached) return output.fail(reached.error());
   const auto& stop = interrupts.watch();
-  Watch watch(cluster->config.cluster.name, *names);
-  Poller poller(**client, *names, *interval);
+  Watch watch(reached->cluster.config.cluster.name, reached->nodes);
+  Poller poller(*reached->client, reached->nodes, *interval);
   if (!options.once && !output.json())
     if (const auto terminal = Terminal::open(output.colour())) {
       watch_on(*terminal, poller, watch, stop);

@@ -17,9 +17,7 @@ struct Outcomes::Shared final : OutcomeSink {
 
   void deliver(TaskOutcome outcome) override {
     const std::lock_guard lock(mutex);
-    --coming;
-    // It may be here before submit() has returned the id.
-    if (pending.erase(outcome.id) == 0) early.insert(outcome.id);
+    pending.erase(pending.find(outcome.id));
     if (!gone) outcomes.push_back(std::move(outcome));
     changed.notify_all();
   }
@@ -27,8 +25,7 @@ struct Outcomes::Shared final : OutcomeSink {
   const std::size_t pending_max;
   std::mutex mutex;
   std::condition_variable changed;
-  std::size_t coming = 0;  // tasks without an outcome
-  std::unordered_set<TaskId> pending, early;
+  std::unordered_multiset<TaskId> pending;  // an id that is given twice is refused, and counts
   std::deque<TaskOutcome> outcomes;
   bool gone = false;
 };
@@ -37,7 +34,7 @@ Outcomes::Outcomes(Client& client, std::size_t pending_max)
     : client_(client), shared_(std::make_shared<Shared>(pending_max)) {}
 
 Outcomes::~Outcomes() {
-  std::unordered_set<TaskId> left;
+  std::unordered_multiset<TaskId> left;
   {
     const std::lock_guard lock(shared_->mutex);
     shared_->gone = true;
@@ -47,20 +44,18 @@ Outcomes::~Outcomes() {
 }
 
 TaskId Outcomes::submit(TaskRequest request, std::string_view node) {
+  if (request.id.is_none()) request.id = client_.session_->new_id();
   {
     std::unique_lock lock(shared_->mutex);
-    shared_->changed.wait(lock, [&] { return shared_->coming < shared_->pending_max; });
-    ++shared_->coming;
+    shared_->changed.wait(lock, [&] { return shared_->pending.size() < shared_->pending_max; });
+    shared_->pending.insert(request.id);
   }
-  const TaskId id = client_.session_->submit(std::move(request), node, shared_);
-  const std::lock_guard lock(shared_->mutex);
-  if (shared_->early.erase(id) == 0) shared_->pending.insert(id);
-  return id;
+  return client_.session_->submit(std::move(request), node, shared_);
 }
 
 std::optional<TaskOutcome> Outcomes::next(Duration limit) {
   std::unique_lock lock(shared_->mutex);
-  const auto some = [&] { return !shared_->outcomes.empty() || shared_->coming == 0; };
+  const auto some = [&] { return !shared_->outcomes.empty() || shared_->pending.empty(); };
   // Until a moment that the clock can count to.
   const Instant end = later(now(), limit);
   while (!some()) {

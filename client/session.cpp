@@ -31,21 +31,6 @@ Error not_connected(std::string_view node) {
           "is it running (troupe status), and does its allow-list name this client's key?"};
 }
 
-// Of the sender's own conclusions.
-Error error_of(ErrorCode code) {
-  switch (code) {
-    case ErrorCode::expired:
-      return {code, "no node had done the task in time", "allow more time"};
-    case ErrorCode::canceled:
-      return {code, "the task was canceled", ""};
-    case ErrorCode::unreachable:
-      return {code, "no node that could do the task can be reached, or those that could were lost",
-              "submit it again when they are back; troupe status says which are up"};
-    default:
-      return {code, "no node takes the task at the moment", "retry later"};
-  }
-}
-
 Status check(const ClientOptions& options) {
   const transport::KeyPair keys{{options.public_key}, options.secret_key};
   if (auto good = transport::check_keys(keys); !good) return good;
@@ -108,7 +93,7 @@ Result<std::unique_ptr<Client::Session>> Client::Session::open(ClientOptions opt
     for (const auto& node : self->options_.nodes) {
       self->names_.push_back(node.name);
       const transport::Endpoint endpoint{node.host, node.urgent_port, node.ordinary_port};
-      self->nodes_.push_back({node.name, self->link_->connect(endpoint, {node.public_key})});
+      self->nodes_.push_back({self->link_->connect(endpoint, {node.public_key})});
     }
     self->thread_ = std::thread([self] { self->run(); });
   }
@@ -179,6 +164,11 @@ Status Client::Session::wait_connected(std::string_view node, Duration limit) {
   return not_connected(node);
 }
 
+TaskId Client::Session::new_id() {
+  const std::lock_guard lock(mutex_);
+  return ids_.next();
+}
+
 TaskId Client::Session::submit(TaskRequest request, std::string_view node, Waiter waiter) {
   Lock lock(mutex_);
   if (request.id.is_none()) request.id = ids_.next();
@@ -189,7 +179,7 @@ TaskId Client::Session::submit(TaskRequest request, std::string_view node, Waite
   if (pending_.contains(id))
     wrong = {ErrorCode::invalid_argument, "this task is on its way already",
              "give another task another id, or none"};
-  if (closing_) wrong = error_of(ErrorCode::canceled);
+  if (closing_) wrong = delivery::error_of(ErrorCode::canceled);
   if (wrong) {
     ready_.emplace_back(std::move(waiter), TaskOutcome{id, std::move(*wrong), {}});
     settle(lock);
@@ -331,7 +321,7 @@ void Client::Session::carry_out(const delivery::SenderActions& actions, Instant 
                                 TaskOutcome* outcome, const Error* error) {
   for (const auto& action : actions) {
     if (const auto* offer = std::get_if<delivery::Offer>(&action)) {
-      carry_out(at, *offer);
+      carry_out(*offer);
     } else if (const auto* end = std::get_if<delivery::Conclude>(&action)) {
       carry_out(*end, at, outcome, error);
     } else if (const auto* withdraw = std::get_if<delivery::Withdraw>(&action)) {
@@ -345,7 +335,7 @@ void Client::Session::carry_out(const delivery::SenderActions& actions, Instant 
   }
 }
 
-void Client::Session::carry_out(Instant, const delivery::Offer& offer) {
+void Client::Session::carry_out(const delivery::Offer& offer) {
   const auto found = pending_.find(offer.task);
   if (found == pending_.end()) return;
   Pending& task = found->second;
@@ -371,7 +361,7 @@ void Client::Session::carry_out(const delivery::Conclude& conclude, Instant at,
   if (found == pending_.end()) return;
   auto task = std::move(pending_.extract(found).mapped());
   if (task.node) --nodes_[task.node->value].tasks;
-  TaskOutcome end{conclude.task, error_of(conclude.code), {}};
+  TaskOutcome end{conclude.task, delivery::error_of(conclude.code), {}};
   if (outcome != nullptr && conclude.with != With::error && outcome->id == conclude.task) {
     end = std::move(*outcome);
     const Timing& timing = end.timing;

@@ -43,6 +43,7 @@ class Client::Session {
   Session& operator=(const Session&) = delete;
 
   Status wait_connected(std::string_view node, Duration limit);
+  TaskId new_id();
   TaskId submit(TaskRequest request, std::string_view node, Waiter waiter);
   void cancel(TaskId task);
   [[nodiscard]] std::size_t pending() const;
@@ -55,7 +56,6 @@ class Client::Session {
  private:
   using NodeId = delivery::NodeId;
   struct Node {
-    std::string name;
     transport::PeerId peer;
     bool up = false;
     std::uint64_t epoch = 0;
@@ -81,7 +81,7 @@ class Client::Session {
   // An event of the protocol with what belongs to it; decides and carries out, under the lock.
   void tell(const delivery::SenderEvent& event, TaskOutcome* outcome = nullptr,
             const Error* error = nullptr);
-  void carry_out(Instant at, const delivery::Offer& offer);
+  void carry_out(const delivery::Offer& offer);
   void carry_out(const delivery::Conclude& conclude, Instant at, TaskOutcome* outcome,
                  const Error* error);
   void carry_out(const delivery::SenderActions& actions, Instant at, TaskOutcome* outcome,

@@ -9,7 +9,7 @@
 #include <cstdint>
 
 #include "base/limits.hpp"
-#include "gateway/api_key_line.hpp"
+#include "config/api_key.hpp"
 
 namespace troupe::config {
 namespace {
@@ -95,7 +95,7 @@ Complaint node_listen_complaint(const std::string& text) {
 }
 
 Complaint api_key_complaint(const std::string& line) {
-  if (gateway::parse_api_key(line)) return std::nullopt;
+  if (parse_api_key(line)) return std::nullopt;
   return R"(must have lines as `troupe keys api TENANT` prints them, "TENANT sha256:HASH")";
 }
 

@@ -7,6 +7,20 @@
 
 namespace troupe::delivery {
 
+Error error_of(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::expired:
+      return {code, "no node had done the task in time", "allow more time"};
+    case ErrorCode::canceled:
+      return {code, "the task was canceled", ""};
+    case ErrorCode::unreachable:
+      return {code, "the nodes that could have done the task were lost, or none can be reached",
+              "submit it again when they are back; troupe status says which are up"};
+    default:
+      return {code, "no node takes the task at the moment", "retry later"};
+  }
+}
+
 Sender::Sender(SenderOptions options, std::uint64_t seed)
     : options_(std::move(options)), random_(seed), nodes_(options_.nodes) {
   if (!options_.self) return;

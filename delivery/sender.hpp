@@ -41,6 +41,9 @@ namespace troupe::delivery {
 // it is among them, else one at random. `candidates` is never empty; one of them is returned.
 using Choose = std::function<NodeId(Instant now, TaskId task, std::span<const NodeId> candidates)>;
 
+// What whoever asked is told where a task is concluded With::error.
+[[nodiscard]] Error error_of(ErrorCode code);
+
 struct SenderOptions {
   std::optional<NodeId> self;          // our own node, always up; none: a client, which only asks
   std::uint32_t nodes = 1;             // of the cluster

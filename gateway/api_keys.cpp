@@ -37,7 +37,7 @@ std::string hex(const std::array<std::uint8_t, 32>& bytes) {
 Result<ApiKeys> ApiKeys::parse(const std::vector<std::string>& lines) {
   ApiKeys keys;
   for (const auto& line : lines) {
-    auto key = parse_api_key(line);
+    auto key = config::parse_api_key(line);
     if (!key) return key.error();
     keys.keys_.push_back(std::move(*key));
   }
@@ -52,15 +52,15 @@ std::optional<std::string> ApiKeys::tenant_of(std::string_view authorization) co
       !std::equal(scheme.begin(), scheme.end(), authorization.begin(), same))
     return std::nullopt;
   const auto hash = hash_of(authorization.substr(scheme.size()));
-  const ApiKey* found = nullptr;
-  for (const ApiKey& key : keys_)  // all of them, whichever it is
+  const config::ApiKey* found = nullptr;
+  for (const config::ApiKey& key : keys_)  // all of them, whichever it is
     if (CRYPTO_memcmp(hash.data(), key.hash.data(), hash.size()) == 0) found = &key;
   if (found == nullptr) return std::nullopt;
   return found->tenant;
 }
 
 Result<NewApiKey> make_api_key(std::string_view tenant) {
-  if (!is_tenant(tenant))
+  if (!config::is_tenant(tenant))
     return Error{ErrorCode::invalid_argument, "a tenant has letters, digits, '-', '_' and '.'",
                  "choose another name"};
   std::array<std::uint8_t, 32> secret{};
@@ -68,7 +68,8 @@ Result<NewApiKey> make_api_key(std::string_view tenant) {
     return Error{ErrorCode::io, "the system gives no random bytes", ""};
   NewApiKey made;
   made.key = "troupe_" + hex(secret);
-  made.line = std::string(tenant) + " " + std::string(api_key_mark) + hex(hash_of(made.key));
+  made.line =
+      std::string(tenant) + " " + std::string(config::api_key_mark) + hex(hash_of(made.key));
   return made;
 }
 

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "base/result.hpp"
-#include "gateway/api_key_line.hpp"
+#include "config/api_key.hpp"
 
 namespace troupe::gateway {
 
@@ -29,7 +29,7 @@ class ApiKeys {
   [[nodiscard]] std::optional<std::string> tenant_of(std::string_view authorization) const;
 
  private:
-  std::vector<ApiKey> keys_;
+  std::vector<config::ApiKey> keys_;
 };
 
 // A new key and the line that lets it in. Errors: io (no randomness to be had).

@@ -143,6 +143,18 @@ TEST_CASE(
   CHECK(code_of(ended(unknown)) == ErrorCode::model_missing);
 }
 
+TEST_CASE("a client holds as many tasks as it may and refuses the next") {
+  const TestCluster cluster({"a"});
+  auto options = cluster.client_options();
+  options.tasks_max = 2;
+  const auto opened = Client::open(std::move(options));
+  REQUIRE(opened);
+  std::vector<Task> tasks;
+  for (int i = 0; i < 3; ++i) tasks.push_back((*opened)->submit(encode("x")));
+  CHECK(code_of(ended(tasks[2])) == ErrorCode::queue_full);
+  CHECK((*opened)->pending() == 2);
+}
+
 TEST_CASE("a client that goes ends what it has, each task once") {
   TestCluster cluster({"a"});
   std::vector<Task> tasks;

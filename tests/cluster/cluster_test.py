@@ -8,7 +8,7 @@ import socket
 import subprocess
 import unittest
 
-from cluster import LIMIT_S, SOURCE, TINY_MODEL, ClusterTest, is_alive, wait_until
+from cluster import LIMIT_S, PROGRAM, SOURCE, TINY_MODEL, ClusterTest, is_alive, wait_until
 
 
 class Life(ClusterTest):
@@ -111,6 +111,14 @@ class Life(ClusterTest):
         found = self.json_of("submit", "anything", "--config", self.config, "--scope", "librarian/*")
         self.assertEqual(found["hits"], [])
         self.assertEqual(self.stop(up), 0)
+
+    def test_a_task_goes_to_whichever_node_is_there(self):
+        node = subprocess.Popen([PROGRAM, "node", self.config, "--name", "b"], env=self.environment,
+                                stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.addCleanup(self.end, node)
+        wait_until(lambda: self.troupe("status", self.config, "--node", "b").returncode == 0, "node b")
+        self.assertEqual(len(self.json_of("submit", "hello", "--config", self.config)["vector"]), 32)
+        self.json_of("submit", "hello", "--config", self.config, "--node", "a", exit_code=3)
 
     def test_models_come_and_go_while_the_cluster_runs(self):
         self.write_config(model_lines='load = "demand"\n')
@@ -275,6 +283,13 @@ class Librarians(ClusterTest):
                "--node", "b")
         before = self.json_of(*ask)["hits"]
         self.assertEqual(len(before), 10)
+        # Without a node, all of them are searched.
+        some = self.json_of(*ask, "--hits", "100")["hits"]
+        every = self.json_of(*ask[:-2], "--hits", "100")["hits"]
+        self.assertEqual(len(every), 41)
+        self.assertLess(len(some), 41)
+        scores = [hit["score"] for hit in every]
+        self.assertEqual(scores, sorted(scores, reverse=True))
         saved = self.json_of("memory", "save", self.config)["nodes"]
         self.assertEqual(sum(node["documents"] for node in saved), 41)
         victim = self.children(up)[1]

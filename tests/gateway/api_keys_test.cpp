@@ -40,14 +40,14 @@ TEST_CASE("a new key is admitted by its own line and by no other") {
 
 TEST_CASE("what is no key's line is refused") {
   const std::string hash(64, 'a');
-  CHECK(parse_api_key("t sha256:" + hash).has_value());
+  CHECK(config::parse_api_key("t sha256:" + hash).has_value());
   for (const std::string& wrong : std::vector<std::string>{
            "", "t", "t ", "t " + hash, "t sha256:", "t sha256:" + hash + "0",
            "t sha256:" + hash.substr(1), "t sha256:" + std::string(64, 'g'),
            "t sha256:" + std::string(64, 'A'), "t  sha256:" + hash, " sha256:" + hash,
            "a b sha256:" + hash, "t\n sha256:" + hash, std::string(129, 't') + " sha256:" + hash}) {
     INFO(wrong);
-    const auto key = parse_api_key(wrong);
+    const auto key = config::parse_api_key(wrong);
     REQUIRE_FALSE(key);
     CHECK(key.error().code == ErrorCode::config);
   }

@@ -9,7 +9,7 @@
 
 #include "base/result.hpp"
 
-namespace troupe::gateway {
+namespace troupe::config {
 
 // Before the hash in the line.
 inline constexpr std::string_view api_key_mark = "sha256:";
@@ -25,4 +25,4 @@ Result<ApiKey> parse_api_key(std::string_view line);
 // Whether a tenant of the line may be called so.
 bool is_tenant(std::string_view name);
 
-}  // namespace troupe::gateway
+}  // namespace troupe::config

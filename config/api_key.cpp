@@ -1,8 +1,8 @@
-#include "gateway/api_key_line.hpp"
+#include "config/api_key.hpp"
 
 #include "base/limits.hpp"
 
-namespace troupe::gateway {
+namespace troupe::config {
 namespace {
 
 constexpr std::string_view digits = "0123456789abcdef";
@@ -37,4 +37,4 @@ Result<ApiKey> parse_api_key(std::string_view line) {
   return key;
 }
 
-}  // namespace troupe::gateway
+}  // namespace troupe::config
