@@ -20,19 +20,23 @@ constexpr const char* scrape = "GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n
 class Scraper {
  public:
   explicit Scraper(std::uint16_t port) : thread_([this, port] { run(port); }) {}
-  ~Scraper() { end(); }
+  ~Scraper() { join(); }
   Scraper(const Scraper&) = delete;
   Scraper& operator=(const Scraper&) = delete;
 
   // How often it was answered. Errors: what kept it from an answer.
   Result<std::uint64_t> end() {
-    ending_ = true;
-    if (thread_.joinable()) thread_.join();
+    join();
     if (!failed_) return failed_.error();
     return scrapes_;
   }
 
  private:
+  void join() {
+    ending_ = true;
+    if (thread_.joinable()) thread_.join();
+  }
+
   void run(std::uint16_t port) {
     while (!ending_ && failed_) {
       if (auto answer = ask_once(port, scrape); !answer) failed_ = answer.error();
