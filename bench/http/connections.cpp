@@ -30,13 +30,12 @@ Result<ScenarioResult> run_connections(const RunOptions& options, Progress& prog
   for (std::size_t round = 0; round < rates[0].size(); ++round)
     ratios.push_back(rates[2][round] / std::max(rates[0][round], rates[1][round]));
 
-  auto figure = report::figure("connections",
-                               "answers/s on 512 connections / the best of 1 and 64",
+  auto figure = report::figure("connections", "answers/s on 512 connections / the best of 1 and 64",
                                report::Comparison::at_least, 0.8);
   const auto spread = harness::spread_of(ratios);
   figure.value = spread.median;
-  figure.detail = "median of " + std::to_string(options.pairs) + " rounds " +
-                  harness::spread_text(spread);
+  figure.detail =
+      "median of " + std::to_string(options.pairs) + " rounds " + harness::spread_text(spread);
   for (std::size_t i = 0; i < counts.size(); ++i) {
     const auto us = [&](double q) {
       return std::to_string(latencies[i].quantile(q).count() / 1000);

@@ -43,9 +43,8 @@ Result<ScenarioResult> run_idle(const RunOptions& options, Progress& progress) {
       });
   if (!samples) return samples.error();
   const auto comparison = harness::compare(*samples);
-  auto figure = report::figure(
-      "idle", "p99 of a new connection beside 1,000 silent ones / alone",
-      report::Comparison::at_most, 1.10);
+  auto figure = report::figure("idle", "p99 of a new connection beside 1,000 silent ones / alone",
+                               report::Comparison::at_most, 1.10);
   figure.value = comparison.ratio.median;
   figure.detail = "median of " + std::to_string(options.pairs) + " pairs " +
                   harness::spread_text(comparison.ratio) + "; beside " +
@@ -54,7 +53,8 @@ Result<ScenarioResult> run_idle(const RunOptions& options, Progress& progress) {
   ScenarioResult result;
   result.figures = {figure};
   result.text =
-      "From connecting to the answer's last byte, one new connection after the other, with one task "
+      "From connecting to the answer's last byte, one new connection after the other, with one "
+      "task "
       "each.";
   return result;
 }

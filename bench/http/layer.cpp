@@ -1,7 +1,7 @@
 // layer: answers a second of three servers, in turns, on as many connections and with the same
-// bytes: Boost.Beast alone, our server with a handler that knows the answer, and the whole door with
-// a node behind it. The first ratio is what our connections, limits and deadlines cost; the second,
-// in the detail, adds JSON, the scheduler and the way to the device and back.
+// bytes: Boost.Beast alone, our server with a handler that knows the answer, and the whole door
+// with a node behind it. The first ratio is what our connections, limits and deadlines cost; the
+// second, in the detail, adds JSON, the scheduler and the way to the device and back.
 #include <array>
 
 #include "bench/harness/paired.hpp"

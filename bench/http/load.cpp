@@ -182,14 +182,17 @@ Result<LoadResult> run_load(const Load& load, const harness::RunOptions& options
       if (!whole) return whole.error();
       if (!*whole) continue;
       heard = now();
-      if (heard >= begin && heard < end) result.latency.add(heard - one.asked);
+      if (heard >= begin && heard < end) {
+        result.latency.add(heard - one.asked);
+        if (load.on_answer) load.on_answer(heard);
+      }
       one.reader.next();
       one.asked = heard;
       if (auto sent = send_whole(one.socket, load.request); !sent) return sent.error();
     }
   }
-  result.answers_per_s = static_cast<double>(result.latency.count()) * 1e9 /
-                         static_cast<double>(load.length.count());
+  result.answers_per_s =
+      static_cast<double>(result.latency.count()) * 1e9 / static_cast<double>(load.length.count());
   return result;
 }
 

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -22,7 +23,8 @@ struct Load {
   std::string request;            // all of its bytes
   std::uint32_t connections = 1;  // each asks in a closed loop
   Duration warm_up{};
-  Duration length{};  // measured, after the warm-up
+  Duration length{};                            // measured, after the warm-up
+  std::function<void(Instant at)> on_answer{};  // if set: each one that is measured
 };
 
 struct LoadResult {

@@ -20,8 +20,7 @@ using Answer = http::response<http::string_body>;
 
 class Session : public std::enable_shared_from_this<Session> {
  public:
-  Session(tcp::socket socket, const Answer& answer)
-      : socket_(std::move(socket)), answer_(answer) {}
+  Session(tcp::socket socket, const Answer& answer) : socket_(std::move(socket)), answer_(answer) {}
 
   void read() {
     request_ = {};
@@ -82,8 +81,7 @@ Result<std::unique_ptr<BareBeast>> BareBeast::open(std::string body) {
   state->acceptor.open(any.protocol(), failed);
   if (!failed) state->acceptor.bind(any, failed);
   if (!failed) state->acceptor.listen(asio::socket_base::max_listen_connections, failed);
-  if (failed)
-    return Error{ErrorCode::io, "cannot listen on 127.0.0.1: " + failed.message(), ""};
+  if (failed) return Error{ErrorCode::io, "cannot listen on 127.0.0.1: " + failed.message(), ""};
   state->accept();
   State& running = *state;
   state->thread = std::thread([&running] { running.context.run(); });

@@ -1,6 +1,6 @@
-// An HTTP server with nothing in it: Boost.Beast as its examples use it, one thread, no time limits,
-// no limits on bodies, every request answered with the same bytes. What our server adds to it is
-// what our server costs.
+// An HTTP server with nothing in it: Boost.Beast as its examples use it, one thread, no time
+// limits, no limits on bodies, every request answered with the same bytes. What our server adds to
+// it is what our server costs.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,6 @@
 // The device of the scenarios that measure everything but a device: a batch is done at once, on the
-// thread that hands it over, and nothing is computed. Texts all become the same vector, of unit length
-// and with as many digits as real ones; everything else, outcomes without anything in them.
+// thread that hands it over, and nothing is computed. Texts all become the same vector, of unit
+// length and with as many digits as real ones; everything else, outcomes without anything in them.
 #pragma once
 
 #include <cstddef>
