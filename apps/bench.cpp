@@ -1,5 +1,5 @@
-// troupe bench sim|lanes|encode|act|recall|http: runs scenarios of the benchmark harness, shows their
-// figures on one screen (or as JSON) and writes the report.
+// troupe bench sim|lanes|encode|act|recall|http: runs scenarios of the benchmark harness, shows
+// their figures on one screen (or as JSON) and writes the report.
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <span>

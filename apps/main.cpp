@@ -329,7 +329,7 @@ void add_pairs(CLI::App& verb, BenchOptions& options) {
 
 // Everything that can be measured without rival policies.
 void add_plain_bench(CommandLine& line, CLI::App& bench, const std::string& name,
-                       const std::string& does, int (*run)(const BenchOptions&, Output&)) {
+                     const std::string& does, int (*run)(const BenchOptions&, Output&)) {
   auto& verb = add_verb(line, bench, name, does, "troupe bench " + name + " --json");
   auto options = add_scenario_options(verb);
   add_pairs(verb, *options);
@@ -372,10 +372,10 @@ void add_bench(CommandLine& line) {
   on_chosen(line, lanes, lanes_options, run_bench_lanes);
 
   add_plain_bench(line, bench, "encode",
-                    "The encoder's kernels against this machine's peak and other libraries",
-                    run_bench_encode);
+                  "The encoder's kernels against this machine's peak and other libraries",
+                  run_bench_encode);
   add_plain_bench(line, bench, "act", "A policy's kernels against this machine's peak",
-                    run_bench_act);
+                  run_bench_act);
   add_plain_bench(line, bench, "recall", "Scans of memories against reading alone",
                   run_bench_recall);
   add_plain_bench(line, bench, "http",
