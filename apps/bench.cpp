@@ -1,5 +1,5 @@
-// troupe bench sim|lanes|encode|act|recall: runs scenarios of the benchmark harness, shows their
-// figures on one screen (or as JSON) and writes the report.
+// troupe bench sim|lanes|encode|act|recall|http: runs scenarios of the benchmark harness, shows
+// their figures on one screen (or as JSON) and writes the report.
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <span>
@@ -11,6 +11,7 @@
 #include "bench/harness/machine.hpp"
 #include "bench/harness/runner.hpp"
 #include "bench/harness/trace.hpp"
+#include "bench/http/registry.hpp"
 #include "bench/scenarios/registry.hpp"
 #include "config/words.hpp"
 
@@ -185,6 +186,16 @@ int run_bench_recall(const BenchOptions& options, Output& output) {
                   "troupe bench recall",
                   "Rig K: scans of memories on one thread, in turns with reading alone.",
                   bench::compute::recall_scenarios(),
+                  {}},
+                 options, output);
+}
+
+int run_bench_http(const BenchOptions& options, Output& output) {
+  return run_rig({"http",
+                  "troupe bench http",
+                  "Rig C: a real node's HTTP door on this machine, its device done at once, beside "
+                  "the C++ client and the bare server library, in turns.",
+                  bench::http::http_scenarios(),
                   {}},
                  options, output);
 }

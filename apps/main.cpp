@@ -327,9 +327,9 @@ void add_pairs(CLI::App& verb, BenchOptions& options) {
       ->check(CLI::Range(1, 1000));
 }
 
-// The kernels of one kind of task, on one thread.
-void add_compute_bench(CommandLine& line, CLI::App& bench, const std::string& name,
-                       const std::string& does, int (*run)(const BenchOptions&, Output&)) {
+// Everything that can be measured without rival policies.
+void add_plain_bench(CommandLine& line, CLI::App& bench, const std::string& name,
+                     const std::string& does, int (*run)(const BenchOptions&, Output&)) {
   auto& verb = add_verb(line, bench, name, does, "troupe bench " + name + " --json");
   auto options = add_scenario_options(verb);
   add_pairs(verb, *options);
@@ -371,13 +371,16 @@ void add_bench(CommandLine& line) {
       ->check(CLI::Range(1, 3600));
   on_chosen(line, lanes, lanes_options, run_bench_lanes);
 
-  add_compute_bench(line, bench, "encode",
-                    "The encoder's kernels against this machine's peak and other libraries",
-                    run_bench_encode);
-  add_compute_bench(line, bench, "act", "A policy's kernels against this machine's peak",
-                    run_bench_act);
-  add_compute_bench(line, bench, "recall", "Scans of memories against reading alone",
-                    run_bench_recall);
+  add_plain_bench(line, bench, "encode",
+                  "The encoder's kernels against this machine's peak and other libraries",
+                  run_bench_encode);
+  add_plain_bench(line, bench, "act", "A policy's kernels against this machine's peak",
+                  run_bench_act);
+  add_plain_bench(line, bench, "recall", "Scans of memories against reading alone",
+                  run_bench_recall);
+  add_plain_bench(line, bench, "http",
+                  "The HTTP door against the C++ client and the bare server library",
+                  run_bench_http);
 }
 
 void add_version(CommandLine& line) {

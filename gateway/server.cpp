@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/clock.hpp"
+#include "gateway/descriptors.hpp"
 #include "gateway/server_connection.hpp"
 
 namespace troupe::gateway {
@@ -21,6 +22,7 @@ using tcp = asio::ip::tcp;
 constexpr Duration sweep_interval_max = std::chrono::milliseconds(250);
 constexpr Duration sweep_interval_min = std::chrono::milliseconds(5);
 constexpr Duration accept_pause = std::chrono::milliseconds(100);
+constexpr std::uint64_t other_descriptors = 256;  // of the process: links, files, devices
 
 // A connection that closes leaves the loop's set, so this goes over a copy.
 template <class What>
@@ -79,6 +81,12 @@ Status Server::State::open() {
                      std::to_string(options.port) + ": " + failed.message(),
                  "choose another `listen` in [http], or another `http` for the node"};
   port = acceptor->local_endpoint().port();
+  const auto wanted = std::uint64_t{options.connections_max} + other_descriptors;
+  if (const auto had = raise_descriptors(wanted); had < wanted)
+    shared.log.warn("fewer file descriptors than HTTP connections that are allowed",
+                    {{"descriptors", std::to_string(had)},
+                     {"connections_max", std::to_string(options.connections_max)},
+                     {"next", "raise the limit (ulimit -n), or lower connections_max in [http]"}});
   try_again.emplace(loops[0]->context);
   return {};
 }

@@ -8,11 +8,10 @@
 #include <array>
 #include <vector>
 
-#include "base/clock.hpp"
 #include "bench/harness/paired.hpp"
 #include "bench/report/number.hpp"
 #include "bench/scenarios/closed_loop.hpp"
-#include "bench/scenarios/sleeping_device.hpp"
+#include "bench/scenarios/identity_device.hpp"
 
 namespace troupe::bench::scenarios {
 namespace {
@@ -22,34 +21,6 @@ constexpr int rounds = 5;
 constexpr Duration warm_up = std::chrono::milliseconds(300);
 constexpr std::uint32_t tasks_max = 64;
 constexpr std::uint32_t urgent_one_in = 8;
-
-class IdentityDevice final : public kernels::Device {
- public:
-  IdentityDevice() {
-    info_.name = "identity";
-    info_.description = "done at once";
-  }
-  [[nodiscard]] const kernels::DeviceInfo& info() const noexcept override { return info_; }
-  Status submit(kernels::Batch batch, kernels::Completion completion) override {
-    kernels::BatchReport report;
-    report.id = batch.id;
-    report.started = report.finished = now();
-    report.results = empty_results(batch);
-    completion(std::move(report));
-    return {};
-  }
-  Status submit_urgent(kernels::Batch batch, kernels::Completion completion) override {
-    return submit(std::move(batch), std::move(completion));
-  }
-  [[nodiscard]] kernels::Cost cost(ModelId) const noexcept override { return recall_cost(); }
-  [[nodiscard]] kernels::Cost recall_cost() const noexcept override {
-    return {std::chrono::microseconds(1), std::chrono::nanoseconds(1)};
-  }
-  void stop() override {}
-
- private:
-  kernels::DeviceInfo info_;
-};
 
 Result<ClosedLoopResult> measure(const std::string& policy, std::uint32_t agents,
                                  std::uint32_t window, bool timed, const RunOptions& options) {

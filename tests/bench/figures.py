@@ -1,4 +1,4 @@
-"""Runs every scenario of rig K once, as quickly as it can: that it runs, and what its figures look like.
+"""Runs every scenario of rig K and of HTTP once, as quickly as it can: that it runs, and what its figures look like.
 
 Speeds are not looked at. Errors are: they are the same on a busy machine.
 """
@@ -17,6 +17,7 @@ FIGURES = {
               + ["tokenizer"] + ["openblas"] * 3 + ["onednn"] * 3 + ["onnxruntime"] * 2,
     "act": ["act"] * 5,
     "recall": ["recall"] * 4,
+    "http": ["latency", "connections", "idle", "layer", "metrics"],
 }
 
 
@@ -29,7 +30,7 @@ def figures_of(told):
     return json.loads(told.stdout)["figures"]
 
 
-class Compute(unittest.TestCase):
+class Figures(unittest.TestCase):
     def check_form(self, figures):
         for figure in figures:
             with self.subTest(figure["what"]):
@@ -53,7 +54,8 @@ class Compute(unittest.TestCase):
                 self.check_form(figures)
                 self.assertEqual(json.loads(told.stdout)["command"], f"troupe bench {verb} --quick")
                 for figure in figures:
-                    if figure["id"] in ("gemm", "encode", "recall", "act", "tokenizer"):
+                    if figure["id"] in ("gemm", "encode", "recall", "act", "tokenizer", "connections",
+                                        "idle", "layer", "metrics"):
                         self.assertGreater(figure["value"], 0)
                     if figure["id"] == "error":
                         self.assertTrue(figure["ok"], figure)
