@@ -88,7 +88,9 @@ struct HttpConfig {
   std::vector<std::string>
       keys;                    // "TENANT sha256:HASH", from `troupe keys api`; none: no key asked
   bool open = false;           // without keys it may listen beyond this machine
-  bool model_control = false;  // whoever may ask may load and unload models
+  std::string tls_certificate;  // a file in PEM; empty: plain HTTP
+  std::string tls_key;          // a file in PEM; empty exactly where the other is
+  bool model_control = false;   // whoever may ask may load and unload models
   std::uint32_t threads = 1;
   std::uint32_t connections_max = 4096;
   std::uint64_t header_bytes_max = std::uint64_t{16} << 10;
@@ -127,6 +129,11 @@ struct Config {
   LogConfig log;
   UpConfig up;
 };
+
+// "https://" where there is a certificate.
+[[nodiscard]] inline std::string_view http_scheme(const Config& config) {
+  return config.http.tls_certificate.empty() ? "http://" : "https://";
+}
 
 // Where a node serves HTTP; empty: nowhere.
 [[nodiscard]] inline std::string http_of(const Config& config, const std::string& name) {

@@ -210,6 +210,9 @@ void write_http(MetricsText& text, const HttpCounts& http, const ServerCounters&
   text.family("troupe_http_connections_refused_total", "counter",
               "HTTP connections over the limit.");
   text.sample({}, server.connections_refused);
+  text.family("troupe_http_handshakes_failed_total", "counter",
+              "TLS handshakes that came to nothing.");
+  text.sample({}, server.handshakes_failed);
   text.family("troupe_http_body_bytes", "gauge", "Bytes held for bodies of HTTP requests.");
   text.sample({}, server.bodies_bytes);
 }

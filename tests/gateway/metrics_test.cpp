@@ -87,7 +87,7 @@ TEST_CASE("a node's counts stand in its metrics, every series once") {
   HttpCounts http;
   http.answers[{Ask::infer, 200}] = 9;
   http.took[static_cast<std::size_t>(Ask::infer)].add(1ms);
-  const auto response = metrics_response(facts, http, {3, 4, 5});
+  const auto response = metrics_response(facts, http, {3, 4, 6, 5});
   CHECK(response.content_type == "text/plain; version=0.0.4; charset=utf-8");
   const auto lines = lines_of(response.body);
   for (const std::string expected :
@@ -103,7 +103,8 @@ TEST_CASE("a node's counts stand in its metrics, every series once") {
         "troupe_tenant_tasks_completed_total{tenant=\"(others)\"} 10",
         "troupe_http_requests_total{ask=\"infer\",code=\"200\"} 9",
         "troupe_http_request_seconds_count{ask=\"infer\"} 1", "troupe_http_connections 3",
-        "troupe_http_connections_refused_total 4", "troupe_http_body_bytes 5"}) {
+        "troupe_http_connections_refused_total 4",
+        "troupe_http_handshakes_failed_total 6", "troupe_http_body_bytes 5"}) {
     INFO(expected);
     CHECK(has(lines, expected));
   }
