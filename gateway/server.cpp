@@ -54,8 +54,8 @@ struct Server::State {
 
   Shared shared;
   std::vector<std::unique_ptr<Loop>> loops;
-  std::optional<tcp::acceptor> acceptor;        // of loop 0
-  std::optional<asio::steady_timer> try_again;  // likewise
+  std::optional<tcp::acceptor> acceptor;         // of loop 0
+  std::optional<asio::steady_timer> try_again;   // likewise
   std::optional<asio::steady_timer> look_again;  // likewise
   std::size_t next = 0;
   std::uint16_t port = 0;
@@ -153,8 +153,7 @@ void Server::State::watch_certificate() {
   look_again->async_wait([this](const error_code& aborted) {
     if (aborted) return;
     if (const auto renewed = shared.tls->renew(); !renewed)
-      shared.log.error("the new TLS certificate cannot be used; the former stays",
-                       renewed.error());
+      shared.log.error("the new TLS certificate cannot be used; the former stays", renewed.error());
     else if (*renewed)
       shared.log.info("new connections get the new TLS certificate",
                       {{"file", shared.options.tls_certificate}});

@@ -31,7 +31,7 @@ namespace troupe::gateway {
 
 struct ServerOptions {
   std::string host = "127.0.0.1";
-  std::uint16_t port = 0;  // 0: one that is free
+  std::uint16_t port = 0;       // 0: one that is free
   std::string tls_certificate;  // a file: PEM, its chain behind it; empty: plain HTTP
   std::string tls_key;          // a file: PEM, not for everybody to read
   std::uint32_t threads = 1;
@@ -42,7 +42,7 @@ struct ServerOptions {
   Duration idle_timeout = std::chrono::seconds(75);           // between two requests
   Duration request_timeout = std::chrono::seconds(30);  // from its first byte to its last; also the
                                                         // limit of a TLS handshake
-  Duration write_timeout = std::chrono::seconds(30);          // until the client has the response
+  Duration write_timeout = std::chrono::seconds(30);    // until the client has the response
 };
 
 // One request's way back. Used on its loop's thread only.

@@ -197,7 +197,7 @@ class HttpConnection final : public Connection, public Exchange {
       case Phase::request:
         return parse();
       case Phase::lingering:
-        return;  // drop_more() reads what else comes
+        return;               // drop_more() reads what else comes
       case Phase::answering:  // the next request's first bytes, for later
       case Phase::handshake:
       case Phase::streaming:
@@ -281,6 +281,7 @@ class HttpConnection final : public Connection, public Exchange {
     request.authorization = text(message[http::field::authorization]);
     request.json_bytes = text(message["Inference-Header-Content-Length"]);
     request.traceparent = text(message["traceparent"]);
+    request.prefer = text(message["Prefer"]);
     request.body = std::move(message.body());
     enter(Phase::answering, Duration::max());
     shared_.handler->handle(loop_.number, std::move(request), self());
@@ -361,13 +362,14 @@ class HttpConnection final : public Connection, public Exchange {
 
   void drop_more() {
     body_.resize(read_bytes_min);  // another read may still be waiting with the buffer
-    socket().async_read_some(
-        asio::buffer(body_), [self = self()](const error_code& failed, std::size_t n) {
-          if (self->phase_ == Phase::closed) return;
-          self->lingered_bytes_ += n;
-          if (failed || self->lingered_bytes_ > lingering_bytes_max) return self->close();
-          self->drop_more();
-        });
+    socket().async_read_some(asio::buffer(body_),
+                             [self = self()](const error_code& failed, std::size_t n) {
+                               if (self->phase_ == Phase::closed) return;
+                               self->lingered_bytes_ += n;
+                               if (failed || self->lingered_bytes_ > lingering_bytes_max)
+                                 return self->close();
+                               self->drop_more();
+                             });
   }
 
   // Head_ and body_, with more to come.

@@ -22,7 +22,7 @@ struct Shared {
   ServerOptions options;
   Log& log;
   std::shared_ptr<Tls> tls = nullptr;  // none: connections are plain
-  Handler* handler = nullptr;  // from serve() on
+  Handler* handler = nullptr;          // from serve() on
   std::atomic<std::uint64_t> connections{0};
   std::atomic<std::uint64_t> refused{0};
   std::atomic<std::uint64_t> handshakes_failed{0};
@@ -63,7 +63,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   virtual void close() = 0;
 };
 
-// On loop 0's thread. It counts in `shared.connections` until it is gone; whoever calls has counted it.
+// On loop 0's thread. It counts in `shared.connections` until it is gone; whoever calls has counted
+// it.
 std::shared_ptr<Connection> make_connection(boost::asio::ip::tcp::socket socket, Loop& loop,
                                             Shared& shared);
 

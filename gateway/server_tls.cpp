@@ -44,13 +44,12 @@ Status Tls::load() {
   error_code failed;
   context->use_certificate_chain_file(certificate_, failed);
   if (failed)
-    return Error{ErrorCode::config,
-                 certificate_ + " is no certificate in PEM: " + failed.message(),
+    return Error{ErrorCode::config, certificate_ + " is no certificate in PEM: " + failed.message(),
                  "the certificate comes first in it, then its chain"};
   context->use_private_key_file(key_, ssl::context::pem, failed);
   if (failed)
-    return Error{ErrorCode::config, key_ + " is no key in PEM for " + certificate_ + ": " +
-                                        failed.message(),
+    return Error{ErrorCode::config,
+                 key_ + " is no key in PEM for " + certificate_ + ": " + failed.message(),
                  "it has no passphrase, and is the one that the certificate was made for"};
   context_ = std::move(context);
   return {};

