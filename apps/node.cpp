@@ -52,7 +52,8 @@ int run_node(const NodeOptions& options, Output& output) {
       return exit_code(opened.error().code);
     }
     door = std::move(*opened);
-    log->info("serving HTTP", {{"port", door->port()}});
+    const bool tls = !cluster->config.http.tls_certificate.empty();
+    log->info(tls ? "serving HTTPS" : "serving HTTP", {{"port", door->port()}});
   }
   log->info("ready");
   while (!interrupts.wait(signal_wait)) {

@@ -76,7 +76,7 @@ int run_status(const StatusOptions& options, Output& output) {
       ++answering;
       line += describe(status);
       if (const auto http = http_of(reached->cluster.config, name); !http.empty()) {
-        line += "\n    http://" + http;
+        line += "\n    " + std::string(http_scheme(reached->cluster.config)) + http;
         status["http"] = http;
       }
       nodes.push_back(std::move(status));

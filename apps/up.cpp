@@ -22,7 +22,7 @@ void tell_ready(const Config& config, const ClusterProcesses& processes, Output&
             ", " + std::to_string(node.ordinary_port) + "  pid " + std::to_string(pid);
     nodes.push_back({{"name", node.name}, {"pid", pid}});
     if (const auto http = http_of(config, node.name); !http.empty()) {
-      text += "  http://" + http;
+      text += "  " + std::string(http_scheme(config)) + http;
       nodes.back()["http"] = http;
     }
   }

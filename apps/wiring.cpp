@@ -87,6 +87,9 @@ Result<std::optional<gateway::FrontDoorOptions>> front_door_options(const Config
   options.model_control = config.http.model_control;
   options.server.host = address->host;
   options.server.port = address->port;
+  options.server.tls_certificate = config.http.tls_certificate;
+  options.server.tls_key = config.http.tls_key;
+  options.jobs = {config.http.jobs_max, config.http.jobs_bytes_max, config.http.job_kept};
   options.server.threads = config.http.threads;
   options.server.connections_max = config.http.connections_max;
   options.server.header_bytes_max = config.http.header_bytes_max;

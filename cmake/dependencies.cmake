@@ -26,10 +26,10 @@ find_path(CLI11_INCLUDE CLI/CLI.hpp REQUIRED)
 add_library(cli11_headers INTERFACE IMPORTED)
 target_include_directories(cli11_headers SYSTEM INTERFACE ${CLI11_INCLUDE})
 
-# For HTTP: Boost.Asio and Boost.Beast as headers (gateway/server*.cpp), simdjson for bodies, OpenSSL's
-# hashes for API keys.
+# For HTTP: Boost.Asio and Boost.Beast as headers (gateway/server*.cpp), simdjson for bodies, OpenSSL
+# for TLS and for API keys' hashes.
 find_path(BOOST_INCLUDE boost/beast/http/parser.hpp REQUIRED)
 add_library(boost_headers INTERFACE IMPORTED)
 target_include_directories(boost_headers SYSTEM INTERFACE ${BOOST_INCLUDE})
 find_package(simdjson REQUIRED)
-find_package(OpenSSL REQUIRED COMPONENTS Crypto)
+find_package(OpenSSL REQUIRED COMPONENTS Crypto SSL)

@@ -76,6 +76,16 @@ void check_http_keys(Draft& draft) {
   for (const auto& node : draft.config.nodes) check("node." + node.name + ".http", node.http);
 }
 
+void check_tls(Draft& draft) {
+  const auto& http = draft.config.http;
+  if (http.tls_certificate.empty() == http.tls_key.empty()) return;
+  const bool has_key = http.tls_certificate.empty();
+  const std::string has = has_key ? "tls_key" : "tls_certificate";
+  const std::string lacks = has_key ? "tls_certificate" : "tls_key";
+  draft.mistakes.add(draft.at("http." + has).origin,
+                     "'" + has + "' of [http] is of no use without its '" + lacks + "'");
+}
+
 void check_backoff(Draft& draft) {
   const auto& agents = draft.config.agents;
   if (agents.backoff_min <= agents.backoff_max) return;
@@ -94,6 +104,7 @@ void check_together(Draft& draft) {
   check_endpoints(draft);
   check_http(draft);
   check_http_keys(draft);
+  check_tls(draft);
   check_backoff(draft);
 }
 

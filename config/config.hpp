@@ -86,9 +86,11 @@ struct LinkConfig {
 struct HttpConfig {
   std::string listen;  // "HOST:PORT"; empty: only nodes that say so serve HTTP
   std::vector<std::string>
-      keys;                    // "TENANT sha256:HASH", from `troupe keys api`; none: no key asked
-  bool open = false;           // without keys it may listen beyond this machine
-  bool model_control = false;  // whoever may ask may load and unload models
+      keys;                     // "TENANT sha256:HASH", from `troupe keys api`; none: no key asked
+  bool open = false;            // without keys it may listen beyond this machine
+  std::string tls_certificate;  // a file in PEM; empty: plain HTTP
+  std::string tls_key;          // a file in PEM; empty exactly where the other is
+  bool model_control = false;   // whoever may ask may load and unload models
   std::uint32_t threads = 1;
   std::uint32_t connections_max = 4096;
   std::uint64_t header_bytes_max = std::uint64_t{16} << 10;
@@ -97,6 +99,9 @@ struct HttpConfig {
   Duration idle_timeout = std::chrono::seconds(75);           // between two requests
   Duration request_timeout = std::chrono::seconds(30);        // from its first byte to its last
   Duration write_timeout = std::chrono::seconds(30);          // until the client has the answer
+  std::uint32_t jobs_max = 256;                               // of a node, those kept included
+  std::uint64_t jobs_bytes_max = std::uint64_t{512} << 20;    // of their texts and answers
+  Duration job_kept = std::chrono::minutes(10);               // once it has ended
   Duration drain_timeout = std::chrono::seconds(5);  // for work under way, when asked to stop
 };
 
@@ -127,6 +132,11 @@ struct Config {
   LogConfig log;
   UpConfig up;
 };
+
+// "https://" where there is a certificate.
+[[nodiscard]] inline std::string_view http_scheme(const Config& config) {
+  return config.http.tls_certificate.empty() ? "http://" : "https://";
+}
 
 // Where a node serves HTTP; empty: nowhere.
 [[nodiscard]] inline std::string http_of(const Config& config, const std::string& name) {

@@ -29,7 +29,7 @@ Result<std::string> model_folder(const std::string& text, const Variables& varia
 // [cluster] keys. "auto" stays, because it also means that keys are made when missing.
 Result<std::string> keys_folder(const std::string& text, const Variables& variables);
 
-// [scheduling] record and [memory] folder. Empty stays: there is none.
+// Folders and files that need not be. Empty stays: there is none.
 Result<std::string> optional_folder(const std::string& text, const Variables& variables);
 
 }  // namespace troupe::config

@@ -1,6 +1,6 @@
 #include "gateway/desk.hpp"
 
-#include <mutex>
+#include <memory>
 #include <optional>
 
 #include "base/clock.hpp"
@@ -8,90 +8,6 @@
 #include "gateway/status_page.hpp"
 
 namespace troupe::gateway {
-namespace {
-
-Error model_missing(const std::string& name) {
-  return {ErrorCode::model_missing, "there is no model '" + name + "' here",
-          "GET /v1/models lists those that are"};
-}
-
-Error going_away() {
-  return {ErrorCode::draining, "the node is going away and takes no new work",
-          "ask another node, or this one once it is back"};
-}
-
-// The texts of an infer request for an encoder; the request's first mistake otherwise.
-Result<std::vector<std::string>> texts_of(InferRequest& request) {
-  const auto wrong = [](std::string what, std::string next) {
-    return Error{ErrorCode::invalid_argument, std::move(what), std::move(next)};
-  };
-  if (request.inputs.size() != 1 || request.inputs[0].name != text_tensor)
-    return wrong("this model reads one input, '" + std::string(text_tensor) + "'",
-                 "GET /v2/models/NAME describes it");
-  InferInput& input = request.inputs[0];
-  auto* texts = std::get_if<std::vector<std::string>>(&input.data);
-  if (texts == nullptr)
-    return wrong("input '" + input.name + "' must be of datatype BYTES", "send texts");
-  if (input.shape.size() > 2 || (input.shape.size() == 2 && input.shape[1] != 1))
-    return wrong("input '" + input.name + "' must have the shape [N] or [N, 1]",
-                 "send one text for each row");
-  for (const auto& output : request.outputs)
-    if (output.name != embedding_tensor)
-      return wrong("this model has no output '" + output.name + "'",
-                   "ask for '" + std::string(embedding_tensor) + "'");
-  return std::move(*texts);
-}
-
-}  // namespace
-
-// Gathers outcomes of the dispatcher's thread until the loop comes by; one post for a burst.
-class Desk::Mailbox final : public actors::ReplySink {
- public:
-  using Post = std::function<void()>;
-  explicit Mailbox(Post post) : post_(std::move(post)) {}
-
-  void deliver(std::vector<actors::Answer> answers) override {
-    const std::lock_guard lock(mutex_);
-    if (!post_) return;
-    const bool first = waiting_.empty();
-    for (auto& one : answers) waiting_.push_back(std::move(one));
-    if (first) post_();
-  }
-
-  std::vector<actors::Answer> take() {
-    const std::lock_guard lock(mutex_);
-    return std::exchange(waiting_, {});
-  }
-
-  void close() {
-    const std::lock_guard lock(mutex_);
-    post_ = nullptr;
-    waiting_.clear();
-  }
-
- private:
-  std::mutex mutex_;
-  Post post_;                            // guarded by mutex_, as what follows
-  std::vector<actors::Answer> waiting_;  // not empty: a post is on its way
-};
-
-Desk::Desk(std::size_t loop, FrontDoor& door)
-    : door_(door),
-      random_(std::random_device{}()),
-      streams_({[&node = door.node_] { return node.status(); },
-                [&door, loop](Duration delay, std::function<void()> work) {
-                  door.server_->post_after(loop, delay, std::move(work));
-                }},
-               door.streams_) {
-  mailbox_ = std::make_shared<Mailbox>(
-      [this, loop] { door_.server_->post(loop, [this] { deliver(mailbox_->take()); }); });
-}
-
-Desk::~Desk() = default;
-
-void Desk::close() {
-  mailbox_->close();
-}
 
 Desk::Call Desk::begin(const Request& request, std::shared_ptr<Exchange> exchange) {
   Call call;
@@ -164,7 +80,7 @@ void Desk::dispatch(Call&& call, Request&& request) {
   std::uint32_t model = 0;
   if (of_model) {
     const auto found = find_model(call.route.model);
-    if (!found) return refuse(call, model_missing(call.route.model));
+    if (!found) return refuse(call, no_such_model(call.route.model));
     model = *found;
   }
   if (!call.route.version.empty() && call.route.version != only_version)
@@ -201,13 +117,17 @@ void Desk::dispatch(Call&& call, Request&& request) {
       return answer(call, openai_model(door_.models_[model]));
     case Ask::metrics:
       return answer(call, metrics_response(door_.node_.facts(), door_.stats_.read(),
-                                           door_.server_->counters()));
+                                           door_.server_->counters(), door_.jobs_.counts()));
     case Ask::status_page:
       return answer(call, status_page());
     case Ask::status:
       return answer(call, json_response(door_.node_.status()));
     case Ask::status_events:
-      return watch(std::move(call), request.method == "HEAD");
+      return watch(std::move(call), request.method == "HEAD", status_streams_, status_events());
+    case Ask::job:
+    case Ask::job_result:
+    case Ask::job_events:
+      return ask_job(std::move(call), request);
     case Ask::infer:
       return infer(std::move(call), std::move(request));
     case Ask::embeddings:
@@ -231,12 +151,22 @@ Response Desk::ready(const Call& call) const {
   return model_ready(call.route.model);
 }
 
-void Desk::watch(Call&& call, bool head_only) {
+// The status is made once for all who are told it at one time.
+NextEvent Desk::status_events() {
+  return [this, told = std::uint64_t{0}](std::uint64_t round) mutable -> std::optional<Event> {
+    if (std::exchange(told, round) == round) return std::nullopt;
+    if (std::exchange(status_round_, round) != round)
+      status_event_ = "data: " + door_.node_.status();
+    return Event{status_event_, false};
+  };
+}
+
+void Desk::watch(Call&& call, bool head_only, EventStreams& streams, NextEvent next) {
   if (door_.draining()) return refuse(call, going_away());
   if (!head_only && !door_.streams_.take())
     return refuse(call,
                   {ErrorCode::queue_full, "as many as may watch this node live do so already",
-                   "close another page that shows it, or ask GET /status.json now and then"},
+                   "close another page that shows it, or ask now and then without /events"},
                   503);
   Response head;
   head.content_type = "text/event-stream";
@@ -244,31 +174,40 @@ void Desk::watch(Call&& call, bool head_only) {
   head.headers = {{"Cache-Control", "no-store"}, {"X-Accel-Buffering", "no"}};
   note(call, head);
   if (head_only) return call.exchange->begin_stream(std::move(head));
-  streams_.add(call.exchange, std::move(head));
+  streams.add(call.exchange, std::move(head), std::move(next));
 }
 
-// The answer comes by the mailbox, as those of tasks do, so that nobody who has gone is answered.
-void Desk::change_model(Call&& call) {
-  if (!door_.options_.model_control)
-    return refuse(call,
-                  {ErrorCode::unsupported, "models are not loaded and unloaded over HTTP here",
-                   "set model_control in [http], or use `troupe model`"});
-  if (!door_.begin_work()) return refuse(call, going_away());
-  const bool load = call.route.ask == Ask::load;
-  const std::string model = call.route.model;
-  const std::uint64_t number = jobs_begun_++;
-  Job& job = jobs_[number];
-  job.call = std::move(call);
-  job.respond = [](const Job&) { return json_response("{}"); };
-  job.rows.resize(1);
-  job.missing = 1;
-  job.call.exchange->when_gone([this, number] { gone(number); });
-  const auto done = [mailbox = mailbox_, number](const Status& changed) {
-    TaskOutcome outcome;
-    outcome.result = changed ? Result<Output>(Output(Embedding{})) : changed.error();
-    actors::answer_one({mailbox, number * texts_max}, std::move(outcome));
-  };
-  load ? door_.node_.load_model(model, done) : door_.node_.unload_model(model, done);
+void Desk::ask_job(Call&& call, const Request& request) {
+  const std::string id = call.route.job;
+  const std::string tenant = call.tenant;
+  auto facts = request.method == "DELETE" ? door_.jobs_.remove(id, tenant, now())
+                                          : door_.jobs_.find(id, tenant, now());
+  if (!facts)
+    return refuse(call, {ErrorCode::not_found, "there is no job '" + id + "' of yours",
+                         "answers are kept for a while, and not when the node is started again"});
+  if (request.method == "DELETE") {
+    if (facts->state == JobState::working) facts->state = JobState::canceled;
+    return answer(call, job_response(id, *facts));
+  }
+  if (call.route.ask == Ask::job) return answer(call, job_response(id, *facts));
+  if (call.route.ask == Ask::job_events) {
+    auto next = [this, id, tenant,
+                 told = std::optional<JobFacts>()](std::uint64_t) mutable -> std::optional<Event> {
+      const auto known = door_.jobs_.find(id, tenant, now());
+      if (known && told == known) return std::nullopt;
+      if (!known && !told) return Event{"data: {}", true};
+      if (known) told = known;
+      const bool last = !known || known->state != JobState::working;
+      return Event{"data: " + job_response(id, *told).body, last};
+    };
+    return watch(std::move(call), request.method == "HEAD", job_streams_, std::move(next));
+  }
+  if (facts->why) return refuse(call, *facts->why);
+  if (auto kept = door_.jobs_.answer(id, tenant, now())) return answer(call, std::move(*kept));
+  Response early = job_response(id, *facts);
+  early.status = 202;
+  early.headers.emplace_back("Retry-After", "1");
+  answer(call, std::move(early));
 }
 
 std::optional<std::uint32_t> Desk::find_model(const std::string& name) const {
@@ -279,109 +218,6 @@ std::optional<std::uint32_t> Desk::find_model(const std::string& name) const {
 
 actors::ModelFacts Desk::facts_of(std::uint32_t model) const {
   return door_.node_.models()[model];
-}
-
-void Desk::infer(Call&& call, Request&& request) {
-  auto read = reader_.infer(request.body, request.json_bytes);
-  if (!read) return refuse(call, read.error());
-  auto texts = texts_of(*read);
-  if (!texts) return refuse(call, texts.error());
-  const Wishes wishes = read->wishes;
-  const std::string model = call.route.model;
-  read->inputs.clear();  // what it says of the answer is still needed
-  start(std::move(call), model, std::move(*texts), wishes,
-        [this, asked = std::move(*read)](const Job& job) {
-          return infer_response(job.call.route.model, asked, job.tasks[0], job.rows);
-        });
-}
-
-void Desk::embeddings(Call&& call, Request&& request) {
-  auto read = reader_.embeddings(request.body);
-  if (!read) return refuse(call, read.error());
-  if (!find_model(read->model)) return refuse(call, model_missing(read->model));
-  const Wishes wishes = read->wishes;
-  auto texts = std::exchange(read->input, {});
-  const std::string model = read->model;
-  start(std::move(call), model, std::move(texts), wishes,
-        [asked = std::move(*read)](const Job& job) {
-          return embeddings_response(job.call.target, asked, job.rows);
-        });
-}
-
-void Desk::start(Call&& call, const std::string& model, std::vector<std::string>&& texts,
-                 const Wishes& wishes, std::function<Response(const Job&)> respond) {
-  if (texts.empty() || texts.size() > texts_max)
-    return refuse(call, {texts.empty() ? ErrorCode::invalid_argument : ErrorCode::too_large,
-                         "a request has 1 to " + std::to_string(texts_max) + " texts, this one " +
-                             std::to_string(texts.size()),
-                         texts.empty() ? "" : "send less at a time"});
-  if (!door_.begin_work()) return refuse(call, going_away());
-  const std::uint64_t number = jobs_begun_++;
-  Job& job = jobs_[number];
-  job.call = std::move(call);
-  job.respond = std::move(respond);
-  job.rows.resize(texts.size());
-  job.missing = texts.size();
-  for (std::size_t i = 0; i < texts.size(); ++i) {
-    TaskRequest task;
-    task.model = model;
-    task.tenant = job.call.tenant;
-    task.work = Encode{std::move(texts[i])};
-    task.lane = wishes.lane;
-    task.time_limit = wishes.time_limit;
-    task.weight = wishes.weight;
-    const auto id = door_.node_.submit(std::move(task), {mailbox_, number * texts_max + i});
-    if (id) {
-      job.tasks.push_back(*id);
-      continue;
-    }
-    withdraw(job);
-    return finish(number, error_response(job.call.target, id.error()));
-  }
-  job.call.exchange->when_gone([this, number] { gone(number); });
-}
-
-// Tasks that have had their outcome do not mind.
-void Desk::withdraw(const Job& job) {
-  for (const TaskId task : job.tasks) door_.node_.cancel(task);
-}
-
-void Desk::deliver(std::vector<actors::Answer>&& answers) {
-  for (auto& one : answers) deliver(std::move(one));
-}
-
-void Desk::deliver(actors::Answer&& one) {
-  const std::uint64_t number = one.tag / texts_max;
-  const auto found = jobs_.find(number);
-  if (found == jobs_.end()) return;  // answered with an error, or nobody waits any more
-  Job& job = found->second;
-  auto* embedding = one.outcome.result ? std::get_if<Embedding>(&*one.outcome.result) : nullptr;
-  if (embedding == nullptr) {
-    withdraw(job);
-    const Error why = one.outcome.result
-                          ? Error{ErrorCode::internal, "the model answered with no vector", ""}
-                          : one.outcome.result.error();
-    return finish(number, error_response(job.call.target, why));
-  }
-  job.rows[one.tag % texts_max] = std::move(*embedding);
-  if (--job.missing != 0) return;
-  Response response = job.respond(job);
-  finish(number, std::move(response));
-}
-
-void Desk::finish(std::uint64_t number, Response&& response) {
-  auto job = jobs_.extract(number);
-  answer(job.mapped().call, std::move(response));
-  door_.end_work();
-}
-
-void Desk::gone(std::uint64_t number) {
-  auto job = jobs_.extract(number);
-  withdraw(job.mapped());
-  constexpr unsigned client_closed_request = 499;  // nginx's word
-  Call& call = job.mapped().call;
-  door_.stats_.note(call.route.ask, client_closed_request, now() - call.begin);
-  door_.end_work();
 }
 
 }  // namespace troupe::gateway

@@ -67,6 +67,30 @@ Response json_response(std::string body) {
   return response;
 }
 
+Error no_such_model(const std::string& name) {
+  return {ErrorCode::model_missing, "there is no model '" + name + "' here",
+          "GET /v1/models lists those that are"};
+}
+
+Error going_away() {
+  return {ErrorCode::draining, "the node is going away and takes no new work",
+          "ask another node, or this one once it is back"};
+}
+
+std::string job_path(const std::string& id) {
+  return "/v2/jobs/" + id;
+}
+
+Response job_response(const std::string& id, const JobFacts& facts) {
+  json body = {
+      {"id", id},           {"state", name(facts.state)}, {"texts", facts.texts},
+      {"done", facts.done}, {"url", job_path(id)},        {"events", job_path(id) + "/events"}};
+  if (facts.state == JobState::completed) body["result"] = job_path(id) + "/result";
+  if (facts.why)
+    body["error"] = {{"code", name(facts.why->code)}, {"message", facts.why->to_string()}};
+  return json_response(dump(body));
+}
+
 Response error_response(std::string_view target, const Error& why, unsigned status) {
   Response response;
   response.status = status == 0 ? status_of(why.code) : status;

@@ -8,6 +8,7 @@
 
 #include "actors/node.hpp"
 #include "gateway/body_reader.hpp"
+#include "gateway/jobs.hpp"
 #include "gateway/message.hpp"
 
 namespace troupe::gateway {
@@ -22,7 +23,14 @@ inline constexpr std::string_view only_version = "1";
 // Troupe-Error as well; Retry-After where trying again makes sense. `status` 0: by the code.
 Response error_response(std::string_view target, const Error& why, unsigned status = 0);
 
+// What more than one request can run into.
+Error no_such_model(const std::string& name);
+Error going_away();
+
 Response json_response(std::string body);
+// How a job is (gateway/jobs.hpp), and where it can be asked again.
+Response job_response(const std::string& id, const JobFacts& facts);
+std::string job_path(const std::string& id);
 Response model_ready(std::string_view model);
 Response server_metadata(std::string_view version);
 Response model_metadata(const actors::ModelFacts& model);

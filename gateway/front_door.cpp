@@ -13,10 +13,14 @@ constexpr Duration last_words_limit = std::chrono::seconds(1);  // until answers
 }  // namespace
 
 FrontDoor::FrontDoor(FrontDoorOptions options, actors::Node& node, Log& log)
-    : options_(std::move(options)), node_(node), log_(log), models_(node.models()) {
+    : options_(std::move(options)),
+      node_(node),
+      log_(log),
+      models_(node.models()),
+      jobs_(options_.jobs) {
   // A small door keeps most of its connections for work.
   streams_.limit(
-      std::clamp(options_.server.connections_max / 4, std::uint32_t{1}, status_streams_max));
+      std::clamp(options_.server.connections_max / 4, std::uint32_t{1}, event_streams_max));
 }
 
 Result<std::unique_ptr<FrontDoor>> FrontDoor::open(FrontDoorOptions options, actors::Node& node,
@@ -46,6 +50,7 @@ void FrontDoor::drain(Duration limit) {
 void FrontDoor::stop() {
   drain(Duration::zero());
   if (server_) server_->stop(last_words_limit);
+  jobs_.stop();
   for (auto& desk : desks_) desk->close();
 }
 

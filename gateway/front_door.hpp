@@ -17,9 +17,10 @@
 #include "base/log.hpp"
 #include "base/result.hpp"
 #include "gateway/api_keys.hpp"
+#include "gateway/event_streams.hpp"
 #include "gateway/http_stats.hpp"
+#include "gateway/jobs.hpp"
 #include "gateway/server.hpp"
-#include "gateway/status_streams.hpp"
 
 namespace troupe::gateway {
 
@@ -30,6 +31,7 @@ struct FrontDoorOptions {
   ApiKeys keys;                // none: everybody may ask
   std::string version;         // of the program, for GET /v2
   bool model_control = false;  // whoever may ask may load and unload models
+  JobLimits jobs;
 };
 
 class FrontDoor final : public Handler {
@@ -67,6 +69,7 @@ class FrontDoor final : public Handler {
   const std::vector<actors::ModelFacts> models_;  // as they were when the door opened
   HttpStats stats_;
   StreamCount streams_;
+  Jobs jobs_;
   std::unique_ptr<Server> server_;
   std::vector<std::unique_ptr<Desk>> desks_;  // by loop
   std::atomic<bool> draining_{false};

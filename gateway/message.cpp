@@ -1,5 +1,6 @@
 #include "gateway/message.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 
@@ -21,6 +22,23 @@ std::string begin_head(const Response& response, unsigned version) {
 }
 
 }  // namespace
+
+bool prefers(std::string_view header, std::string_view preference) noexcept {
+  const auto low = [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  };
+  while (!header.empty()) {
+    const auto end = std::min(header.find(','), header.size());
+    std::string_view one = header.substr(0, std::min(end, header.find_first_of(";,")));
+    while (!one.empty() && one.front() == ' ') one.remove_prefix(1);
+    while (!one.empty() && one.back() == ' ') one.remove_suffix(1);
+    if (std::equal(one.begin(), one.end(), preference.begin(), preference.end(),
+                   [&](char a, char b) { return low(a) == b; }))
+      return true;
+    header.remove_prefix(std::min(end + 1, header.size()));
+  }
+  return false;
+}
 
 std::string response_head(const Response& response, unsigned version, bool keep_alive) {
   std::string head = begin_head(response, version);

@@ -18,6 +18,7 @@ struct Request {
   std::string authorization;
   std::string json_bytes;  // Inference-Header-Content-Length
   std::string traceparent;
+  std::string prefer;  // RFC 7240
 };
 
 struct Response {
@@ -26,6 +27,9 @@ struct Response {
   std::string body;
   std::vector<std::pair<std::string, std::string>> headers;  // further ones
 };
+
+// Whether a Prefer header (RFC 7240) names `preference`.
+bool prefers(std::string_view header, std::string_view preference) noexcept;
 
 // The response's first lines, up to the body, for HTTP/1.0 (`version` 10) or 1.1 (11).
 std::string response_head(const Response& response, unsigned version, bool keep_alive);

@@ -196,6 +196,14 @@ void write_link(MetricsText& text, const NodeFacts& facts) {
           facts.link.undeliverable);
 }
 
+void write_jobs(MetricsText& text, const JobCounts& jobs) {
+  text.family("troupe_http_jobs", "gauge", "Long requests, by whether they have ended.");
+  text.sample({{"state", "working"}}, jobs.working);
+  text.sample({{"state", "ended"}}, jobs.kept);
+  text.family("troupe_http_jobs_bytes", "gauge", "Bytes held for long requests and their answers.");
+  text.sample({}, jobs.bytes);
+}
+
 void write_http(MetricsText& text, const HttpCounts& http, const ServerCounters& server) {
   text.family("troupe_http_requests_total", "counter", "HTTP requests answered, by status.");
   for (const auto& [key, count] : http.answers)
@@ -210,6 +218,9 @@ void write_http(MetricsText& text, const HttpCounts& http, const ServerCounters&
   text.family("troupe_http_connections_refused_total", "counter",
               "HTTP connections over the limit.");
   text.sample({}, server.connections_refused);
+  text.family("troupe_http_handshakes_failed_total", "counter",
+              "TLS handshakes that came to nothing.");
+  text.sample({}, server.handshakes_failed);
   text.family("troupe_http_body_bytes", "gauge", "Bytes held for bodies of HTTP requests.");
   text.sample({}, server.bodies_bytes);
 }
@@ -217,7 +228,7 @@ void write_http(MetricsText& text, const HttpCounts& http, const ServerCounters&
 }  // namespace
 
 Response metrics_response(const NodeFacts& node, const HttpCounts& http,
-                          const ServerCounters& server) {
+                          const ServerCounters& server, const JobCounts& jobs) {
   MetricsText text;
   write_node(text, node);
   write_lanes(text, node);
@@ -226,6 +237,7 @@ Response metrics_response(const NodeFacts& node, const HttpCounts& http,
   write_workers(text, node);
   write_link(text, node);
   write_http(text, http, server);
+  write_jobs(text, jobs);
   Response response;
   response.content_type = "text/plain; version=0.0.4; charset=utf-8";
   response.body = text.take();

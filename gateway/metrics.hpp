@@ -6,6 +6,7 @@
 
 #include "actors/node_status.hpp"
 #include "gateway/http_stats.hpp"
+#include "gateway/jobs.hpp"
 #include "gateway/message.hpp"
 #include "gateway/server.hpp"
 
@@ -16,6 +17,6 @@ namespace troupe::gateway {
 inline constexpr std::size_t metrics_tenants_max = 64;
 
 Response metrics_response(const actors::NodeFacts& node, const HttpCounts& http,
-                          const ServerCounters& server);
+                          const ServerCounters& server, const JobCounts& jobs);
 
 }  // namespace troupe::gateway

@@ -63,9 +63,20 @@ std::optional<std::vector<std::string>> parts_of(std::string_view target) {
   return std::nullopt;
 }
 
+Route of(Ask ask, std::string model) {
+  Route found;
+  found.ask = ask;
+  found.model = std::move(model);
+  return found;
+}
+
+Route only(Ask ask) {
+  return of(ask, "");
+}
+
 Route of_model(std::vector<std::string> parts) {  // what follows /v2/models
-  if (parts.size() == 1 && parts[0] == "stats") return {Ask::all_stats, "", "", ""};
-  Route found{Ask::model, std::move(parts[0]), "", ""};
+  if (parts.size() == 1 && parts[0] == "stats") return only(Ask::all_stats);
+  Route found = of(Ask::model, std::move(parts[0]));
   std::size_t next = 1;
   if (parts.size() > 2 && parts[1] == "versions") {
     found.version = std::move(parts[2]);
@@ -85,35 +96,49 @@ Route of_model(std::vector<std::string> parts) {  // what follows /v2/models
   return found;
 }
 
+Route of_job(std::vector<std::string> parts) {  // what follows /v2/jobs
+  Route found;
+  found.job = std::move(parts[0]);
+  if (parts.size() == 1)
+    found.ask = Ask::job;
+  else if (parts.size() == 2 && parts[1] == "result")
+    found.ask = Ask::job_result;
+  else if (parts.size() == 2 && parts[1] == "events")
+    found.ask = Ask::job_events;
+  return found;
+}
+
 Route of_repository(std::vector<std::string> parts) {  // what follows /v2/repository
-  if (parts.size() == 1 && parts[0] == "index") return {Ask::index, "", "", ""};
+  if (parts.size() == 1 && parts[0] == "index") return only(Ask::index);
   if (parts.size() != 3 || parts[0] != "models") return {};
-  if (parts[2] == "load") return {Ask::load, std::move(parts[1]), "", ""};
-  if (parts[2] == "unload") return {Ask::unload, std::move(parts[1]), "", ""};
+  if (parts[2] == "load") return of(Ask::load, std::move(parts[1]));
+  if (parts[2] == "unload") return of(Ask::unload, std::move(parts[1]));
   return {};
 }
 
 Route find(std::string_view target) {
   const std::string_view path = path_of(target);
-  if (path == "/") return {Ask::status_page, "", "", ""};
+  if (path == "/") return only(Ask::status_page);
   auto parts = parts_of(path);
   if (!parts) return {};
   const auto is = [&](std::initializer_list<std::string_view> names) {
     return std::equal(parts->begin(), parts->end(), names.begin(), names.end());
   };
-  if (is({"v2"})) return {Ask::server, "", "", ""};
-  if (is({"v2", "health", "live"})) return {Ask::live, "", "", ""};
-  if (is({"v2", "health", "ready"})) return {Ask::ready, "", "", ""};
-  if (is({"v1", "models"})) return {Ask::models, "", "", ""};
-  if (is({"v1", "embeddings"})) return {Ask::embeddings, "", "", ""};
-  if (is({"metrics"})) return {Ask::metrics, "", "", ""};
-  if (is({"status"})) return {Ask::status_page, "", "", ""};
-  if (is({"status.json"})) return {Ask::status, "", "", ""};
-  if (is({"status", "events"})) return {Ask::status_events, "", "", ""};
+  if (is({"v2"})) return only(Ask::server);
+  if (is({"v2", "health", "live"})) return only(Ask::live);
+  if (is({"v2", "health", "ready"})) return only(Ask::ready);
+  if (is({"v1", "models"})) return only(Ask::models);
+  if (is({"v1", "embeddings"})) return only(Ask::embeddings);
+  if (is({"metrics"})) return only(Ask::metrics);
+  if (is({"status"})) return only(Ask::status_page);
+  if (is({"status.json"})) return only(Ask::status);
+  if (is({"status", "events"})) return only(Ask::status_events);
   if (parts->size() == 3 && (*parts)[0] == "v1" && (*parts)[1] == "models")
-    return {Ask::one_model, std::move((*parts)[2]), "", ""};
+    return of(Ask::one_model, std::move((*parts)[2]));
   if (parts->size() >= 3 && (*parts)[0] == "v2" && (*parts)[1] == "models")
     return of_model({parts->begin() + 2, parts->end()});
+  if (parts->size() >= 3 && (*parts)[0] == "v2" && (*parts)[1] == "jobs")
+    return of_job({parts->begin() + 2, parts->end()});
   if (parts->size() >= 3 && (*parts)[0] == "v2" && (*parts)[1] == "repository")
     return of_repository({parts->begin() + 2, parts->end()});
   return {};
@@ -123,10 +148,10 @@ Route find(std::string_view target) {
 
 std::string_view name(Ask ask) noexcept {
   constexpr std::array<std::string_view, asks> names = {
-      "live",        "ready",       "server",        "model",      "model_ready",
-      "infer",       "model_stats", "all_stats",     "index",      "load",
-      "unload",      "models",      "one_model",     "embeddings", "metrics",
-      "status_page", "status",      "status_events", "unknown"};
+      "live",        "ready",      "server",     "model",       "model_ready", "infer",
+      "model_stats", "all_stats",  "index",      "load",        "unload",      "models",
+      "one_model",   "embeddings", "metrics",    "status_page", "status",      "status_events",
+      "job",         "job_result", "job_events", "unknown"};
   return names[static_cast<std::size_t>(ask)];
 }
 
@@ -134,8 +159,11 @@ Route route(std::string_view method, std::string_view target) {
   Route found = find(target);
   const bool posts = found.ask == Ask::infer || found.ask == Ask::embeddings ||
                      found.ask == Ask::index || found.ask == Ask::load || found.ask == Ask::unload;
-  const bool fits = posts ? method == "POST" : method == "GET" || method == "HEAD";
-  if (found.ask != Ask::unknown && !fits) found.allow = posts ? "POST" : "GET, HEAD";
+  const bool reads = method == "GET" || method == "HEAD";
+  const bool fits =
+      posts ? method == "POST" : reads || (found.ask == Ask::job && method == "DELETE");
+  if (found.ask == Ask::unknown || fits) return found;
+  found.allow = posts ? "POST" : found.ask == Ask::job ? "GET, HEAD, DELETE" : "GET, HEAD";
   return found;
 }
 

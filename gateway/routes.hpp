@@ -29,9 +29,12 @@ enum class Ask : std::uint8_t {
   status_page,    // GET  / and /status
   status,         // GET  /status.json
   status_events,  // GET  /status/events
+  job,            // GET, DELETE /v2/jobs/ID
+  job_result,     // GET  /v2/jobs/ID/result
+  job_events,     // GET  /v2/jobs/ID/events
   unknown
 };
-inline constexpr std::size_t asks = 19;
+inline constexpr std::size_t asks = 22;
 
 // "infer", as it stands in metrics.
 std::string_view name(Ask ask) noexcept;
@@ -41,6 +44,7 @@ struct Route {
   std::string model;
   std::string version;     // empty: none was named
   std::string_view allow;  // not empty: the method is not allowed, these are
+  std::string job;         // its id
 };
 
 // HEAD is taken for GET. A target that nobody serves is Ask::unknown.

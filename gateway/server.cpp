@@ -11,6 +11,7 @@
 #include "base/clock.hpp"
 #include "gateway/descriptors.hpp"
 #include "gateway/server_connection.hpp"
+#include "gateway/server_tls.hpp"
 
 namespace troupe::gateway {
 namespace {
@@ -23,6 +24,7 @@ constexpr Duration sweep_interval_max = std::chrono::milliseconds(250);
 constexpr Duration sweep_interval_min = std::chrono::milliseconds(5);
 constexpr Duration accept_pause = std::chrono::milliseconds(100);
 constexpr std::uint64_t other_descriptors = 256;  // of the process: links, files, devices
+constexpr Duration certificate_look = std::chrono::seconds(1);
 
 // A connection that closes leaves the loop's set, so this goes over a copy.
 template <class What>
@@ -47,14 +49,16 @@ struct Server::State {
   void accept();
   void take(tcp::socket socket, Loop& loop);
   void sweep(Loop& loop);
+  void watch_certificate();
   void run(Loop& loop);
   void end(Loop& loop, Duration limit);
   void stop(Duration limit);
 
   Shared shared;
   std::vector<std::unique_ptr<Loop>> loops;
-  std::optional<tcp::acceptor> acceptor;        // of loop 0
-  std::optional<asio::steady_timer> try_again;  // likewise
+  std::optional<tcp::acceptor> acceptor;         // of loop 0
+  std::optional<asio::steady_timer> try_again;   // likewise
+  std::optional<asio::steady_timer> look_again;  // likewise
   std::size_t next = 0;
   std::uint16_t port = 0;
   bool stopped = false;
@@ -62,6 +66,11 @@ struct Server::State {
 
 Status Server::State::open() {
   const auto& options = shared.options;
+  if (!options.tls_certificate.empty()) {
+    auto tls = Tls::open(options.tls_certificate, options.tls_key);
+    if (!tls) return tls.error();
+    shared.tls = std::move(*tls);
+  }
   error_code failed;
   tcp::resolver resolver(loops[0]->context);
   const auto found =
@@ -88,6 +97,7 @@ Status Server::State::open() {
                      {"connections_max", std::to_string(options.connections_max)},
                      {"next", "raise the limit (ulimit -n), or lower connections_max in [http]"}});
   try_again.emplace(loops[0]->context);
+  look_again.emplace(loops[0]->context);
   return {};
 }
 
@@ -146,11 +156,25 @@ void Server::State::sweep(Loop& loop) {
   });
 }
 
+void Server::State::watch_certificate() {
+  look_again->expires_after(certificate_look);
+  look_again->async_wait([this](const error_code& aborted) {
+    if (aborted) return;
+    if (const auto renewed = shared.tls->renew(); !renewed)
+      shared.log.error("the new TLS certificate cannot be used; the former stays", renewed.error());
+    else if (*renewed)
+      shared.log.info("new connections get the new TLS certificate",
+                      {{"file", shared.options.tls_certificate}});
+    watch_certificate();
+  });
+}
+
 void Server::State::end(Loop& loop, Duration limit) {
   error_code ignored;
   if (loop.number == 0) {
     acceptor->close(ignored);
     try_again->cancel();
+    look_again->cancel();
   }
   loop.ending = true;
   each(loop, [](Connection& one) { one.end(); });
@@ -182,6 +206,7 @@ void Server::stop(Duration limit) {
 void Server::serve(Handler& handler) {
   state_->shared.handler = &handler;
   state_->accept();
+  if (state_->shared.tls != nullptr) state_->watch_certificate();
   for (auto& loop : state_->loops) {
     state_->sweep(*loop);
     loop->thread = std::thread([this, &loop = *loop] { state_->run(loop); });
@@ -192,7 +217,7 @@ std::uint16_t Server::port() const noexcept {
 }
 ServerCounters Server::counters() const noexcept {
   return {state_->shared.connections.load(), state_->shared.refused.load(),
-          state_->shared.bodies_bytes.load()};
+          state_->shared.handshakes_failed.load(), state_->shared.bodies_bytes.load()};
 }
 void Server::post(std::size_t loop, std::function<void()> work) {
   asio::post(state_->loops[loop]->context, std::move(work));

@@ -2,6 +2,10 @@
 // protocol above it. Boost.Asio moves the bytes, in server*; Boost.Beast reads the requests, in
 // server_connection.cpp; neither is seen anywhere else.
 //
+// With a certificate it speaks TLS (1.2 and later), and no plain HTTP. The two files are looked at
+// now and then; when they were replaced, new connections get the new certificate. One that cannot
+// be used is logged, and the former stays.
+//
 // A few threads, each with its own event loop; a connection belongs to one loop for its life, so
 // nothing of it is locked. Keep-alive and pipelining (one request of a connection at a time);
 // HTTP/1.0 and 1.1.
@@ -27,15 +31,18 @@ namespace troupe::gateway {
 
 struct ServerOptions {
   std::string host = "127.0.0.1";
-  std::uint16_t port = 0;  // 0: one that is free
+  std::uint16_t port = 0;       // 0: one that is free
+  std::string tls_certificate;  // a file: PEM, its chain behind it; empty: plain HTTP
+  std::string tls_key;          // a file: PEM, not for everybody to read
   std::uint32_t threads = 1;
   std::uint32_t connections_max = 4096;
   std::uint64_t header_bytes_max = 16 * 1024;
   std::uint64_t body_bytes_max = std::uint64_t{8} << 20;
   std::uint64_t bodies_bytes_max = std::uint64_t{256} << 20;  // of all connections together
   Duration idle_timeout = std::chrono::seconds(75);           // between two requests
-  Duration request_timeout = std::chrono::seconds(30);        // from its first byte to its last
-  Duration write_timeout = std::chrono::seconds(30);          // until the client has the response
+  Duration request_timeout = std::chrono::seconds(30);  // from its first byte to its last; also the
+                                                        // limit of a TLS handshake
+  Duration write_timeout = std::chrono::seconds(30);    // until the client has the response
 };
 
 // One request's way back. Used on its loop's thread only.
@@ -83,13 +90,15 @@ class Handler {
 struct ServerCounters {
   std::uint64_t connections = 0;          // open now
   std::uint64_t connections_refused = 0;  // over the limit
+  std::uint64_t handshakes_failed = 0;    // of TLS
   std::uint64_t bodies_bytes = 0;         // held now
 };
 
 class Server {
  public:
   // Binds the address; nobody is served yet. `log` outlives it. Errors: io (the address is not this
-  // machine's, the port is in use), config (an address that is none).
+  // machine's, the port is in use, a file cannot be read), config (an address that is none, a
+  // certificate or a key that is none or not for the other).
   static Result<std::unique_ptr<Server>> open(const ServerOptions& options, Log& log);
 
   // Starts the threads. `handler` outlives stop(). Once.

@@ -2,14 +2,17 @@
 
 #include <algorithm>
 #include <array>
+#include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <optional>
+#include <type_traits>
 #include <utility>
 
 #include "base/clock.hpp"
+#include "gateway/server_tls.hpp"
 
 namespace troupe::gateway {
 namespace {
@@ -28,12 +31,16 @@ constexpr std::size_t json_padding = 64;  // what simdjson wants to be able to r
 constexpr Duration linger_limit = std::chrono::seconds(1);
 constexpr std::string_view continue_line = "HTTP/1.1 100 Continue\r\n\r\n";
 
-// One connection. It lives as long as an operation on its socket or the request's exchange holds
-// it.
+using TlsStream = asio::ssl::stream<tcp::socket>;
+
+// One connection, over a socket or over TLS. It lives as long as an operation on its stream or the
+// request's exchange holds it.
+template <class Stream>
 class HttpConnection final : public Connection, public Exchange {
  public:
-  HttpConnection(tcp::socket socket, Loop& loop, Shared& shared)
-      : socket_(std::move(socket)), loop_(loop), shared_(shared) {}
+  template <class... Parts>
+  HttpConnection(Loop& loop, Shared& shared, Parts&&... of_stream)
+      : stream_(std::forward<Parts>(of_stream)...), loop_(loop), shared_(shared) {}
   ~HttpConnection() override {
     release_body();
     shared_.connections.fetch_sub(1);
@@ -43,7 +50,8 @@ class HttpConnection final : public Connection, public Exchange {
     if (loop_.ending) return;
     loop_.connections.insert(this);
     error_code ignored;
-    socket_.set_option(tcp::no_delay(true), ignored);
+    socket().set_option(tcp::no_delay(true), ignored);
+    if constexpr (is_tls) return shake_hands();
     await_request();
   }
 
@@ -59,7 +67,7 @@ class HttpConnection final : public Connection, public Exchange {
     if (std::exchange(phase_, Phase::closed) == Phase::closed) return;
     loop_.connections.erase(this);
     error_code ignored;
-    socket_.close(ignored);
+    socket().close(ignored);
     if (auto gone = std::exchange(gone_, nullptr)) gone();
     if (loop_.ending && loop_.connections.empty()) loop_.context.stop();
   }
@@ -92,7 +100,7 @@ class HttpConnection final : public Connection, public Exchange {
     body_ = response.body.empty() ? std::string() : stream_piece(response.body, version_);
     // The system would take megabytes from us for a client that reads none of them.
     error_code ignored;
-    socket_.set_option(asio::socket_base::send_buffer_size(stream_buffer_bytes), ignored);
+    socket().set_option(asio::socket_base::send_buffer_size(stream_buffer_bytes), ignored);
     phase_ = Phase::streaming;
     write_piece();
   }
@@ -113,7 +121,26 @@ class HttpConnection final : public Connection, public Exchange {
   }
 
  private:
-  enum class Phase { idle, request, answering, streaming, writing, lingering, closed };
+  enum class Phase { handshake, idle, request, answering, streaming, writing, lingering, closed };
+  static constexpr bool is_tls = std::is_same_v<Stream, TlsStream>;
+
+  tcp::socket& socket() {
+    if constexpr (is_tls)
+      return stream_.next_layer();
+    else
+      return stream_;
+  }
+
+  void shake_hands() {
+    enter(Phase::handshake, shared_.options.request_timeout);
+    if constexpr (is_tls)
+      stream_.async_handshake(TlsStream::server, [self = self()](const error_code& failed) {
+        if (self->phase_ == Phase::closed) return;
+        if (!failed) return self->await_request();
+        self->shared_.handshakes_failed.fetch_add(1);
+        self->close();
+      });
+  }
 
   std::shared_ptr<HttpConnection> self() {
     return std::static_pointer_cast<HttpConnection>(shared_from_this());
@@ -148,7 +175,7 @@ class HttpConnection final : public Connection, public Exchange {
     if (phase_ == Phase::request && header_done_)
       bytes = std::clamp<std::size_t>(parser_->content_length_remaining().value_or(read_bytes_min),
                                       read_bytes_min, read_bytes_max);
-    socket_.async_read_some(buffer_.prepare(bytes),
+    stream_.async_read_some(buffer_.prepare(bytes),
                             [self = self()](const error_code& failed, std::size_t bytes_read) {
                               self->on_read(failed, bytes_read);
                             });
@@ -161,6 +188,7 @@ class HttpConnection final : public Connection, public Exchange {
       keep_alive_ = false;
       return;
     }
+    if (is_tls && phase_ == Phase::lingering) return;  // linger() sees how it ends
     if (failed) return close();
     buffer_.commit(bytes);
     switch (phase_) {
@@ -169,11 +197,9 @@ class HttpConnection final : public Connection, public Exchange {
       case Phase::request:
         return parse();
       case Phase::lingering:
-        lingered_bytes_ += buffer_.size();
-        buffer_.consume(buffer_.size());
-        if (lingered_bytes_ > lingering_bytes_max) return close();
-        return read();
+        return;               // drop_more() reads what else comes
       case Phase::answering:  // the next request's first bytes, for later
+      case Phase::handshake:
       case Phase::streaming:
       case Phase::writing:
       case Phase::closed:
@@ -230,7 +256,7 @@ class HttpConnection final : public Connection, public Exchange {
     }
     if (fields.version() < 11 || parser_->is_done() || buffer_.size() > 0) return true;
     continuing_ = true;
-    asio::async_write(socket_, asio::buffer(continue_line.data(), continue_line.size()),
+    asio::async_write(stream_, asio::buffer(continue_line.data(), continue_line.size()),
                       [self = self()](const error_code& broken, std::size_t) {
                         self->continuing_ = false;
                         if (self->phase_ != Phase::request) return;
@@ -255,6 +281,7 @@ class HttpConnection final : public Connection, public Exchange {
     request.authorization = text(message[http::field::authorization]);
     request.json_bytes = text(message["Inference-Header-Content-Length"]);
     request.traceparent = text(message["traceparent"]);
+    request.prefer = text(message["Prefer"]);
     request.body = std::move(message.body());
     enter(Phase::answering, Duration::max());
     shared_.handler->handle(loop_.number, std::move(request), self());
@@ -296,7 +323,7 @@ class HttpConnection final : public Connection, public Exchange {
   void write_last() {
     enter(Phase::writing, shared_.options.write_timeout);
     asio::async_write(
-        socket_, std::array<asio::const_buffer, 2>{asio::buffer(head_), asio::buffer(body_)},
+        stream_, std::array<asio::const_buffer, 2>{asio::buffer(head_), asio::buffer(body_)},
         [self = self()](const error_code& failed, std::size_t) { self->on_written(failed); });
   }
 
@@ -306,13 +333,43 @@ class HttpConnection final : public Connection, public Exchange {
     body_ = {};
     release_body();
     if (keep_alive_) return await_request();
-    // Closed at once, what the client still sends would be answered with a reset, which may
-    // overtake the response.
-    error_code ignored;
-    socket_.shutdown(tcp::socket::shutdown_send, ignored);
-    buffer_.consume(buffer_.size());
+    linger();
+  }
+
+  // Closed at once, what the client still sends would be answered with a reset, which may overtake
+  // the response.
+  void linger() {
     enter(Phase::lingering, linger_limit);
-    read();
+    if constexpr (is_tls) {
+      // Says that this is all, and waits for the client to say the same. One that goes on sending
+      // its request instead fails that, and is read without being understood.
+      stream_.async_shutdown([self = self()](const error_code& failed) {
+        if (self->phase_ == Phase::closed) return;
+        if (!failed || failed == asio::error::eof) return self->close();
+        self->drop_rest();
+      });
+    } else {
+      drop_rest();
+    }
+  }
+
+  void drop_rest() {
+    if (std::exchange(dropping_, true)) return;
+    error_code ignored;
+    socket().shutdown(tcp::socket::shutdown_send, ignored);
+    drop_more();
+  }
+
+  void drop_more() {
+    body_.resize(read_bytes_min);  // another read may still be waiting with the buffer
+    socket().async_read_some(asio::buffer(body_),
+                             [self = self()](const error_code& failed, std::size_t n) {
+                               if (self->phase_ == Phase::closed) return;
+                               self->lingered_bytes_ += n;
+                               if (failed || self->lingered_bytes_ > lingering_bytes_max)
+                                 return self->close();
+                               self->drop_more();
+                             });
   }
 
   // Head_ and body_, with more to come.
@@ -320,7 +377,7 @@ class HttpConnection final : public Connection, public Exchange {
     writing_piece_ = true;
     deadline_ = later(now(), shared_.options.write_timeout);
     asio::async_write(
-        socket_, std::array<asio::const_buffer, 2>{asio::buffer(head_), asio::buffer(body_)},
+        stream_, std::array<asio::const_buffer, 2>{asio::buffer(head_), asio::buffer(body_)},
         [self = self()](const error_code& failed, std::size_t) { self->on_piece(failed); });
   }
 
@@ -340,7 +397,7 @@ class HttpConnection final : public Connection, public Exchange {
 
   void release_body() { shared_.bodies_bytes.fetch_sub(std::exchange(reserved_, 0)); }
 
-  tcp::socket socket_;
+  Stream stream_;
   Loop& loop_;
   Shared& shared_;
   Phase phase_ = Phase::idle;
@@ -351,6 +408,7 @@ class HttpConnection final : public Connection, public Exchange {
   bool keep_alive_ = false;
   bool head_only_ = false;
   bool writing_piece_ = false;  // of a stream
+  bool dropping_ = false;       // what still comes is read and dropped
   bool finishing_ = false;      // the stream ends with the piece that is being written
   unsigned version_ = 11;
   std::uint64_t reserved_ = 0;
@@ -365,7 +423,10 @@ class HttpConnection final : public Connection, public Exchange {
 }  // namespace
 
 std::shared_ptr<Connection> make_connection(tcp::socket socket, Loop& loop, Shared& shared) {
-  return std::make_shared<HttpConnection>(std::move(socket), loop, shared);
+  if (shared.tls == nullptr)
+    return std::make_shared<HttpConnection<tcp::socket>>(loop, shared, std::move(socket));
+  return std::make_shared<HttpConnection<TlsStream>>(loop, shared, std::move(socket),
+                                                     shared.tls->context());
 }
 
 }  // namespace troupe::gateway

@@ -15,14 +15,17 @@
 namespace troupe::gateway {
 
 class Connection;
+class Tls;
 
 // What all loops share.
 struct Shared {
   ServerOptions options;
   Log& log;
-  Handler* handler = nullptr;  // from serve() on
+  std::shared_ptr<Tls> tls = nullptr;  // none: connections are plain
+  Handler* handler = nullptr;          // from serve() on
   std::atomic<std::uint64_t> connections{0};
   std::atomic<std::uint64_t> refused{0};
+  std::atomic<std::uint64_t> handshakes_failed{0};
   std::atomic<std::uint64_t> bodies_bytes{0};
 
   // Room for a body; false when all bodies together would be over their limit.
@@ -60,7 +63,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   virtual void close() = 0;
 };
 
-// Any thread. It counts in `shared.connections` until it is gone; whoever calls has counted it.
+// On loop 0's thread. It counts in `shared.connections` until it is gone; whoever calls has counted
+// it.
 std::shared_ptr<Connection> make_connection(boost::asio::ip::tcp::socket socket, Loop& loop,
                                             Shared& shared);
 

@@ -80,6 +80,9 @@ class Config(unittest.TestCase):
         file = self.compare(self.write(text + MODEL), NAME="n")
         self.assertEqual(file.http_url(), "http://127.0.0.1:9000")
         self.assertEqual(file.keys_folder, f"{self.folder}/keys/n/n")
+        text += 'tls_certificate = "node.crt"\ntls_key = "node.key"\n'
+        file = self.compare(self.write(text + MODEL), NAME="n")
+        self.assertEqual(file.http_url(), "https://127.0.0.1:9000")
 
     def test_the_environment_wins(self):
         self.write(MINIMAL.replace("node.a", "node.gpu-1") + MODEL)

@@ -285,10 +285,15 @@ TEST_CASE("an address for HTTP is one, and free, and not an open door by mistake
       {"[http]\nlisten = '127.0.0.1:8080'\nkeys = ['secret']",
        "c.toml:10:9: 'keys' must have lines as `troupe keys api TENANT` prints them, \"TENANT "
        "sha256:HASH\", not \"secret\""},
+      {"[http]\ntls_key = 'node.key'",
+       "c.toml:9:11: 'tls_key' of [http] is of no use without its 'tls_certificate'"},
+      {"[http]\ntls_certificate = 'node.crt'",
+       "c.toml:9:19: 'tls_certificate' of [http] is of no use without its 'tls_key'"},
   });
   const std::string hash(64, 'a');
   for (const std::string& fine :
        {std::string("[http]\nlisten = '0.0.0.0:8080'\nopen = true"),
+        std::string("[http]\ntls_certificate = 'node.crt'\ntls_key = 'node.key'"),
         std::string("[http]\nlisten = '[::1]:8080'"),
         std::string("[http]\nlisten = 'localhost:8080'"),
         "[http]\nlisten = '[::]:8080'\nkeys = ['t sha256:" + hash + "']",

@@ -7,48 +7,16 @@
 
 #include "base/clock.hpp"
 #include "tests/actors/devices.hpp"
-#include "tests/actors/nodes.hpp"
 #include "tests/catch.hpp"
-#include "tests/gateway/raw_client.hpp"
+#include "tests/gateway/house.hpp"
 
 using namespace std::chrono_literals;
 using namespace troupe;
-using gateway::FrontDoor;
 using nlohmann::json;
-using tests::Answered;
+using tests::House;
 using tests::RawClient;
 
 namespace {
-
-// A node of its own with the tiny model, and its door.
-struct House {
-  explicit House(std::shared_ptr<kernels::Device> device = nullptr,
-                 std::vector<std::string> keys = {}, std::uint32_t tasks_max = 4096) {
-    auto options = cluster.options("a", {});
-    if (device) options.devices_open = {std::move(device)};
-    options.scheduling.urgent_queue_tasks_max = tasks_max;
-    options.scheduling.ordinary_queue_tasks_max = tasks_max;
-    node = cluster.start(std::move(options));
-    gateway::FrontDoorOptions door_options;
-    door_options.version = "1.2.3";
-    door_options.keys = *gateway::ApiKeys::parse(keys);
-    auto opened = FrontDoor::open(std::move(door_options), *node, log);
-    REQUIRE(opened);
-    door = std::move(*opened);
-  }
-
-  [[nodiscard]] RawClient client() const { return RawClient(door->port()); }
-  [[nodiscard]] Answered ask(std::string_view method, std::string_view target,
-                             std::string_view body = "",
-                             const std::vector<std::pair<std::string, std::string>>& headers = {}) {
-    return client().ask(method, target, body, headers);
-  }
-
-  tests::TestCluster cluster{{"a"}};
-  NullLog log;
-  std::unique_ptr<actors::Node> node;
-  std::unique_ptr<FrontDoor> door;
-};
 
 std::string infer_body(const std::vector<std::string>& texts,
                        const std::string& parameters = "{}") {
@@ -167,7 +135,7 @@ TEST_CASE(
 
 TEST_CASE("priority and timeout reach the scheduler") {
   const auto device = std::make_shared<tests::HeldDevice>();
-  House house(device);
+  House house({.device = device});
   auto blocks = house.client();
   blocks.send(
       tests::request("POST", "/v2/models/tiny/infer", infer_body({"a"}, R"({"priority":2})")));
@@ -185,7 +153,7 @@ TEST_CASE("priority and timeout reach the scheduler") {
 
 TEST_CASE("a full queue is answered with 429 and when to come again") {
   const auto device = std::make_shared<tests::HeldDevice>();
-  House house(device, {}, 1);
+  House house({.device = device, .tasks_max = 1});
   auto first = house.client();
   first.send(tests::request("POST", "/v1/embeddings", R"({"model":"tiny","input":"a"})"));
   device->wait_held(1);
@@ -206,7 +174,7 @@ TEST_CASE("a full queue is answered with 429 and when to come again") {
 
 TEST_CASE("a client that leaves has its tasks withdrawn") {
   const auto device = std::make_shared<tests::HeldDevice>();
-  House house(device);
+  House house({.device = device});
   auto blocks = house.client();
   blocks.send(tests::request("POST", "/v1/embeddings", R"({"model":"tiny","input":"a"})"));
   device->wait_held(1);
@@ -238,7 +206,7 @@ TEST_CASE("a client that leaves has its tasks withdrawn") {
 TEST_CASE("with keys, only who has one may ask, and tasks are its tenant's") {
   const auto one = *gateway::make_api_key("one");
   const auto two = *gateway::make_api_key("two");
-  House house(nullptr, {one.line, two.line});
+  House house({.keys = {one.line, two.line}});
   const std::string body = R"({"model":"tiny","input":"a"})";
   const auto ask = [&](const std::string& authorization) {
     return house.ask("POST", "/v1/embeddings", body, {{"Authorization", authorization}});
@@ -286,7 +254,7 @@ TEST_CASE("a trace goes on through every answer, good or bad") {
 
 TEST_CASE("a node that drains is not ready, takes nothing new and finishes what it has") {
   const auto device = std::make_shared<tests::HeldDevice>();
-  House house(device);
+  House house({.device = device});
   auto waits = house.client();
   waits.send(tests::request("POST", "/v1/embeddings", R"({"model":"tiny","input":"a"})"));
   device->wait_held(1);
@@ -312,7 +280,7 @@ TEST_CASE("a node that drains is not ready, takes nothing new and finishes what 
 
 TEST_CASE("a door that stops lets go of what is under way") {
   const auto device = std::make_shared<tests::HeldDevice>();
-  House house(device);
+  House house({.device = device});
   auto waits = house.client();
   waits.send(tests::request("POST", "/v1/embeddings", R"({"model":"tiny","input":["a","b"]})"));
   device->wait_held(1);

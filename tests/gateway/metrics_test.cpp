@@ -87,23 +87,32 @@ TEST_CASE("a node's counts stand in its metrics, every series once") {
   HttpCounts http;
   http.answers[{Ask::infer, 200}] = 9;
   http.took[static_cast<std::size_t>(Ask::infer)].add(1ms);
-  const auto response = metrics_response(facts, http, {3, 4, 5});
+  const auto response = metrics_response(facts, http, {3, 4, 6, 5}, {7, 8, 9});
   CHECK(response.content_type == "text/plain; version=0.0.4; charset=utf-8");
   const auto lines = lines_of(response.body);
   for (const std::string expected :
-       {"troupe_node_info{node=\"a\"} 1", "troupe_ready 1", "troupe_agents{type=\"reader\"} 3",
+       {"troupe_node_info{node=\"a\"} 1",
+        "troupe_ready 1",
+        "troupe_agents{type=\"reader\"} 3",
         "troupe_tasks_completed_total{lane=\"urgent\"} 5",
         "troupe_tasks_failed_total{lane=\"urgent\",code=\"expired\"} 2",
         "troupe_model_units_total{operation=\"encode\",model=\"tiny\"} 77",
         "troupe_model_units_total{operation=\"act\",model=\"mover\"} 66",
         "troupe_model_units_total{operation=\"recall\",model=\"\"} 55",
         "troupe_worker_lost{worker=\"0\",device=\"cpu\"} 0",
-        "troupe_worker_lost{worker=\"1\",device=\"cpu\"} 1", "troupe_peer_up{peer=\"b\"} 1",
+        "troupe_worker_lost{worker=\"1\",device=\"cpu\"} 1",
+        "troupe_peer_up{peer=\"b\"} 1",
         "troupe_tenant_tasks_completed_total{tenant=\"tenant-63\"} 1",
         "troupe_tenant_tasks_completed_total{tenant=\"(others)\"} 10",
         "troupe_http_requests_total{ask=\"infer\",code=\"200\"} 9",
-        "troupe_http_request_seconds_count{ask=\"infer\"} 1", "troupe_http_connections 3",
-        "troupe_http_connections_refused_total 4", "troupe_http_body_bytes 5"}) {
+        "troupe_http_request_seconds_count{ask=\"infer\"} 1",
+        "troupe_http_connections 3",
+        "troupe_http_connections_refused_total 4",
+        "troupe_http_handshakes_failed_total 6",
+        "troupe_http_jobs{state=\"working\"} 7",
+        "troupe_http_jobs{state=\"ended\"} 8",
+        "troupe_http_jobs_bytes 9",
+        "troupe_http_body_bytes 5"}) {
     INFO(expected);
     CHECK(has(lines, expected));
   }

@@ -29,6 +29,8 @@ TEST_CASE("every address of the protocols is known") {
       {"/status/", Ask::status_page},
       {"/status.json", Ask::status},
       {"/status/events", Ask::status_events},
+      {"/v2/jobs/00ff/result", Ask::job_result},
+      {"/v2/jobs/00ff/events", Ask::job_events},
   };
   for (const auto& [target, ask] : gets) {
     INFO(target);
@@ -49,6 +51,19 @@ TEST_CASE("every address of the protocols is known") {
     CHECK(route("POST", target).allow.empty());
     CHECK(route("GET", target).allow == "POST");
   }
+}
+
+TEST_CASE("a job can be looked at and deleted") {
+  for (const char* method : {"GET", "HEAD", "DELETE"}) {
+    const Route found = route(method, "/v2/jobs/00ff");
+    CHECK(found.ask == Ask::job);
+    CHECK(found.job == "00ff");
+    CHECK(found.allow.empty());
+  }
+  CHECK(route("POST", "/v2/jobs/00ff").allow == "GET, HEAD, DELETE");
+  CHECK(route("GET", "/v2/jobs").ask == Ask::unknown);
+  CHECK(route("GET", "/v2/jobs/00ff/nonsense").ask == Ask::unknown);
+  CHECK(route("GET", "/v2/jobs/00ff/result/more").ask == Ask::unknown);
 }
 
 TEST_CASE("model and version are taken out, with what is escaped undone") {

@@ -9,49 +9,16 @@
 #include "base/clock.hpp"
 #include "gateway/front_door.hpp"
 #include "gateway/status_page.hpp"
-#include "tests/actors/nodes.hpp"
 #include "tests/catch.hpp"
-#include "tests/gateway/raw_client.hpp"
+#include "tests/gateway/house.hpp"
 
 using namespace std::chrono_literals;
 using namespace troupe;
-using gateway::FrontDoor;
 using nlohmann::json;
+using tests::House;
 using tests::RawClient;
 
 namespace {
-
-struct Watched {
-  explicit Watched(const std::vector<std::string>& keys = {}, gateway::ServerOptions server = {}) {
-    node = cluster.start(cluster.options("a", {}));
-    gateway::FrontDoorOptions options;
-    options.server = std::move(server);
-    options.keys = *gateway::ApiKeys::parse(keys);
-    auto opened = FrontDoor::open(std::move(options), *node, log);
-    REQUIRE(opened);
-    door = std::move(*opened);
-  }
-
-  [[nodiscard]] RawClient client() const { return RawClient(door->port()); }
-
-  // Connections that are open now, this question's own left out; an outside fact without notice.
-  void wait_connections(std::uint64_t count) const {
-    const Instant give_up = now() + 20s;
-    std::uint64_t open = 0;
-    do {
-      const std::string metrics = client().ask("GET", "/metrics").body;
-      const std::string name = "\ntroupe_http_connections ";
-      open = std::stoull(metrics.substr(metrics.find(name) + name.size())) - 1;
-      std::this_thread::yield();
-    } while (open != count && now() < give_up);
-    REQUIRE(open == count);
-  }
-
-  tests::TestCluster cluster{{"a"}};
-  NullLog log;
-  std::unique_ptr<actors::Node> node;
-  std::unique_ptr<FrontDoor> door;
-};
 
 // The status in the next event.
 json next_status(RawClient& client) {
@@ -65,7 +32,7 @@ json next_status(RawClient& client) {
 }  // namespace
 
 TEST_CASE("the page is the repository's file, under a policy that lets nothing else run") {
-  Watched watched;
+  House watched;
   std::ifstream file(TROUPE_SOURCE_DIR "/gateway/status_page.html", std::ios::binary);
   const std::string html{std::istreambuf_iterator<char>(file), {}};
   REQUIRE_FALSE(html.empty());
@@ -86,7 +53,7 @@ TEST_CASE("the page is the repository's file, under a policy that lets nothing e
 }
 
 TEST_CASE("the status says what devices, tenants and every task's time were") {
-  Watched watched;
+  House watched;
   const std::string texts = json{{"model", "tiny"}, {"input", {"a", "b c", "d"}}}.dump();
   REQUIRE(watched.client().ask("POST", "/v1/embeddings", texts).status == 200);
   const json status = json::parse(watched.client().ask("GET", "/status.json").body);
@@ -116,7 +83,7 @@ TEST_CASE("the status says what devices, tenants and every task's time were") {
 }
 
 TEST_CASE("who watches gets a status at once and then every second, with its times apart") {
-  Watched watched;
+  House watched;
   auto client = watched.client();
   client.send(tests::request("GET", "/status/events"));
   const auto head = client.read_head();
@@ -136,7 +103,7 @@ TEST_CASE("who watches gets a status at once and then every second, with its tim
 }
 
 TEST_CASE("a client of HTTP/1.0 gets the events as they are, until its connection ends") {
-  Watched watched;
+  House watched;
   auto client = watched.client();
   client.send("GET /status/events HTTP/1.0\r\n\r\n");
   const auto head = client.read_head();
@@ -149,8 +116,8 @@ TEST_CASE("a client of HTTP/1.0 gets the events as they are, until its connectio
 }
 
 TEST_CASE("asked for its head only, the stream is its head and counts for nothing") {
-  Watched watched;
-  for (int i = 0; i < 2 * static_cast<int>(gateway::status_streams_max); ++i) {
+  House watched;
+  for (int i = 0; i < 2 * static_cast<int>(gateway::event_streams_max); ++i) {
     auto client = watched.client();
     client.send(tests::request("HEAD", "/status/events"));
     CHECK(client.read_head().status == 200);
@@ -162,7 +129,7 @@ TEST_CASE("asked for its head only, the stream is its head and counts for nothin
 TEST_CASE("where there are keys, the page comes without one and the status does not") {
   const auto made = gateway::make_api_key("team");
   REQUIRE(made);
-  Watched watched({made->line});
+  House watched({.keys = {made->line}});
   CHECK(watched.client().ask("GET", "/").status == 200);
   for (const char* target : {"/status.json", "/status/events"}) {
     CHECK(watched.client().ask("GET", target).status == 401);
@@ -180,9 +147,9 @@ TEST_CASE("where there are keys, the page comes without one and the status does 
 TEST_CASE("streams have a limit, and who leaves makes room") {
   gateway::ServerOptions server;
   server.threads = 2;
-  Watched watched({}, server);
+  House watched({.server = server});
   std::deque<RawClient> all;
-  for (std::uint32_t i = 0; i < gateway::status_streams_max; ++i) {
+  for (std::uint32_t i = 0; i < gateway::event_streams_max; ++i) {
     all.emplace_back(watched.door->port());
     all.back().send(tests::request("GET", "/status/events"));
     REQUIRE(all.back().read_head().status == 200);
@@ -194,7 +161,7 @@ TEST_CASE("streams have a limit, and who leaves makes room") {
   CHECK(watched.client().ask("GET", "/status.json").status == 200);
   for (auto& client : all) CHECK(next_status(client)["node"] == "a");
   all.pop_front();
-  watched.wait_connections(gateway::status_streams_max - 1);
+  watched.wait_connections(gateway::event_streams_max - 1);
   auto next = watched.client();
   next.send(tests::request("GET", "/status/events"));
   CHECK(next.read_head().status == 200);
@@ -204,7 +171,7 @@ TEST_CASE("streams have a limit, and who leaves makes room") {
 TEST_CASE("a door with few connections gives watchers a quarter of them") {
   gateway::ServerOptions server;
   server.connections_max = 8;
-  Watched watched({}, server);
+  House watched({.server = server});
   std::deque<RawClient> all;
   for (int i = 0; i < 2; ++i) {
     all.emplace_back(watched.door->port());
@@ -219,7 +186,7 @@ TEST_CASE("the time for a request and for silence does not end a stream") {
   server.idle_timeout = 50ms;
   server.request_timeout = 50ms;
   server.write_timeout = 500ms;
-  Watched watched({}, server);
+  House watched({.server = server});
   auto client = watched.client();
   client.send(tests::request("GET", "/status/events"));
   REQUIRE(client.read_head().status == 200);
@@ -227,7 +194,7 @@ TEST_CASE("the time for a request and for silence does not end a stream") {
 }
 
 TEST_CASE("when the node goes away, streams end as they should and no new one begins") {
-  Watched watched;
+  House watched;
   auto client = watched.client();
   client.send(tests::request("GET", "/status/events"));
   REQUIRE(client.read_head().status == 200);
@@ -244,7 +211,7 @@ TEST_CASE("when the node goes away, streams end as they should and no new one be
 }
 
 TEST_CASE("a door that stops at once lets go of its streams") {
-  Watched watched;
+  House watched;
   std::deque<RawClient> all;
   for (int i = 0; i < 8; ++i) {
     all.emplace_back(watched.door->port());

@@ -48,6 +48,7 @@ class ClusterFile:
     nodes: tuple[Node, ...]  # by name, as troupe has them
     heartbeat_interval: float  # seconds
     heartbeats_missed_max: int
+    https: bool = False  # the nodes have a certificate, and serve no plain HTTP
 
     def key_pair(self, name: str = "client") -> KeyPair:
         """The private file of one name. It must be readable by its owner alone."""
@@ -69,7 +70,7 @@ class ClusterFile:
                 host, _, port = one.http.rpartition(":")
                 if host in ("0.0.0.0", "[::]"):
                     host = f"[{one.host}]" if ":" in one.host else one.host
-                return f"http://{host}:{port}"
+                return f"{'https' if self.https else 'http'}://{host}:{port}"
         who = "no node" if node is None else f"no node {node!r}"
         raise ConfigMistake(
             f"{who} of this cluster serves HTTP", "set `listen` in [http], or `http` of a node"
@@ -110,6 +111,7 @@ def read_cluster_file(
         tuple(nodes),
         setting.duration("link", "heartbeat_interval", 1.0, 0.01, 60.0),
         setting.number("link", "heartbeats_missed_max", 3, 100),
+        setting.text("http", "tls_certificate", "") != "",
     )
 
 
