@@ -252,6 +252,7 @@ class Prometheus(ClusterTest):
         labels, empty = metrics_of(text)
         rules = {rule["name"]: rule["query"] for kind in ("recording", "alerting") for rule in self.rules(kind)}
         queries = [query for _, query, _ in panels()] + list(rules.values())
+        page = read(SOURCE, "docs", "http.md")
         named = set()
         for query in queries:
             with self.subTest(query=query):
@@ -268,6 +269,8 @@ class Prometheus(ClusterTest):
                     asked = set(re.findall(r"(\w+)(?:=~|!~|!=|=)", matchers))
                     self.assertLessEqual(asked, labels.get(name, set()) | OF_THE_SCRAPE)
                 everyone = set().union(*labels.values()) | OF_THE_SCRAPE
+                for name in names & empty:  # no series tells its labels, but the page does
+                    everyone.update(re.findall(r"`(\w+)`", re.search(rf"^\|[^|]*`{name}`[^|]*\|(.*)\|$", page, re.M)[1]))
                 for group in re.findall(r"(?:by|without|ignoring|on) ?\(([^)]*)\)", bare):
                     self.assertLessEqual(set(re.findall(r"\w+", group)), everyone)
         self.assertGreater(len(named), 30)
