@@ -201,7 +201,7 @@ void Desk::dispatch(Call&& call, Request&& request) {
       return answer(call, openai_model(door_.models_[model]));
     case Ask::metrics:
       return answer(call, metrics_response(door_.node_.facts(), door_.stats_.read(),
-                                           door_.server_->counters()));
+                                           door_.server_->counters(), read_process_facts()));
     case Ask::status_page:
       return answer(call, status_page());
     case Ask::status:

@@ -1,5 +1,5 @@
-// What GET /metrics answers: the node's counts and the door's own, in Prometheus' text format.
-// A pure function. docs/http.md lists the families.
+// What GET /metrics answers: the node's counts, the door's own and the process's, in Prometheus'
+// text format. A pure function. docs/http.md lists the families.
 #pragma once
 
 #include <cstddef>
@@ -7,6 +7,7 @@
 #include "actors/node_status.hpp"
 #include "gateway/http_stats.hpp"
 #include "gateway/message.hpp"
+#include "gateway/process_facts.hpp"
 #include "gateway/server.hpp"
 
 namespace troupe::gateway {
@@ -16,6 +17,6 @@ namespace troupe::gateway {
 inline constexpr std::size_t metrics_tenants_max = 64;
 
 Response metrics_response(const actors::NodeFacts& node, const HttpCounts& http,
-                          const ServerCounters& server);
+                          const ServerCounters& server, const ProcessFacts& process);
 
 }  // namespace troupe::gateway
