@@ -21,6 +21,7 @@ from cluster import LIMIT_S, PROGRAM, ClusterTest, free_ports, wait_until
 
 RULES = os.path.join(SOURCE, "deploy", "prometheus")
 DASHBOARD = os.path.join(SOURCE, "deploy", "grafana", "troupe.json")
+ORDINARY_MAX = 100  # tasks that a node may hold
 OF_THE_SCRAPE = {"job", "instance"}
 # Without agents on the nodes there is nothing to see here.
 MAY_BE_EMPTY = {"Agents"}
@@ -65,6 +66,7 @@ class Prometheus(ClusterTest):
         with open(self.key_file, "w", encoding="utf-8") as file:
             file.write(self.key)
         with open(self.config, "a", encoding="utf-8") as file:
+            file.write(f'[scheduling]\nordinary_queue_tasks_max = {ORDINARY_MAX}\n')
             file.write(f'[http]\nkeys = {json.dumps([key["line"]])}\n')
         text = read(self.config)
         for name, port in self.http.items():
@@ -148,17 +150,19 @@ class Prometheus(ClusterTest):
                 if not math.isnan(float(sample["value"][1]))]
 
     def keep_asking(self):
-        """Tasks of both lanes on both nodes, some that cannot be in time, and requests without a key."""
+        """Tasks of both lanes on both nodes, some that have time and some that cannot be in time, more at once
+        than the ordinary lane takes, and requests without a key."""
         ended, wrong = threading.Event(), []
 
         def ask():
             try:
                 while not ended.is_set():
                     for port in self.http.values():
-                        for priority, timeout, expected in ((1, 0, {200}), (2, 0, {200}), (1, 1, {429, 504}),
-                                                            (2, 1, {429, 504})):
-                            body = {"inputs": [{"name": "text", "shape": [2], "datatype": "BYTES",
-                                                "data": ["a text", "another"]}],
+                        for priority, timeout, texts, expected in (
+                                (1, 0, 2, {200}), (1, LIMIT_S * 1000000, 2, {200}), (1, 1, 2, {429, 504}),
+                                (2, 0, 2, {200, 429}), (2, 0, 2 * ORDINARY_MAX, {429})):
+                            body = {"inputs": [{"name": "text", "shape": [texts], "datatype": "BYTES",
+                                                "data": ["a text"] * texts}],
                                     "parameters": {"priority": priority, "timeout": timeout}}
                             status, told = self.ask(port, "POST", "/v2/models/tiny/infer", body, self.key)
                             if status not in expected:
@@ -257,7 +261,7 @@ class Prometheus(ClusterTest):
         for query in queries:
             with self.subTest(query=query):
                 bare = re.sub(r'"[^"]*"', '""', query)
-                names = set(re.findall(r"\b(?:\w+:)?troupe_\w+(?::\w+)?", bare))
+                names = set(re.findall(r"\b(?:\w+:)?(?:troupe|process)_\w+(?::\w+)?", bare))
                 self.assertTrue(names or "up{" in bare or "ALERTS{" in bare)
                 for name in names:
                     if ":" in name:
@@ -265,7 +269,7 @@ class Prometheus(ClusterTest):
                     elif name not in empty:
                         self.assertIn(name, labels)
                         named.add(name)
-                for name, matchers in re.findall(r"\b(troupe_\w+)\{([^}]*)\}", bare):
+                for name, matchers in re.findall(r"\b((?:troupe|process)_\w+)\{([^}]*)\}", bare):
                     asked = set(re.findall(r"(\w+)(?:=~|!~|!=|=)", matchers))
                     self.assertLessEqual(asked, labels.get(name, set()) | OF_THE_SCRAPE)
                 everyone = set().union(*labels.values()) | OF_THE_SCRAPE
