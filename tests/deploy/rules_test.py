@@ -99,6 +99,10 @@ class Rules(unittest.TestCase):
                     for label in re.findall(r"\$labels\.(\w+)", text[begin:end]):
                         for shown in fires:
                             self.assertRegex(shown, rf'\b{label}="', "the text names a label that it does not have")
+                    for panel in re.findall(r'"([A-Z][a-z ]+)"', description):
+                        self.assertIn(f'"title": "{panel}"', read(SOURCE, "deploy", "grafana", "troupe.json"))
+                    for other in re.findall(r"\bTroupe[A-Z]\w+", description):
+                        self.assertIn(f"alert: {other}\n", "".join(read(RULES, rules) for rules in rule_files()))
         self.assertEqual(len(names), len(set(names)))
         self.assertGreaterEqual(len(names), 20)
 
