@@ -56,6 +56,7 @@ class Bridge {
   Status submit_on(std::string_view node, TaskRequest request, ReplyTo reply);
   void cancel(TaskId task);
 
+  [[nodiscard]] OfferCounts offers() const { return exchange_.offers(); }
   [[nodiscard]] std::uint64_t tasks_moved() const { return moved_.load(std::memory_order_relaxed); }
   [[nodiscard]] std::map<std::string, bool> peers_up() const;
   [[nodiscard]] transport::LinkCounters counters() const;

@@ -204,6 +204,7 @@ void Dispatcher::enter(Instant at, Submission&& task) {
   ++entered_[lane];
   ++queued_[lane];
   if (!roll_.any_works()) return turn_away(at, std::move(task));
+  ages_[lane].entered(task.record.id, task.record.submitted);
   const auto slot = carried_.add({task.record, task.known_as, std::move(task.work),
                                   std::move(task.reply), false, false, false});
   tell(at, scheduler::TaskSubmitted{carried_[slot].record});
@@ -416,13 +417,24 @@ void Dispatcher::count(NodeStats& stats) {
     ++lane.completed;
     lane.queue.add(one.timing.queue + one.timing.batch_wait);
     lane.batch_wait.add(one.timing.batch_wait);
-    lane.total.add(one.timing.queue + one.timing.batch_wait + one.timing.compute);
+    const Duration total = one.timing.queue + one.timing.batch_wait + one.timing.compute;
+    lane.total.add(total);
+    if (one.record.deadline == never) continue;
+    const Duration slack = one.record.deadline - one.record.submitted - total;
+    if (slack < Duration::zero())
+      ++lane.late;
+    else
+      lane.slack.add(slack);
   }
   for (std::size_t i = 0; i < lane_count; ++i) {
     LaneStats& lane = stats.lanes[i];
     lane.accepted += std::exchange(entered_[i], 0);
     lane.yields += std::exchange(yields_[i], 0);
     lane.queued = queued_[i];
+    lane.oldest = ages_[i].oldest([this](TaskId task) {
+      const auto slot = carried_.find(task);
+      return slot && !carried_[*slot].launched;
+    });
     lane.launched = launched_[i];
   }
 }

@@ -30,6 +30,7 @@
 #include "actors/carried.hpp"
 #include "actors/explanations.hpp"
 #include "actors/inbox.hpp"
+#include "actors/queue_age.hpp"
 #include "actors/stats.hpp"
 #include "actors/wakeup.hpp"
 #include "actors/worker_roll.hpp"
@@ -194,6 +195,7 @@ class Dispatcher {
   std::array<std::uint64_t, lane_count> entered_{};
   std::array<std::uint64_t, lane_count> yields_{};
   std::array<std::uint64_t, lane_count> queued_{};
+  std::array<QueueAge, lane_count> ages_;
   std::array<std::uint64_t, lane_count> launched_{};
 
   std::thread thread_;  // last: it uses all of the above

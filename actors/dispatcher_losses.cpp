@@ -25,6 +25,8 @@ void Dispatcher::lose(Instant at, WorkerId worker, Loss how) {
       carried_[slot].launched = false;
       --launched_[lane];
       ++queued_[lane];
+      const auto& record = carried_[slot].record;
+      ages_[lane].came_back(record.id, record.submitted);
     }
   }
   std::erase_if(flights_, [&](const Flight& flight) { return flight.worker == worker; });

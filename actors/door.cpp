@@ -29,6 +29,13 @@ Error missing(const std::string& name, const std::vector<NamedPolicy>& all) {
 }  // namespace
 
 Status Door::submit(TaskRequest request, ReplyTo reply, TaskId known_as) {
+  auto taken = take(std::move(request), std::move(reply), known_as);
+  if (!taken)
+    stats_.update([code = taken.error().code](NodeStats& stats) { ++stats.refused[code]; });
+  return taken;
+}
+
+Status Door::take(TaskRequest&& request, ReplyTo&& reply, TaskId known_as) {
   const Instant at = now();
   if (request.time_limit && *request.time_limit <= Duration::zero())
     return Error{ErrorCode::expired, "the task's time limit was over when it arrived",

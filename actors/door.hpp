@@ -35,10 +35,10 @@ class Door {
   // At most so many tasks wait for models that are loaded on demand.
   static constexpr std::size_t waiting_max = 4096;
 
-  // `shelf` and `dispatcher` outlive it, and the shelf has stopped when it goes; once the
+  // `shelf`, `dispatcher` and `stats` outlive it, and the shelf has stopped when it goes; once the
   // dispatcher has stopped, everything is refused as draining.
-  Door(DoorOptions options, ModelShelf& shelf, Dispatcher& dispatcher)
-      : options_(std::move(options)), shelf_(shelf), dispatcher_(dispatcher) {}
+  Door(DoorOptions options, ModelShelf& shelf, Dispatcher& dispatcher, Stats& stats)
+      : options_(std::move(options)), shelf_(shelf), dispatcher_(dispatcher), stats_(stats) {}
 
   // On success exactly one outcome goes to `reply`, later. A task whose model is loaded on demand
   // waits for it, its time limit running; what is wrong with it, it then has for its outcome. On
@@ -73,6 +73,7 @@ class Door {
     bool admitting = false;  // it is on its way to the dispatcher
     bool canceled = false;   // meanwhile
   };
+  Status take(TaskRequest&& request, ReplyTo&& reply, TaskId known_as);
   Status admit(TaskRequest& request, ReplyTo& reply, TaskId known_as, Instant submitted);
   Status wait_for(ModelId model, Early&& task);
   void model_came(TaskId id, const Status& loaded);
@@ -85,6 +86,7 @@ class Door {
   DoorOptions options_;
   ModelShelf& shelf_;
   Dispatcher& dispatcher_;
+  Stats& stats_;
   Accounts accounts_;
 
   std::mutex mutex_;

@@ -367,6 +367,11 @@ std::size_t Exchange::pending() const {
   return pending_.size();
 }
 
+OfferCounts Exchange::offers() const {
+  const std::lock_guard lock(mutex_);
+  return offers_;
+}
+
 std::size_t Exchange::origins() const {
   const std::lock_guard lock(mutex_);
   return origins_.size();

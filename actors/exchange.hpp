@@ -27,6 +27,7 @@
 
 #include "actors/placing.hpp"
 #include "actors/reply.hpp"
+#include "actors/stats.hpp"
 #include "delivery/executor.hpp"
 #include "delivery/sender.hpp"
 #include "transport/link.hpp"
@@ -90,6 +91,7 @@ class Exchange {
   void close();
 
   [[nodiscard]] std::size_t pending() const;  // our tasks without an outcome
+  [[nodiscard]] OfferCounts offers() const;
   // Who gives us tasks, or did and has something left here; we ourselves are one.
   [[nodiscard]] std::size_t origins() const;
 
@@ -101,6 +103,7 @@ class Exchange {
     Instant submitted;
     std::uint64_t bytes = 0;
     bool moved = false;  // it could have been done here
+    bool offered = false;
   };
   struct Node {
     transport::PeerId peer;
@@ -184,6 +187,7 @@ class Exchange {
   std::vector<Node> nodes_;
   std::unordered_map<TaskId, Pending> pending_;
   std::uint64_t request_bytes_ = 0;
+  OfferCounts offers_;
   std::map<delivery::OriginId, Origin> origins_;
   std::unordered_map<std::uint64_t, delivery::OriginId> guests_;  // who is up, by peer
   std::uint32_t origins_ever_ = 0;

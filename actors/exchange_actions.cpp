@@ -8,7 +8,10 @@ namespace troupe::actors {
 // --- what the sender decides ---------------------------------------------------------------------
 
 void Exchange::carry_out(Instant at, const delivery::Offer& offer, Step&) {
-  TaskRequest& request = pending_.at(offer.task).request;
+  Pending& pending = pending_.at(offer.task);
+  ++offers_.all;
+  if (std::exchange(pending.offered, true)) ++offers_.again;
+  TaskRequest& request = pending.request;
   request.time_limit = offer.time_left;
   if (offer.node == options_.self) {
     placing_.left(offer.task);

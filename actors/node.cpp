@@ -214,7 +214,7 @@ Status Node::State::start_dispatcher() {
                                : std::make_unique<scheduler::Scheduler>(options.scheduling);
   dispatcher =
       std::make_unique<Dispatcher>(std::move(wiring), std::move(policy), stats, explanations, log);
-  door = std::make_unique<Door>(DoorOptions{policies, world.memory}, shelf, *dispatcher);
+  door = std::make_unique<Door>(DoorOptions{policies, world.memory}, shelf, *dispatcher, stats);
   world.door = door.get();
   shelf.start(devices, [this](ModelId model) { dispatcher->model_came(model); });
   return {};
@@ -307,7 +307,8 @@ NodeFacts Node::State::facts() const {
   NodeFacts facts;
   facts.name = options.name;
   facts.epoch = world.epoch;
-  facts.uptime = now() - started_at;
+  facts.at = now();
+  facts.uptime = facts.at - started_at;
   facts.nodes = world.nodes;
   facts.models = shelf.facts();
   facts.policies = policy_facts();
@@ -320,6 +321,7 @@ NodeFacts Node::State::facts() const {
   facts.peers = bridge->peers_up();
   facts.link = bridge->counters();
   facts.tasks_moved = bridge->tasks_moved();
+  facts.offers = bridge->offers();
   facts.stats = stats.read();
   for (std::uint32_t tenant = 0; tenant < facts.stats.tenants.size(); ++tenant)
     facts.tenants.push_back(door->accounts().tenant(TenantId{tenant}));

@@ -24,6 +24,7 @@ struct PolicyFacts {
 struct NodeFacts {
   std::string name;
   std::uint64_t epoch = 0;
+  Instant at{};  // when all this was so
   Duration uptime{};
   std::vector<std::string> nodes;
   std::vector<ModelFacts> models;     // by the ModelId of encode
@@ -38,6 +39,7 @@ struct NodeFacts {
   std::map<std::string, bool> peers;
   transport::LinkCounters link;
   std::uint64_t tasks_moved = 0;  // submitted here, sent to less busy nodes
+  OfferCounts offers;
   NodeStats stats;
 };
 

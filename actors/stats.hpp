@@ -30,8 +30,11 @@ struct LaneStats {
   DurationHistogram queue;   // batch_wait included
   DurationHistogram batch_wait;
   DurationHistogram total;     // from admission to the result
+  DurationHistogram slack;     // what was left of the time limit, of those done in time
+  std::uint64_t late = 0;      // done, but after their deadline
   std::uint64_t queued = 0;    // now; by the lane that was asked for
-  std::uint64_t launched = 0;  // likewise
+  Instant oldest = never;      // when the one that waits longest was submitted; never: none waits
+  std::uint64_t launched = 0;  // now, as queued
 };
 
 struct TenantStats {
@@ -56,11 +59,17 @@ struct WorkerStats {
   bool lost = false;          // it is stuck or gone, and gets no more work
 };
 
+struct OfferCounts {  // of this node's tasks to nodes, itself among them
+  std::uint64_t all = 0;
+  std::uint64_t again = 0;  // of tasks that had been offered before
+};
+
 struct NodeStats {
   std::array<LaneStats, lane_count> lanes;
   std::vector<WorkerStats> workers;  // by WorkerId; those that had work
   std::vector<TenantStats> tenants;  // by TenantId, which Accounts bounds
   std::map<scheduler::Kind, KindStats> kinds;
+  std::map<ErrorCode, std::uint64_t> refused;  // not accepted, those turned away among them
   std::array<std::uint64_t, launch_reasons> reasons{};  // of launches
   std::uint64_t inside = 0;                             // launches that entered a running batch
 

@@ -116,8 +116,9 @@ void Desk::dispatch(Call&& call, Request&& request) {
     case Ask::one_model:
       return answer(call, openai_model(door_.models_[model]));
     case Ask::metrics:
-      return answer(call, metrics_response(door_.node_.facts(), door_.stats_.read(),
-                                           door_.server_->counters(), door_.jobs_.counts()));
+      return answer(call, metrics_response(door_.node_.facts(),
+                                           {door_.stats_.read(), door_.server_->counters(),
+                                            door_.jobs_.counts(), read_process_facts()}));
     case Ask::status_page:
       return answer(call, status_page());
     case Ask::status:

@@ -1,5 +1,6 @@
 #include "gateway/metrics.hpp"
 
+#include <algorithm>
 #include <string>
 
 #include "gateway/metrics_text.hpp"
@@ -20,6 +21,8 @@ void write_node(MetricsText& text, const NodeFacts& facts) {
   for (const auto& [type, count] : facts.agents) text.sample({{"type", type}}, count);
   text.family("troupe_memory_bytes", "gauge", "What agents remember here, in bytes.");
   text.sample({}, facts.memory_bytes);
+  text.family("troupe_memory_max_bytes", "gauge", "What they may remember together, in bytes.");
+  text.sample({}, facts.memory_bytes_max);
   text.family("troupe_memory_documents", "gauge", "Documents that agents remember here.");
   text.sample({}, facts.memory_documents);
 }
@@ -58,8 +61,17 @@ void write_lanes(MetricsText& text, const NodeFacts& facts) {
   each_lane(text, facts, "troupe_tasks_turned_away_total", "counter",
             "Tasks not accepted because the lane was full.",
             [](const LaneStats& l) { return l.turned_away; });
+  text.family("troupe_tasks_refused_total", "counter",
+              "Tasks that were not accepted, those turned away among them, by code.");
+  for (const auto& [code, count] : facts.stats.refused)
+    text.sample({{"code", troupe::name(code)}}, count);
   each_lane(text, facts, "troupe_tasks_queued", "gauge", "Tasks that wait now.",
             [](const LaneStats& l) { return l.queued; });
+  each_lane(text, facts, "troupe_queue_oldest_seconds", "gauge",
+            "How long the one of them that came first has waited; 0 when none waits.",
+            [&](const LaneStats& l) {
+              return l.oldest == never ? Duration{} : std::max(Duration{}, facts.at - l.oldest);
+            });
   each_lane(text, facts, "troupe_tasks_launched", "gauge", "Tasks on a device now.",
             [](const LaneStats& l) { return l.launched; });
   each_lane(text, facts, "troupe_batches_total", "counter", "Batches launched.",
@@ -79,6 +91,13 @@ void write_lanes(MetricsText& text, const NodeFacts& facts) {
   each_lane_histogram(
       text, facts, "troupe_task_seconds", "From admission to the result.",
       [](const LaneStats& l) -> const auto& { return l.total; });
+  each_lane_histogram(
+      text, facts, "troupe_task_slack_seconds",
+      "What was left of their time limit when tasks that had one were done in time.",
+      [](const LaneStats& l) -> const auto& { return l.slack; });
+  each_lane(text, facts, "troupe_tasks_late_total", "counter",
+            "Tasks that were done when their time limit was over.",
+            [](const LaneStats& l) { return l.late; });
   text.family("troupe_launches_total", "counter", "Batches launched, by why.");
   for (std::size_t i = 0; i < facts.stats.reasons.size(); ++i)
     text.sample({{"reason", troupe::name(static_cast<LaunchReason>(i))}}, facts.stats.reasons[i]);
@@ -185,6 +204,10 @@ void write_link(MetricsText& text, const NodeFacts& facts) {
   };
   counter("troupe_tasks_moved_total", "Tasks submitted here and sent to less busy nodes.",
           facts.tasks_moved);
+  counter("troupe_task_offers_total", "Offers of this node's tasks to nodes, itself among them.",
+          facts.offers.all);
+  counter("troupe_task_offers_again_total", "Of them, those of tasks that had been offered before.",
+          facts.offers.again);
   counter("troupe_link_messages_sent_total", "Messages to nodes and clients.",
           facts.link.messages_sent);
   counter("troupe_link_messages_received_total", "Messages from nodes and clients.",
@@ -225,10 +248,20 @@ void write_http(MetricsText& text, const HttpCounts& http, const ServerCounters&
   text.sample({}, server.bodies_bytes);
 }
 
+void write_process(MetricsText& text, const ProcessFacts& process) {
+  text.family("process_cpu_seconds_total", "counter", "Time of all threads on processors.");
+  text.sample({}, process.cpu);
+  text.family("process_resident_memory_bytes", "gauge", "Memory in use, in bytes.");
+  text.sample({}, process.resident_bytes);
+  text.family("process_open_fds", "gauge", "Open files, connections among them.");
+  text.sample({}, process.files);
+  text.family("process_max_fds", "gauge", "How many may be open.");
+  text.sample({}, process.files_max);
+}
+
 }  // namespace
 
-Response metrics_response(const NodeFacts& node, const HttpCounts& http,
-                          const ServerCounters& server, const JobCounts& jobs) {
+Response metrics_response(const NodeFacts& node, const DoorFacts& door) {
   MetricsText text;
   write_node(text, node);
   write_lanes(text, node);
@@ -236,8 +269,9 @@ Response metrics_response(const NodeFacts& node, const HttpCounts& http,
   write_tenants(text, node);
   write_workers(text, node);
   write_link(text, node);
-  write_http(text, http, server);
-  write_jobs(text, jobs);
+  write_http(text, door.http, door.server);
+  write_jobs(text, door.jobs);
+  write_process(text, door.process);
   Response response;
   response.content_type = "text/plain; version=0.0.4; charset=utf-8";
   response.body = text.take();

@@ -1,5 +1,5 @@
-// What GET /metrics answers: the node's counts and the door's own, in Prometheus' text format.
-// A pure function. docs/http.md lists the families.
+// What GET /metrics answers: the node's counts, the door's own and the process's, in Prometheus'
+// text format. A pure function. docs/http.md lists the families.
 #pragma once
 
 #include <cstddef>
@@ -8,6 +8,7 @@
 #include "gateway/http_stats.hpp"
 #include "gateway/jobs.hpp"
 #include "gateway/message.hpp"
+#include "gateway/process_facts.hpp"
 #include "gateway/server.hpp"
 
 namespace troupe::gateway {
@@ -16,7 +17,14 @@ namespace troupe::gateway {
 // others are counted together as "(others)". All other labels come from the config or from code.
 inline constexpr std::size_t metrics_tenants_max = 64;
 
-Response metrics_response(const actors::NodeFacts& node, const HttpCounts& http,
-                          const ServerCounters& server, const JobCounts& jobs);
+// What the door knows of itself, and of the process that it is in.
+struct DoorFacts {
+  HttpCounts http;
+  ServerCounters server;
+  JobCounts jobs;
+  ProcessFacts process;
+};
+
+Response metrics_response(const actors::NodeFacts& node, const DoorFacts& door);
 
 }  // namespace troupe::gateway

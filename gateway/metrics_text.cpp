@@ -47,7 +47,7 @@ void MetricsText::sample(Labels labels, Duration value) {
 void MetricsText::histogram(Labels labels, const DurationHistogram& durations) {
   constexpr std::int64_t first_us = 64;
   constexpr std::int64_t last_us = first_us << 20;
-  for (std::int64_t us = first_us; us <= last_us; us *= 4) {
+  for (std::int64_t us = first_us; us <= last_us; us *= 2) {
     const Duration bound = std::chrono::microseconds(us);
     put("_bucket", labels, {"le", digits_of(seconds(bound))},
         std::to_string(durations.count_below(bound)));

@@ -214,6 +214,39 @@ TEST_CASE("a full lane refuses, the other does not, and an outcome makes room") 
   CHECK(desk.submit(5));
 }
 
+TEST_CASE("a lane's oldest task is one that waits, and what is left of time limits is counted") {
+  const auto device = std::make_shared<HeldDevice>();
+  Desk desk(device);
+  const auto counts = [&] { return desk.stats.read().of(Lane::ordinary); };
+  REQUIRE(desk.submit(1, Lane::ordinary));
+  device->wait_held(1);
+  const Instant before = now();
+  REQUIRE(desk.submit(2, Lane::ordinary, later(before, 1h)));
+  REQUIRE(desk.submit(3, Lane::ordinary));
+  desk.dispatcher.cancel({1, 3});  // its outcome says that the counts are those of now
+  REQUIRE(desk.sink->wait(1).size() == 1);
+  CHECK(counts().queued == 1);
+  CHECK(counts().oldest >= before);
+  CHECK(counts().oldest <= now());
+  device->complete_one();
+  device->wait_held(1);
+  device->complete_one();
+  REQUIRE(desk.sink->wait(3).size() == 3);
+  CHECK(counts().oldest == never);
+  CHECK(counts().slack.count() == 1);
+  CHECK(counts().slack.quantile(1) > 50min);
+  CHECK(counts().late == 0);
+
+  const Instant deadline = later(now(), 1s);
+  REQUIRE(desk.submit(4, Lane::ordinary, deadline));
+  device->wait_held(1);
+  while (now() <= deadline) std::this_thread::yield();  // it runs, so it is not refused
+  device->complete_one();
+  REQUIRE(desk.sink->wait(4).at(3).result);
+  CHECK(counts().late == 1);
+  CHECK(counts().slack.count() == 1);
+}
+
 TEST_CASE("a canceled task is answered as canceled, whether it waits or runs") {
   const auto device = std::make_shared<HeldDevice>();
   Desk desk(device);

@@ -86,6 +86,8 @@ TEST_CASE("offers that were lost on the way are sent again") {
   world.run(5s);
   world.check_all_done(50);
   CHECK(world.processes[1].ran == 50);
+  CHECK(world.processes[0].exchange->offers().all == 100);
+  CHECK(world.processes[0].exchange->offers().again == 50);
 }
 
 TEST_CASE("a node that drains sends its tasks elsewhere") {

@@ -80,7 +80,9 @@ TEST_CASE("a model that cannot come is told to whoever waited, and comes when it
   const auto first = collector->wait_for(1).at(0);
   REQUIRE_FALSE(first.result);
   CHECK(first.result.error().code == ErrorCode::model_missing);
+  CHECK(node->facts().stats.refused.empty());
   CHECK(refusal(*node) == ErrorCode::model_missing);  // at once: nobody reads the disk for it
+  CHECK(node->facts().stats.refused.at(ErrorCode::model_missing) == 1);
   CHECK_FALSE(node->models()[0].failure.empty());
   CHECK_FALSE(change(*node, true));
 

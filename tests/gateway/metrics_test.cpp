@@ -2,8 +2,11 @@
 #include "gateway/metrics.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cstdio>
 #include <set>
 #include <sstream>
+#include <vector>
 
 #include "gateway/metrics_text.hpp"
 #include "tests/catch.hpp"
@@ -48,7 +51,8 @@ TEST_CASE("a histogram's buckets add up and end with all of them") {
   text.histogram({{"lane", "urgent"}}, durations);
   const auto lines = lines_of(text.take());
   CHECK(has(lines, "x_bucket{lane=\"urgent\",le=\"6.4e-05\"} 1"));
-  CHECK(has(lines, "x_bucket{lane=\"urgent\",le=\"0.000256\"} 2"));
+  CHECK(has(lines, "x_bucket{lane=\"urgent\",le=\"0.000128\"} 2"));
+  CHECK(has(lines, "x_bucket{lane=\"urgent\",le=\"0.065536\"} 2"));  // deploy/prometheus/slo.yml
   CHECK(has(lines, "x_bucket{lane=\"urgent\",le=\"67.108864\"} 2"));
   CHECK(has(lines, "x_bucket{lane=\"urgent\",le=\"+Inf\"} 3"));
   CHECK(has(lines, "x_count{lane=\"urgent\"} 3"));
@@ -80,6 +84,13 @@ TEST_CASE("a node's counts stand in its metrics, every series once") {
   facts.stats.kinds[{scheduler::Operation::act, ModelId{0}}].units = 66;
   facts.stats.kinds[{scheduler::Operation::recall, ModelId{0}}].units = 55;
   facts.stats.of(WorkerId{1}).lost = true;
+  facts.at = Instant{1h};
+  facts.stats.of(Lane::ordinary).oldest = facts.at - 1500ms;
+  facts.stats.of(Lane::urgent).slack.add(3ms);
+  facts.stats.of(Lane::urgent).late = 6;
+  facts.stats.refused[ErrorCode::too_large] = 8;
+  facts.memory_bytes_max = 1 << 20;
+  facts.offers = {20, 11};
   for (std::size_t i = 0; i < metrics_tenants_max + 10; ++i) {
     facts.tenants.push_back("tenant-" + std::to_string(i));
     facts.stats.tenants.push_back({1, 0, i});
@@ -87,7 +98,8 @@ TEST_CASE("a node's counts stand in its metrics, every series once") {
   HttpCounts http;
   http.answers[{Ask::infer, 200}] = 9;
   http.took[static_cast<std::size_t>(Ask::infer)].add(1ms);
-  const auto response = metrics_response(facts, http, {3, 4, 6, 5}, {7, 8, 9});
+  const auto response =
+      metrics_response(facts, {http, {3, 4, 6, 5}, {7, 8, 9}, {2500ms, 4096, 7, 1024}});
   CHECK(response.content_type == "text/plain; version=0.0.4; charset=utf-8");
   const auto lines = lines_of(response.body);
   for (const std::string expected :
@@ -112,7 +124,20 @@ TEST_CASE("a node's counts stand in its metrics, every series once") {
         "troupe_http_jobs{state=\"working\"} 7",
         "troupe_http_jobs{state=\"ended\"} 8",
         "troupe_http_jobs_bytes 9",
-        "troupe_http_body_bytes 5"}) {
+        "troupe_http_body_bytes 5",
+        "troupe_queue_oldest_seconds{lane=\"urgent\"} 0",
+        "troupe_queue_oldest_seconds{lane=\"ordinary\"} 1.5",
+        "troupe_task_slack_seconds_bucket{lane=\"urgent\",le=\"0.002048\"} 0",
+        "troupe_task_slack_seconds_bucket{lane=\"urgent\",le=\"0.004096\"} 1",
+        "troupe_tasks_late_total{lane=\"urgent\"} 6",
+        "troupe_tasks_refused_total{code=\"too_large\"} 8",
+        "troupe_memory_max_bytes 1048576",
+        "troupe_task_offers_total 20",
+        "troupe_task_offers_again_total 11",
+        "process_cpu_seconds_total 2.5",
+        "process_resident_memory_bytes 4096",
+        "process_open_fds 7",
+        "process_max_fds 1024"}) {
     INFO(expected);
     CHECK(has(lines, expected));
   }
@@ -124,4 +149,19 @@ TEST_CASE("a node's counts stand in its metrics, every series once") {
     if (line.starts_with("# TYPE ")) CHECK(families.insert(line.substr(7)).second);
     if (!line.starts_with('#')) CHECK(series.insert(line.substr(0, line.rfind(' '))).second);
   }
+}
+
+TEST_CASE("the process knows what it uses") {
+  const auto before = read_process_facts();
+  CHECK(before.resident_bytes > 100'000);
+  CHECK(before.files >= 3);
+  CHECK(before.files_max > before.files);
+  std::array<std::FILE*, 5> files{};
+  for (auto& file : files) file = std::tmpfile();
+  const std::vector<char> memory(std::size_t{64} << 20, 1);
+  const auto after = read_process_facts();
+  for (auto* file : files) std::fclose(file);
+  CHECK(after.files == before.files + files.size());
+  CHECK(after.resident_bytes > before.resident_bytes + memory.size() / 2);
+  CHECK(after.cpu > before.cpu);
 }
