@@ -273,7 +273,7 @@ void Bridge::handle_mail(transport::PeerId peer, transport::AgentMessage& messag
 
 // A client writes in an agent's name, so it has to be one that it hosts here.
 void Bridge::handle_hosted(transport::PeerId host, transport::AgentMessage& message) {
-  if (!hosts_.is_host(host, message.from.type)) {
+  if (!hosts_.may_write_as(host, message.from.type)) {
     // Not to the agent whose name it took.
     const Error why{ErrorCode::unauthorized,
                     "a client cannot write in the name of an agent that it does not host here",

@@ -67,7 +67,7 @@ Result<AgentId> own_agent(const json& body, transport::PeerId client, const Host
   if (!address) return address.error();
   auto agent = parse_agent_id(*address);
   if (!agent) return agent.error();
-  if (!hosts.is_host(client, agent->type))
+  if (!hosts.may_write_as(client, agent->type))
     return Error{ErrorCode::unauthorized, "this process does not host agents of this type here",
                  "host the type first"};
   const auto& home = world.nodes[scheduler::home_of(*address, world.nodes)];

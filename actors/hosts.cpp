@@ -32,7 +32,7 @@ void Hosts::down(PeerId client) {
   const std::unique_lock lock(mutex_);
   const auto found = clients_.find(client.value);
   if (found == clients_.end()) return;
-  for (const auto& type : found->second.types) leave(client, type);
+  for (const auto& [type, routed] : found->second.types) leave(client, type);
   clients_.erase(found);
 }
 
@@ -43,13 +43,14 @@ Status Hosts::attach(PeerId client, const std::string& type) {
     return Error{ErrorCode::unreachable, "only a client that is connected can host agents",
                  "connect with a client's key, and ask on that connection"};
   auto& [name, address, types] = found->second;
-  if (types.contains(type)) return {};
-  if (types.size() >= types_per_host_max)
+  const auto known = types.find(type);
+  if (known != types.end() && known->second) return {};
+  if (known == types.end() && types.size() >= types_per_host_max)
     return Error{
         ErrorCode::too_large,
         "this process hosts " + std::to_string(types_per_host_max) + " types of agents already",
         "host the others in another process"};
-  types.insert(type);
+  types[type] = true;
   auto& [names, peers] = types_[type];
   const auto at = std::find(names.begin(), names.end(), name) - names.begin();
   if (static_cast<std::size_t>(at) == names.size()) {
@@ -64,9 +65,14 @@ Status Hosts::attach(PeerId client, const std::string& type) {
 Status Hosts::detach(PeerId client, const std::string& type) {
   const std::unique_lock lock(mutex_);
   const auto found = clients_.find(client.value);
-  if (found == clients_.end() || found->second.types.erase(type) == 0)
+  const auto hosted = [&] {
+    const auto of = found->second.types.find(type);
+    return of != found->second.types.end() && of->second;
+  };
+  if (found == clients_.end() || !hosted())
     return Error{ErrorCode::not_found, "this process hosts no agents of type '" + type + "' here",
                  "host it first"};
+  found->second.types[type] = false;
   leave(client, type);
   return {};
 }
@@ -82,7 +88,7 @@ void Hosts::leave(PeerId client, const std::string& type) {
   if (peers.empty()) types_.erase(found);
 }
 
-bool Hosts::is_host(PeerId client, std::string_view type) const {
+bool Hosts::may_write_as(PeerId client, std::string_view type) const {
   const std::shared_lock lock(mutex_);
   const auto found = clients_.find(client.value);
   return found != clients_.end() && found->second.types.contains(type);

@@ -20,7 +20,6 @@
 #include <map>
 #include <mutex>
 #include <optional>
-#include <set>
 #include <shared_mutex>
 #include <string>
 #include <string_view>
@@ -44,13 +43,15 @@ class Hosts {
   void up(transport::PeerId client, const transport::PeerInfo& info);
   void down(transport::PeerId client);
 
-  // From now on, or no longer, the client's process answers for this type. A type that it hosts
-  // already is no error. Errors: unreachable for a client that is not up, too_large over
-  // types_per_host_max; not_found where detach() finds nothing to end.
+  // From now on, or no longer, mail for this type goes to the client's process. One that said that
+  // it goes may still write in its agents' names while it is connected: they finish what they do.
+  // A type that it hosts already is no error. Errors: unreachable for a client that is not up,
+  // too_large over types_per_host_max; not_found where detach() finds nothing to end.
   Status attach(transport::PeerId client, const std::string& type);
   Status detach(transport::PeerId client, const std::string& type);
 
-  [[nodiscard]] bool is_host(transport::PeerId client, std::string_view type) const;
+  // Whether it may write in the names of this type's agents.
+  [[nodiscard]] bool may_write_as(transport::PeerId client, std::string_view type) const;
 
   // Who answers for this agent; nothing if no process hosts its type.
   [[nodiscard]] std::optional<transport::PeerId> host_of(const AgentId& agent) const;
@@ -65,9 +66,9 @@ class Hosts {
 
  private:
   struct Client {
-    std::string name;     // of its process: its key's name and its epoch
-    std::string address;  // the key of client/KEY
-    std::set<std::string, std::less<>> types;
+    std::string name;                                // of its process: its key's name and its epoch
+    std::string address;                             // the key of client/KEY
+    std::map<std::string, bool, std::less<>> types;  // whether their mail goes to it now
   };
   struct Type {
     std::vector<std::string>

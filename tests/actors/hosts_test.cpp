@@ -61,11 +61,12 @@ TEST_CASE("when a host goes the others' agents stay where they are") {
   for (int key = 0; key < 300; ++key) before[key] = *hosts.host_of(agent(key));
   SECTION("its connection is down") {
     hosts.down(two);
-    CHECK_FALSE(hosts.is_host(two, "librarian"));
+    CHECK_FALSE(hosts.may_write_as(two, "librarian"));
   }
   SECTION("it says so") {
     REQUIRE(hosts.detach(two, "librarian"));
     CHECK_FALSE(hosts.detach(two, "librarian"));
+    CHECK(hosts.may_write_as(two, "librarian"));  // what it is at it may finish
   }
   CHECK(hosts.counts().at("librarian") == 2);
   for (int key = 0; key < 300; ++key) {
@@ -128,7 +129,9 @@ TEST_CASE("only clients that are up host, and not without end") {
   CHECK(hosts.attach(two, "more").error().code == ErrorCode::too_large);
   CHECK(hosts.attach(two, "type0"));
   REQUIRE(hosts.detach(two, "type0"));
-  CHECK(hosts.attach(two, "more"));
+  CHECK_FALSE(hosts.attach(two, "more"));
+  REQUIRE(hosts.attach(two, "type0"));
+  CHECK(hosts.host_of({"type0", "x"}) == two);
 }
 
 TEST_CASE("a client's address leads to it alone, for as long as it is connected") {

@@ -148,9 +148,10 @@ class Shell:
             await self._crashed(failure)
             return False
         # stop() in on_start() is obeyed after the first message: else that would begin the next agent.
-        if failure := await self._handle(self._agent.on_start):
-            await self._crashed(failure)
-        return failure is None
+        raised = await self._handle(self._agent.on_start)
+        if raised is not None:
+            await self._crashed(raised)
+        return raised is None
 
     async def _take(self, mail: Mail) -> None:
         if self._agent is None:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-import contextlib
 import json
 import logging
 import os
@@ -73,8 +72,10 @@ class AgentHost:
         """Until it is canceled (Ctrl-C in asyncio.run() does that) or SIGTERM comes; then stops cleanly.
         Raises what a node refused the types with."""
         async with self:
-            with contextlib.suppress(ValueError, NotImplementedError, RuntimeError):  # no main thread
+            try:
                 self.loop.add_signal_handler(signal.SIGTERM, self._end)
+            except (ValueError, NotImplementedError, RuntimeError):
+                return await self._ended  # on no main thread, or no Unix: nothing to add it to
             try:
                 await self._ended
             finally:
@@ -120,6 +121,7 @@ class AgentHost:
         await self.client.close()
         if not self._ended.done():
             self._ended.set_result(None)
+        self._ended.exception()  # told by run() and wait_attached(), where anybody asks them
 
     # --- for the agents ---------------------------------------------------------------------------
 
@@ -136,7 +138,8 @@ class AgentHost:
 
     async def ask_home(self, agent: str, verb: str, body: str) -> None:
         home = home_of(agent, self.client.nodes)
-        await self._wait_attached(home, CONNECT_LIMIT_S)
+        if not self.closing:
+            await self._wait_attached(home, CONNECT_LIMIT_S)
         await self.client.control(home, verb, body)
 
     def answered(self, id: str, mail: Mail, error: TroupeError | None) -> None:
@@ -258,8 +261,8 @@ class AgentHost:
             return
         attached = self.loop.create_task(self._attached[node].wait())
         try:
-            await asyncio.wait({attached, self._ended}, timeout=timeout,
-                               return_when=asyncio.FIRST_COMPLETED)  # fmt: skip
+            either: set[asyncio.Future[Any]] = {attached, self._ended}
+            await asyncio.wait(either, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
         finally:
             attached.cancel()
         if self._attached[node].is_set():
