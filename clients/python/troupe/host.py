@@ -72,14 +72,18 @@ class AgentHost:
         """Until it is canceled (Ctrl-C in asyncio.run() does that) or SIGTERM comes; then stops cleanly.
         Raises what a node refused the types with."""
         async with self:
-            try:
-                self.loop.add_signal_handler(signal.SIGTERM, self._end)
-            except (ValueError, NotImplementedError, RuntimeError):
-                return await self._ended  # on no main thread, or no Unix: nothing to add it to
-            try:
-                await self._ended
-            finally:
-                self.loop.remove_signal_handler(signal.SIGTERM)
+            await self.wait_ended()
+
+    async def wait_ended(self) -> None:
+        """Until stop(), or SIGTERM. Raises what keeps the host from going on."""
+        try:
+            self.loop.add_signal_handler(signal.SIGTERM, self._end)
+        except (ValueError, NotImplementedError, RuntimeError):
+            return await self._ended  # on no main thread, or no Unix: nothing to add it to
+        try:
+            await self._ended
+        finally:
+            self.loop.remove_signal_handler(signal.SIGTERM)
 
     async def __aenter__(self) -> AgentHost:
         self.loop = asyncio.get_running_loop()
