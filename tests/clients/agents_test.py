@@ -21,7 +21,6 @@ import troupe
 from cluster import LIMIT_S, ClusterTest, wait_until
 from nodes import node_pid
 from troupe import wire
-from troupe._shell import RestartBudget
 from troupe.placement import home_of
 
 QUICK = 'heartbeat_interval = "100ms"\n'
@@ -537,16 +536,6 @@ class Failures(HostTest):
                 letter = ask(agent_on(node))
                 self.assertEqual(letter.topic, "error")
                 self.assertIn(b"no process hosts them", letter.body)
-
-
-class Budget(unittest.TestCase):
-    def test_it_is_the_nodes(self):
-        """As tests/actors/restart_budget_test.cpp."""
-        budget = RestartBudget(troupe.Restarts(4, 60.0, 0.01, 0.05))
-        self.assertEqual([budget.crashed(now) for now in (1.0, 2.0, 3.0, 4.0)], [0.01, 0.02, 0.04, 0.05])
-        self.assertIsNone(budget.crashed(59.0))
-        self.assertEqual(budget.crashed(63.5), 0.02)
-        self.assertIsNone(RestartBudget(troupe.Restarts(restarts_max=0)).crashed(0.0))
 
 
 if __name__ == "__main__":
