@@ -1,6 +1,7 @@
 #include "actors/bridge.hpp"
 
 #include <algorithm>
+#include <random>
 #include <type_traits>
 #include <variant>
 
@@ -8,6 +9,7 @@
 #include "actors/directory.hpp"
 #include "actors/door.hpp"
 #include "actors/error_mail.hpp"
+#include "actors/host_verbs.hpp"
 #include "base/clock.hpp"
 #include "scheduler/placement.hpp"
 
@@ -82,7 +84,11 @@ Bridge::Bridge(caf::actor_system& system, World& world, Control control)
                  [this](TaskId task) { world_.door->cancel(task); },
                  [this] { return world_.next_task_id(); },
                  [inbox = inbox_] { post_urgent(inbox, ExchangeWork{}); },
-                 [this] { return world_.door->busyness(now()); }}) {}
+                 [this] { return world_.door->busyness(now()); }}),
+      hosts_([] {
+        std::random_device entropy;
+        return static_cast<std::uint64_t>(entropy()) << 32U | entropy();
+      }) {}
 
 Bridge::~Bridge() {
   close(Duration::zero());
@@ -130,12 +136,31 @@ void Bridge::close(Duration linger) {
 
 Status Bridge::send(const AgentId& to, AgentMail mail) {
   const auto home = scheduler::home_of(to_string(to), world_.nodes);
-  if (world_.nodes[home] == world_.node) return world_.directory->deliver(to, std::move(mail));
+  if (world_.nodes[home] == world_.node) return deliver(to, std::move(mail));
   const auto node = peer_of(world_.nodes[home]);
   if (!node) return node.error();
   return link_->send(*node, Lane::ordinary,
                      transport::AgentMessage{to, std::move(mail.from.agent), 0,
                                              std::move(mail.topic), std::move(mail.body)});
+}
+
+Status Bridge::deliver(const AgentId& to, AgentMail mail) {
+  if (world_.directory->makes(to.type)) return world_.directory->deliver(to, std::move(mail));
+  const auto host = hosts_.host_of(to);
+  if (!host)
+    return Error{
+        ErrorCode::not_found,
+        "no module on this node makes agents of type '" + to.type + "', and no process hosts them",
+        "check the address, load the module on every node, or start the process that "
+        "hosts them"};
+  transport::AgentMessage message{to, std::move(mail.from.agent), mail.from.reply,
+                                  std::move(mail.topic), std::move(mail.body)};
+  if (mail.from.peer != 0) {
+    const auto client = hosts_.address_of(transport::PeerId{mail.from.peer});
+    if (!client) return Error{ErrorCode::unreachable, "the client that wrote has gone", ""};
+    message.from = *client;
+  }
+  return link_->send(*host, Lane::ordinary, message);
 }
 
 Status Bridge::reply(const Sender& to, const AgentId& from, std::string topic, std::string body) {
@@ -196,6 +221,7 @@ void Bridge::peer_down(transport::PeerId peer, const Error& why) {
 }
 
 void Bridge::handle(const PeerUp& event) {
+  hosts_.up(event.peer, event.info);
   if (const auto node = dialed(event.peer))
     exchange_.node_up(*node, event.peer, event.info);
   else
@@ -203,6 +229,7 @@ void Bridge::handle(const PeerUp& event) {
 }
 
 void Bridge::handle(const PeerDown& event) {
+  hosts_.down(event.peer);
   if (const auto node = dialed(event.peer))
     exchange_.node_down(*node);
   else
@@ -227,10 +254,7 @@ void Bridge::handle_mail(transport::PeerId peer, transport::AgentMessage& messag
   const auto info = info_of(peer);
   if (!info) return;  // went down while the message waited
   const bool from_agent = !message.from.type.empty();
-  if (from_agent && info->role != transport::Role::node)
-    return refuse_mail(peer, message,
-                       {ErrorCode::unauthorized, "a client cannot write in an agent's name",
-                        "leave the sender empty"});
+  if (from_agent && info->role != transport::Role::node) return handle_hosted(peer, message);
   const auto home = scheduler::home_of(to_string(message.to), world_.nodes);
   if (world_.nodes[home] != world_.node)
     return refuse_mail(peer, message,
@@ -243,8 +267,41 @@ void Bridge::handle_mail(transport::PeerId peer, transport::AgentMessage& messag
   else
     from = Sender{{}, peer.value, message.reply};
   AgentMail mail{std::move(from), message.topic, std::move(message.body)};
-  if (const auto delivered = world_.directory->deliver(message.to, std::move(mail)); !delivered)
+  if (const auto delivered = deliver(message.to, std::move(mail)); !delivered)
     refuse_mail(peer, message, delivered.error());
+}
+
+// A client writes in an agent's name, so it has to be one that it hosts here.
+void Bridge::handle_hosted(transport::PeerId host, transport::AgentMessage& message) {
+  if (!hosts_.may_write_as(host, message.from.type)) {
+    // Not to the agent whose name it took.
+    const Error why{ErrorCode::unauthorized,
+                    "a client cannot write in the name of an agent that it does not host here",
+                    "leave the sender empty, or host the type first"};
+    if (message.topic != error_topic)
+      transmit(host, Lane::ordinary,
+               transport::AgentMessage{{std::string(client_type), std::to_string(message.reply)},
+                                       message.to,
+                                       message.reply,
+                                       error_topic,
+                                       error_body(why)});
+    return;
+  }
+  if (message.to.type != client_type) {
+    AgentMail mail{Sender{message.from, 0, 0}, message.topic, std::move(message.body)};
+    if (const auto sent = send(message.to, std::move(mail)); !sent)
+      refuse_mail(host, message, sent.error());
+  } else if (const auto client = hosts_.client_at(message.to)) {
+    transmit(*client, Lane::ordinary,
+             transport::AgentMessage{{std::string(client_type), std::to_string(message.reply)},
+                                     message.from,
+                                     message.reply,
+                                     message.topic,
+                                     std::move(message.body)});
+  } else {
+    world_.log->debug("an answer to a client that has gone was dropped",
+                      {{"agent", to_string(message.from)}});
+  }
 }
 
 void Bridge::refuse_mail(transport::PeerId peer, const transport::AgentMessage& message,
@@ -260,12 +317,15 @@ void Bridge::refuse_mail(transport::PeerId peer, const transport::AgentMessage& 
 }
 
 void Bridge::handle_control(transport::PeerId peer, const transport::ControlRequest& message) {
-  control_(message.verb, message.body,
-           [this, peer, id = message.id](const Result<std::string>& answer) {
-             transmit(peer, Lane::urgent,
-                      transport::ControlReply{id, answer.has_value(),
-                                              answer ? *answer : error_body(answer.error())});
-           });
+  const auto answered = [this, peer, id = message.id](const Result<std::string>& answer) {
+    transmit(peer, Lane::urgent,
+             transport::ControlReply{id, answer.has_value(),
+                                     answer ? *answer : error_body(answer.error())});
+  };
+  if (is_host_verb(message.verb))
+    answered(answer_host(message.verb, message.body, peer, hosts_, world_));
+  else
+    control_(message.verb, message.body, answered);
 }
 
 void Bridge::transmit(transport::PeerId peer, Lane lane, const transport::Message& message) {

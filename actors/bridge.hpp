@@ -1,5 +1,5 @@
-// The bridge between this node's actors and the link: mail and tasks that cross to another node or
-// come from a client.
+// The bridge between this node's actors and the link: mail and tasks that cross to another node,
+// come from a client, or go to and come from a process that hosts agents (hosts.hpp).
 //
 // The facade (send, reply, submit_on, cancel) is thread-safe and never blocks. What comes in,
 // peers' coming and going included, is posted by the link's thread to one pooled actor, which takes
@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "actors/exchange.hpp"
+#include "actors/hosts.hpp"
 #include "actors/messages.hpp"
 #include "actors/world.hpp"
 #include "transport/link.hpp"
@@ -45,7 +46,10 @@ class Bridge {
   // Stops the link; our tasks that have no outcome are answered as draining.
   void close(Duration linger);
 
+  // To an agent: here, on another node, or of a process that hosts its type for this one.
   Status send(const AgentId& to, AgentMail mail);
+  // To one that lives here.
+  Status deliver(const AgentId& to, AgentMail mail);
   Status reply(const Sender& to, const AgentId& from, std::string topic, std::string body);
   // Where it should be answered soonest: by our own devices, or, where another node is clearly
   // less busy, by that one's. Errors: those of Door::submit and of submit_on.
@@ -60,6 +64,8 @@ class Bridge {
   [[nodiscard]] std::uint64_t tasks_moved() const { return moved_.load(std::memory_order_relaxed); }
   [[nodiscard]] std::map<std::string, bool> peers_up() const;
   [[nodiscard]] transport::LinkCounters counters() const;
+  // How many processes host agents of each type.
+  [[nodiscard]] std::map<std::string, std::size_t> hosts() const { return hosts_.counts(); }
 
  private:
   class Inbox;  // the actor
@@ -70,6 +76,7 @@ class Bridge {
   void handle(const PeerDown& event);
   void handle(transport::PeerId peer, transport::Message& message);
   void handle_mail(transport::PeerId peer, transport::AgentMessage& message);
+  void handle_hosted(transport::PeerId host, transport::AgentMessage& message);
   void handle_control(transport::PeerId peer, const transport::ControlRequest& message);
 
   void refuse_mail(transport::PeerId peer, const transport::AgentMessage& message,
@@ -85,6 +92,7 @@ class Bridge {
   caf::actor inbox_;
   std::unique_ptr<transport::Link> link_;
   Exchange exchange_;
+  Hosts hosts_;
   std::atomic<std::uint64_t> moved_{0};  // by submit(), to other nodes
 
   mutable std::mutex mutex_;                                     // guards the rest

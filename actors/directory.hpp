@@ -9,12 +9,17 @@
 #include <mutex>
 #include <shared_mutex>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 
 #include "actors/messages.hpp"
 #include "actors/world.hpp"
 
 namespace troupe::actors {
+
+// Whether agents may be of this type. Errors: invalid_argument for one that is not an address part
+// or is reserved.
+Status check_agent_type(const std::string& type);
 
 class Directory {
  public:
@@ -24,6 +29,9 @@ class Directory {
   // Before the first delivery. Errors: invalid_argument for a type that is not an address part, is
   // reserved or there already.
   Status add_module(std::shared_ptr<AgentModule> module);
+
+  // Whether a module of this node makes agents of this type.
+  [[nodiscard]] bool makes(std::string_view type) const { return modules_.contains(type); }
 
   // To an agent of this node. Errors: not_found for an unknown type, queue_full over agents_max,
   // draining after stop_all().
@@ -46,7 +54,8 @@ class Directory {
 
   caf::actor_system& system_;
   World& world_;
-  std::map<std::string, std::shared_ptr<AgentModule>, std::less<>> modules_;
+  std::map<std::string, std::shared_ptr<AgentModule>, std::less<>>
+      modules_;  // fixed once there are agents
 
   mutable std::shared_mutex mutex_;
   std::unordered_map<AgentId, caf::actor> shells_;  // guarded by mutex_

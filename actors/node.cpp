@@ -254,7 +254,7 @@ void Node::State::control(const std::string& verb, const std::string& body, Cont
   if (verb == "save") return save_memories(std::move(answer));
   if (verb == "load" || verb == "unload") return change_models(verb, body, std::move(answer));
   answer(Error{ErrorCode::not_found, "a node does not know the verb '" + verb + "'",
-               "it knows: explain, load, save, status, unload"});
+               "it knows: explain, forget, host, load, remember, save, status, unhost, unload"});
 }
 
 // The answer is the model as it is then.
@@ -314,6 +314,7 @@ NodeFacts Node::State::facts() const {
   facts.policies = policy_facts();
   for (const auto& device : devices) facts.devices.push_back(device->info());
   facts.agents = directory->agents_by_type();
+  facts.hosts = bridge->hosts();
   facts.memory_bytes = world.memory->bytes();
   facts.memory_bytes_max = options.memory_bytes_max;
   facts.memory_documents = world.memory->documents();

@@ -154,6 +154,7 @@ std::string to_json(const NodeFacts& facts) {
       {"policies", policies},
       {"devices", devices},
       {"agents", facts.agents},
+      {"hosts", facts.hosts},
       {"tenants", tenants_json(facts)},
       {"memory", memory_json(facts)},
       {"lanes", {{"urgent", lane_json(lanes[0])}, {"ordinary", lane_json(lanes[1])}}},

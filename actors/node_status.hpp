@@ -32,6 +32,7 @@ struct NodeFacts {
   std::vector<std::string> tenants;   // their names by TenantId
   std::vector<kernels::DeviceInfo> devices;
   std::map<std::string, std::size_t> agents;
+  std::map<std::string, std::size_t> hosts;  // processes that host agents, by type
   std::uint64_t memory_bytes = 0;
   std::uint64_t memory_bytes_max = 0;
   std::uint64_t memory_documents = 0;

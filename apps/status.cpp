@@ -40,12 +40,16 @@ std::string describe(const json& status) {
     devices += (devices.empty() ? "" : "; ") + device.value("name", "") + " (" +
                device.value("description", "") + ")" +
                (device.value("state", "") == "lost" ? " LOST" : "");
+  std::string hosts;
+  for (const auto& [type, count] : status.value("hosts", json::object()).items())
+    hosts += " " + type + " by " + std::to_string(count.get<std::size_t>());
   std::string peers;
   for (const auto& [peer, up] : status["peers_up"].items())
     peers += " " + peer + (up.get<bool>() ? " up" : " DOWN");
   return std::string(status.value("ready", true) ? "ready, " : "NOT READY: no device works, ") +
          std::to_string(agents) + " agents, " + memory_words(status["memory"]) + "\n    " +
-         devices + (peers.empty() ? "" : "\n    peers:" + peers) +
+         devices + (hosts.empty() ? "" : "\n    hosted:" + hosts) +
+         (peers.empty() ? "" : "\n    peers:" + peers) +
          lane_line("urgent", status["lanes"]["urgent"]) +
          lane_line("ordinary", status["lanes"]["ordinary"]);
 }

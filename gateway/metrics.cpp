@@ -19,6 +19,8 @@ void write_node(MetricsText& text, const NodeFacts& facts) {
   text.sample({}, facts.uptime);
   text.family("troupe_agents", "gauge", "Agents that live on the node.");
   for (const auto& [type, count] : facts.agents) text.sample({{"type", type}}, count);
+  text.family("troupe_agent_hosts", "gauge", "Processes that host agents for the node.");
+  for (const auto& [type, count] : facts.hosts) text.sample({{"type", type}}, count);
   text.family("troupe_memory_bytes", "gauge", "What agents remember here, in bytes.");
   text.sample({}, facts.memory_bytes);
   text.family("troupe_memory_max_bytes", "gauge", "What they may remember together, in bytes.");

@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -83,6 +84,22 @@ class Examples(ClusterTest):
         found = re.search(r"(\d+) of 20 questions in time", told)
         self.assertEqual(found and found[1], "20", told)
         self.assertIn("3000 texts", told)
+
+    def test_an_archivist_keeps_notes_and_finds_them(self):
+        host = subprocess.Popen([sys.executable, os.path.join(PACKAGE, "examples", "archivist.py"), self.config],
+                                env=self.environment, stdout=subprocess.PIPE, text=True)
+        self.addCleanup(host.stdout.close)
+        self.addCleanup(self.end, host)
+        self.assertEqual(host.stdout.readline(), "hosting archivists\n")
+        for key in ("paris", "lima"):
+            self.example("archivist.py", self.config, "keep", key, "the sea at night")
+            told = self.example("archivist.py", self.config, "keep", key, "bread and butter from " + key)
+            self.assertEqual(told, "2 notes\n")
+        told = self.example("archivist.py", self.config, "ask", "paris", "the sea at night").splitlines()
+        self.assertEqual((told[0], len(told)), ("1.00 the sea at night", 2))
+        self.assertTrue(told[1].endswith("bread and butter from paris"), told)
+        host.send_signal(signal.SIGINT)
+        self.assertEqual(host.wait(LIMIT_S), 0)
 
     def test_the_readmes_program(self):
         with open(os.path.join(PACKAGE, "README.md"), encoding="utf-8") as page:

@@ -76,6 +76,7 @@ TEST_CASE("a node's counts stand in its metrics, every series once") {
   facts.devices[0].name = "cpu";
   facts.devices[1].name = "cpu";
   facts.agents["reader"] = 3;
+  facts.hosts["clerk"] = 2;
   facts.peers["b"] = true;
   facts.stats.of(Lane::urgent).completed = 5;
   facts.stats.of(Lane::urgent).failed[ErrorCode::expired] = 2;
@@ -106,6 +107,7 @@ TEST_CASE("a node's counts stand in its metrics, every series once") {
        {"troupe_node_info{node=\"a\"} 1",
         "troupe_ready 1",
         "troupe_agents{type=\"reader\"} 3",
+        "troupe_agent_hosts{type=\"clerk\"} 2",
         "troupe_tasks_completed_total{lane=\"urgent\"} 5",
         "troupe_tasks_failed_total{lane=\"urgent\",code=\"expired\"} 2",
         "troupe_model_units_total{operation=\"encode\",model=\"tiny\"} 77",

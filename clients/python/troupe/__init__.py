@@ -1,5 +1,5 @@
 """Clients of a troupe cluster: HttpClient and AsyncHttpClient over HTTP, with the standard library
-alone; Client and AsyncClient over ZeroMQ, with the extra `zmq`."""
+alone; Client and AsyncClient over ZeroMQ, and agents (Agent, AgentHost), with the extra `zmq`."""
 
 from __future__ import annotations
 
@@ -20,10 +20,15 @@ from .tasks import (
 )  # fmt: skip
 
 if TYPE_CHECKING:
+    from .agents import Agent, Context, Mail
     from .aio import AsyncClient, AsyncTask
     from .client import Client, Task, connect
+    from .host import AgentHost, Restarts
 
-_WITH_ZMQ = {"AsyncClient": "aio", "AsyncTask": "aio", "Client": "client", "Task": "client", "connect": "client"}
+_WITH_ZMQ = {
+    "Agent": "agents", "AgentHost": "host", "AsyncClient": "aio", "AsyncTask": "aio", "Client": "client",
+    "Context": "agents", "Mail": "agents", "Restarts": "host", "Task": "client", "connect": "client",
+}  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
@@ -41,10 +46,11 @@ def __getattr__(name: str) -> Any:
 
 
 __all__ = [
-    "ORDINARY", "URGENT", "Act", "Action", "AsyncClient", "AsyncHttpClient", "AsyncTask", "Canceled",
-    "Classify", "Client", "ClusterFile", "ConfigMistake", "Draining", "Embedding", "Encode", "Expired",
-    "HandlerFailed", "Hit", "Hits", "HttpClient", "Infeasible", "Inference", "InternalError",
-    "InvalidArgument", "Letter", "Malformed", "ModelDamaged", "ModelMissing", "NotFound", "OsRefused",
-    "Outcome", "Output", "QueueFull", "Recall", "Scores", "Task", "Timing", "TooLarge", "TroupeError",
-    "Unauthorized", "Unreachable", "Unsupported", "Work", "connect", "read_cluster_file",
+    "ORDINARY", "URGENT", "Act", "Action", "Agent", "AgentHost", "AsyncClient", "AsyncHttpClient",
+    "AsyncTask", "Canceled", "Classify", "Client", "ClusterFile", "ConfigMistake", "Context", "Draining",
+    "Embedding", "Encode", "Expired", "HandlerFailed", "Hit", "Hits", "HttpClient", "Infeasible",
+    "Inference", "InternalError", "InvalidArgument", "Letter", "Mail", "Malformed", "ModelDamaged",
+    "ModelMissing", "NotFound", "OsRefused", "Outcome", "Output", "QueueFull", "Recall", "Restarts",
+    "Scores", "Task", "Timing", "TooLarge", "TroupeError", "Unauthorized", "Unreachable", "Unsupported",
+    "Work", "connect", "read_cluster_file",
 ]  # fmt: skip

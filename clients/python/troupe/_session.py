@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import logging
 import os
 import struct
 import threading
@@ -17,7 +18,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 from . import _delivery as delivery
 from . import wire
@@ -31,6 +32,7 @@ from .errors import (
 from .placement import home_of
 from .tasks import Letter, Outcome, Recall, Work
 
+_log = logging.getLogger("troupe")
 LETTERS_MAX = 100_000  # answers that nobody has received; more are dropped
 _TTL_AT = 40  # in a frame's header
 _OWN_WORDS = {
@@ -60,17 +62,27 @@ class Pending:
     submitted: float = 0.0
 
 
+class Hosting(Protocol):
+    """Whoever answers for agents of its own; called on the link's thread, and must not wait."""
+
+    def node_up(self, node: str) -> None: ...
+    def node_down(self, node: str) -> None: ...
+    def mail_came(self, node: str, mail: wire.AgentMessage) -> None: ...
+    def link_ended(self, why: TroupeError) -> None: ...
+
+
 class Session:
     """`nodes` are all of the cluster: where an agent lives depends on them."""
 
     def __init__(
         self, name: str, keys: KeyPair, nodes: list[Address], heartbeat_interval: float,
-        heartbeats_missed_max: int, tasks_max: int, resubmit: bool,
+        heartbeats_missed_max: int, tasks_max: int, resubmit: bool, hosting: Hosting | None = None,
     ) -> None:  # fmt: skip
         if not nodes or len({node.name for node in nodes}) != len(nodes):
             raise InvalidArgument("a client needs the nodes of a cluster, each of them once")
         self.names = sorted(node.name for node in nodes)
         self._tasks_max = tasks_max
+        self._hosting = hosting
         self._ids = itertools.count(1)
         self._ids_high = (int.from_bytes(os.urandom(8), "little") | 1) << 64
         self._lock = threading.Lock()
@@ -179,6 +191,15 @@ class Session:
         self._when_up(home, future, put)
         return future
 
+    def tell(self, message: wire.AgentMessage, node: str | None) -> None:
+        """As write(), but now or never: for answers that nobody waits to see sent."""
+        frames, home = encode(message), node or home_of(message.to, self.names)
+        self._link.post(lambda: self._tell(home, message, frames))
+
+    def _tell(self, node: str, message: wire.AgentMessage, frames: list[bytes]) -> None:
+        if code := self._link.send(node, "ordinary", frames):
+            _log.debug("mail to %s was dropped: %s", message.to, code)
+
     def letter(self) -> Future[Letter]:
         future: Future[Letter] = Future()
 
@@ -209,6 +230,8 @@ class Session:
     def up(self, node: str, epoch: int, delivery: bool) -> None:
         self._up[node] = (epoch, delivery)
         self._act(lambda out: self._sender.node_up(time.monotonic(), node, epoch, out))
+        if self._hosting is not None:
+            self._hosting.node_up(node)
         waiting, self._later = self._later, []
         for wanted, future, do in waiting:
             if wanted in (None, node):
@@ -217,7 +240,8 @@ class Session:
                 self._later.append((wanted, future, do))
 
     def down(self, node: str, why: TroupeError) -> None:
-        self._up.pop(node, None)
+        if self._up.pop(node, None) is not None and self._hosting is not None:
+            self._hosting.node_down(node)
         self._act(lambda out: self._sender.node_down(time.monotonic(), node, out))
 
     def heard(self, node: str, message: wire.Message) -> None:
@@ -243,6 +267,8 @@ class Session:
                 error=why,
             )
         elif isinstance(message, wire.AgentMessage):
+            if self._hosting is not None and not message.to.startswith(wire.CLIENT):
+                return self._hosting.mail_came(node, message)
             self._deliver(Letter(message.sender, message.reply, message.topic, message.body))
         elif isinstance(message, wire.ControlReply):
             future = self._questions.pop(message.id, None)
@@ -251,7 +277,7 @@ class Session:
             if message.ok:
                 _settle(future, message.body)
             else:
-                _fail(future, _error_of_reply(message.body))
+                _fail(future, error_of_body(message.body))
 
     def _drop_question(self, number: int) -> None:
         self._questions.pop(number, None)
@@ -390,6 +416,8 @@ class Session:
             _settle(future, Outcome(wire.task_name(task), None, why))
         for waited_for in others:
             _fail(waited_for, why)
+        if self._hosting is not None:
+            self._hosting.link_ended(why)
 
 
 def _settle(future: Future[Any], value: Any) -> bool:
@@ -409,7 +437,7 @@ def _fail(future: Future[Any], why: TroupeError) -> None:
         future.set_exception(why)
 
 
-def _error_of_reply(body: bytes) -> TroupeError:
+def error_of_body(body: bytes) -> TroupeError:
     try:
         told = json.loads(body)["error"]
         return error_of(str(told["code"]), str(told["what"]), str(told.get("next_step", "")))

@@ -20,7 +20,7 @@ from types import TracebackType
 from typing import Any, TypeVar, Unpack
 
 from . import wire
-from ._session import not_connected
+from ._session import Hosting, Session, not_connected
 from .client import ANSWER_LIMIT_S, CONNECT_LIMIT_S, How, Task, check_pending_max, read_json, read_object
 from .client import resubmit_to, session_of, submit_to
 from .cluster_file import ClusterFile
@@ -50,42 +50,15 @@ class AsyncTask:
         self.task.cancel()
 
 
-class AsyncClient:
-    """As client.Client; each method there means the same here."""
+class AsyncTasks:
+    """Tasks of every kind, as client.Client has them."""
 
-    def __init__(
-        self, cluster: str | os.PathLike[str] | ClusterFile, *, name: str = "client",
-        resubmit: bool = True, tasks_max: int = 65536,
-    ) -> None:  # fmt: skip
-        self._session = session_of(cluster, name, tasks_max, resubmit)
-
-    async def close(self) -> None:
-        # It joins a thread that has a moment to send what is queued.
-        await asyncio.to_thread(self._session.close)
-
-    async def __aenter__(self) -> AsyncClient:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.close()
-
-    @property
-    def nodes(self) -> list[str]:
-        return list(self._session.names)
-
-    async def wait_connected(self, node: str | None = None, timeout: float = CONNECT_LIMIT_S) -> None:
-        await self._wait(self._session.connected(node), node, timeout)
-
-    # --- tasks ------------------------------------------------------------------------------------
+    _session: Session
+    _agent = ""  # on whose behalf
 
     def submit(self, work: Work, **how: Unpack[How]) -> AsyncTask:
         """Returns at once; needs a running loop."""
-        return AsyncTask(submit_to(self._session, work, how))
-
-    def resubmit(self, task: AsyncTask) -> AsyncTask:
-        return AsyncTask(resubmit_to(self._session, task.task))
+        return AsyncTask(submit_to(self._session, work, how, agent=self._agent))
 
     async def encode(self, text: str | bytes, **how: Unpack[How]) -> Embedding:
         output = await self._run(Encode(text), how)
@@ -157,11 +130,44 @@ class AsyncClient:
             for task in tasks.values():
                 task.cancel()
 
-    def unfinished(self) -> int:
-        return self._session.unfinished()
-
     async def _run(self, work: Work, how: How) -> Output:
         return (await self.submit(work, **how)).unwrap()
+
+
+class AsyncClient(AsyncTasks):
+    """As client.Client; each method there means the same here."""
+
+    def __init__(
+        self, cluster: str | os.PathLike[str] | ClusterFile, *, name: str = "client",
+        resubmit: bool = True, tasks_max: int = 65536, hosting: Hosting | None = None,
+    ) -> None:  # fmt: skip
+        """`hosting` is host.AgentHost's."""
+        self._session = session_of(cluster, name, tasks_max, resubmit, hosting)
+
+    async def close(self) -> None:
+        # It joins a thread that has a moment to send what is queued.
+        await asyncio.to_thread(self._session.close)
+
+    async def __aenter__(self) -> AsyncClient:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    @property
+    def nodes(self) -> list[str]:
+        return list(self._session.names)
+
+    async def wait_connected(self, node: str | None = None, timeout: float = CONNECT_LIMIT_S) -> None:
+        await self._wait(self._session.connected(node), node, timeout)
+
+    def resubmit(self, task: AsyncTask) -> AsyncTask:
+        return AsyncTask(resubmit_to(self._session, task.task))
+
+    def unfinished(self) -> int:
+        return self._session.unfinished()
 
     # --- agents and nodes -------------------------------------------------------------------------
 

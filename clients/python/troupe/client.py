@@ -24,7 +24,7 @@ from typing import Any, TypedDict, TypeVar, Unpack
 
 from . import wire
 from ._link import Address
-from ._session import Session, not_connected
+from ._session import Hosting, Session, not_connected
 from .cluster_file import ClusterFile, KeyPair, read_cluster_file
 from .errors import InvalidArgument, Malformed, Unreachable
 from .tasks import Act, Action, Classify, Embedding, Encode, Hits, Letter, Outcome, Output, Recall
@@ -75,9 +75,10 @@ class Task:
         self._session.cancel(self._number)
 
 
-def submit_to(session: Session, work: Work, how: How, number: int = 0) -> Task:
+def submit_to(session: Session, work: Work, how: How, number: int = 0, agent: str = "") -> Task:
+    """`agent`: on whose behalf, where a hosted agent asks."""
     request = wire.SubmitTask(
-        number, work, how.get("model", ""), how.get("tenant", "default"), how.get("workflow", ""), "",
+        number, work, how.get("model", ""), how.get("tenant", "default"), how.get("workflow", ""), agent,
         how.get("lane"), None, how.get("weight", 1.0),
     )  # fmt: skip
     number, future = session.submit(request, how.get("time_limit"), how.get("node"))
@@ -94,8 +95,9 @@ def resubmit_to(session: Session, task: Task) -> Task:
 
 
 def session_of(
-    cluster: str | os.PathLike[str] | ClusterFile, name: str, tasks_max: int, resubmit: bool
-) -> Session:
+    cluster: str | os.PathLike[str] | ClusterFile, name: str, tasks_max: int, resubmit: bool,
+    hosting: Hosting | None = None,
+) -> Session:  # fmt: skip
     file = cluster if isinstance(cluster, ClusterFile) else read_cluster_file(cluster)
     nodes = [
         Address(node.name, node.host, node.urgent_port, node.ordinary_port, file.public_key(node.name))
@@ -103,7 +105,7 @@ def session_of(
     ]
     return Session(
         name, file.key_pair(name), nodes, file.heartbeat_interval, file.heartbeats_missed_max,
-        tasks_max, resubmit,
+        tasks_max, resubmit, hosting,
     )  # fmt: skip
 
 

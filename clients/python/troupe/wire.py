@@ -40,6 +40,7 @@ LABELS_MAX = 1024
 BATCH_TASKS_MAX = 1024
 ERROR_TEXT_BYTES_MAX = 4096
 WEIGHT_MAX = 1e6
+CLIENT = "client/"  # begins the address of a client's connection, and of no agent
 YEAR_S = 365 * 24 * 3600
 YEAR_NS = YEAR_S * 10**9
 YEAR_US = YEAR_S * 10**6
