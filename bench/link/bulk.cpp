@@ -1,6 +1,6 @@
-// bulk: letters of 64 KiB, as many as go one way, beside raw TCP. urgent: a small urgent letter
-// every millisecond, on an idle link and on one that is full of such bulk; and what the bulk loses
-// by it.
+// bulk: letters of 64 KiB, as many as go one way, beside raw TCP and ZeroMQ alone with CURVE.
+// urgent: a small urgent letter every millisecond, on an idle link and on one that is full of such
+// bulk; and what the bulk loses by it.
 //
 // The loopback interface is as fast as the two cores, so a full link here is a full machine: urgent
 // letters wait for a processor as well as for the wire.
@@ -12,6 +12,7 @@
 #include "bench/link/link_pair.hpp"
 #include "bench/link/scenarios.hpp"
 #include "bench/report/figure.hpp"
+#include "bench/rivals/direct_zmq.hpp"
 #include "bench/rivals/raw_tcp.hpp"
 
 namespace troupe::bench::link {
@@ -104,9 +105,13 @@ double p50_us(const harness::LatencyHistogram& latency) {
 
 Result<ScenarioResult> run_bulk(const RunOptions& options, Progress& progress) {
   const Duration length = run_length(options);
+  std::vector<double> curve_per_s;
   const auto samples = harness::run_pairs<double>(
       options.pairs,
       [&]() -> Result<double> {
+        const auto curve = rivals::zmq_messages_per_s(rivals::Wire::curve, bulk_bytes, 1, length);
+        if (!curve) return curve.error();
+        curve_per_s.push_back(*curve);
         const auto traffic = run_traffic(true, false, length, options);
         if (!traffic) return traffic.error();
         return traffic->bulk_per_s;
@@ -118,13 +123,18 @@ Result<ScenarioResult> run_bulk(const RunOptions& options, Progress& progress) {
       });
   if (!samples) return samples.error();
   const auto comparison = harness::compare(*samples);
+  std::vector<double> of_curve;
+  for (std::size_t i = 0; i < samples->size(); ++i)
+    of_curve.push_back((*samples)[i].first / curve_per_s[i]);
   auto figure = report::figure("bulk", "letters/s of 64 KiB over our link / raw TCP",
                                report::Comparison::at_least, 0.45);
   figure.value = comparison.ratio.median;
   figure.detail = "median of " + std::to_string(options.pairs) + " pairs " +
                   harness::spread_text(comparison.ratio) + "; ours, encrypted, " +
                   harness::spread_text(comparison.a) + ", TCP " +
-                  harness::spread_text(comparison.b) + " /s";
+                  harness::spread_text(comparison.b) + ", ZeroMQ with CURVE " +
+                  harness::spread_text(harness::spread_of(curve_per_s)) + " /s: ours / that " +
+                  harness::spread_text(harness::spread_of(of_curve));
   ScenarioResult result;
   result.figures = {figure};
   result.text = "Letters of 64 KiB one way over the production link, encrypted, and over raw TCP.";
