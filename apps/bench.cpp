@@ -1,5 +1,5 @@
-// troupe bench sim|lanes|encode|act|recall|http: runs scenarios of the benchmark harness, shows
-// their figures on one screen (or as JSON) and writes the report.
+// troupe bench sim|lanes|encode|act|recall|http|link: runs scenarios of the benchmark harness,
+// shows their figures on one screen (or as JSON) and writes the report.
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <span>
@@ -12,6 +12,7 @@
 #include "bench/harness/runner.hpp"
 #include "bench/harness/trace.hpp"
 #include "bench/http/registry.hpp"
+#include "bench/link/registry.hpp"
 #include "bench/scenarios/registry.hpp"
 #include "config/words.hpp"
 
@@ -196,6 +197,16 @@ int run_bench_http(const BenchOptions& options, Output& output) {
                   "Rig C: a real node's HTTP door on this machine, its device done at once, beside "
                   "the C++ client and the bare server library, in turns.",
                   bench::http::http_scenarios(),
+                  {}},
+                 options, output);
+}
+
+int run_bench_link(const BenchOptions& options, Output& output) {
+  return run_rig({"link",
+                  "troupe bench link",
+                  "Rig C: two real nodes and the link between them on this machine's loopback "
+                  "interface, beside raw TCP and ZeroMQ alone, in turns.",
+                  bench::link::link_scenarios(),
                   {}},
                  options, output);
 }

@@ -381,6 +381,8 @@ void add_bench(CommandLine& line) {
   add_plain_bench(line, bench, "http",
                   "The HTTP door against the C++ client and the bare server library",
                   run_bench_http);
+  add_plain_bench(line, bench, "link", "The link between nodes against raw TCP and ZeroMQ alone",
+                  run_bench_link);
 }
 
 void add_version(CommandLine& line) {

@@ -146,6 +146,7 @@ int run_bench_encode(const BenchOptions& options, Output& output);
 int run_bench_act(const BenchOptions& options, Output& output);
 int run_bench_recall(const BenchOptions& options, Output& output);
 int run_bench_http(const BenchOptions& options, Output& output);
+int run_bench_link(const BenchOptions& options, Output& output);
 
 // Of the program: "0.1.0".
 std::string_view version() noexcept;

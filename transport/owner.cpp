@@ -9,6 +9,7 @@
 
 #include "base/assert.hpp"
 #include "base/clock.hpp"
+#include "base/limits.hpp"
 #include "transport/secret.hpp"
 #include "transport/sockets.hpp"
 #include "transport/tuning.hpp"
@@ -84,6 +85,7 @@ void Owner::turn() {
   take_commands();
   if (zap_) count(shared_->counters.unauthorized, zap_->serve(allowed_));
   receive();
+  if (any_broken_) hang_up_broken();
   if (now_ >= next_due_) keep_time();
   flush();
 }
@@ -107,17 +109,63 @@ void Owner::wait() {
     }
   }
 
+  watch_breaks();
   // An interrupted wait is a short one.
   const int ready = ::zmq_poll(items_.data(), static_cast<int>(items_.size()), wait_ms());
   for (auto& readable : readable_) readable.clear();
   if (ready <= 0) return;
   // Before the mailbox is drained, or a push in between would be slept through.
   if ((items_[0].revents & ZMQ_POLLIN) != 0) shared_->mailbox.clear();
-  for (std::size_t i = first; i < items_.size(); ++i)
-    if ((items_[i].revents & ZMQ_POLLIN) != 0) {
-      const Source& source = sources_[i - first];
-      readable_[static_cast<std::size_t>(source.lane)].push_back(source);
+  for (std::size_t i = 0; i < sources_.size(); ++i)
+    if ((items_[first + i].revents & ZMQ_POLLIN) != 0)
+      readable_[static_cast<std::size_t>(sources_[i].lane)].push_back(sources_[i]);
+  take_breaks(first + sources_.size());
+}
+
+// A process that is killed takes its connections with it: heard of at once, where silence would
+// take all the heartbeats.
+void Owner::watch_breaks() {
+  watched_.clear();
+  for (const std::uint64_t id : dialed_)
+    for (const Lane lane : {Lane::urgent, Lane::ordinary}) {
+      Socket& breaks = peers_.at(id).dial->breaks[static_cast<std::size_t>(lane)];
+      if (!breaks.is_open()) continue;
+      items_.push_back({breaks.raw(), 0, ZMQ_POLLIN, 0});
+      watched_.push_back({id, lane});
     }
+}
+
+void Owner::take_breaks(std::size_t first) {
+  for (std::size_t i = 0; i < watched_.size(); ++i) {
+    if ((items_[first + i].revents & ZMQ_POLLIN) == 0) continue;
+    Peer& peer = peers_.at(watched_[i].peer);
+    const auto lane = static_cast<std::size_t>(watched_[i].lane);
+    while (peer.dial->breaks[lane].receive(frames_, limits::frames_per_message_max) !=
+           Socket::Received::nothing)
+      if (peer.life.up()) peer.dial->broken[lane] = any_broken_ = true;
+  }
+}
+
+// ZeroMQ would connect again by itself, and the peer would not know who that is: the conversation
+// is over either way. Not before both lanes broke, though: of a peer that stops, one may be done
+// sooner than the other. What the peer said before is read first.
+void Owner::hang_up_broken() {
+  any_broken_ = false;
+  for (const std::uint64_t id : dialed_) {
+    Peer& peer = peers_.at(id);
+    const auto& broken = peer.dial->broken;
+    const auto gone = [&] {
+      return std::find(broken.begin(), broken.end(), false) == broken.end();
+    };
+    bool more = false;  // for the next turn
+    for (const Lane lane : {Lane::urgent, Lane::ordinary})
+      for (std::size_t i = 0; gone() && receive_one({id, lane}); ++i)
+        if (more = more || i == urgent_messages_per_turn_max; more) break;
+    any_broken_ = any_broken_ || more;
+    if (more || !gone()) continue;
+    hang_up(peer, {ErrorCode::unreachable, "the connection to '" + peer.info.name + "' broke", ""},
+            Duration::zero(), false);
+  }
 }
 
 void Owner::watch(Socket& socket, Source source, bool writable) {
@@ -128,7 +176,7 @@ void Owner::watch(Socket& socket, Source source, bool writable) {
 }
 
 long Owner::wait_ms() const {
-  if (more_to_send_ || !shared_->mailbox.empty()) return 0;
+  if (more_to_send_ || any_broken_ || !shared_->mailbox.empty()) return 0;
   Instant until = stop_at_ ? std::min(*stop_at_, next_due_) : next_due_;
   for (const auto& ready : ready_)
     for (const std::uint64_t id : ready) {
@@ -281,6 +329,9 @@ void Owner::dial(Peer& peer) {
       return;
     }
     dial.sockets[index] = std::move(*socket);
+    auto breaks = dial.sockets[index].monitor_breaks(context_);
+    if (!breaks) return hang_up(peer, breaks.error(), refused_reopen_delay, true);
+    dial.breaks[index] = std::move(*breaks);
   }
   next_due_ = std::min(next_due_, peer.life.next());
   say_hello(peer);
@@ -291,6 +342,8 @@ void Owner::dial(Peer& peer) {
 void Owner::hang_up(Peer& peer, const Error& why, Duration reopen_after, bool tell) {
   const bool was_up = peer.life.up();
   for (Socket& socket : peer.dial->sockets) socket.close();
+  for (Socket& breaks : peer.dial->breaks) breaks.close();
+  peer.dial->broken = {};
   peer.life = fresh_liveness();
   peer.dial->reopen_at = later(now_, std::max(reopen_after, reopen_delay));
   next_due_ = std::min(next_due_, peer.dial->reopen_at);

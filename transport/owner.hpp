@@ -41,6 +41,8 @@ class Owner {
     std::array<std::string, lane_count> addresses;
     PublicKey server_key;
     std::array<Socket, lane_count> sockets;
+    std::array<Socket, lane_count> breaks;  // tell when the connections break
+    std::array<bool, lane_count> broken{};  // they did; what came before is still to be read
     std::uint64_t connection = 0;
     Instant reopen_at;
     std::uint32_t malformed = 0;
@@ -72,6 +74,8 @@ class Owner {
   void turn();
   void wait();
   void watch(Socket& socket, Source source, bool writable);
+  void watch_breaks();
+  void take_breaks(std::size_t first);
   [[nodiscard]] long wait_ms() const;
   [[nodiscard]] bool finished() const;
   void finish();
@@ -82,6 +86,7 @@ class Owner {
   void keep_time();
   void keep_time(Peer& peer);
   void dial(Peer& peer);
+  void hang_up_broken();
   void hang_up(Peer& peer, const Error& why, Duration reopen_after, bool tell);
   void drop(Peer& peer, const Error& why);
   void discard(Peer& peer);
@@ -139,6 +144,8 @@ class Owner {
 
   std::vector<zmq_pollitem_t> items_;
   std::vector<Source> sources_;  // of items_, from the second or third on
+  std::vector<Source> watched_;  // those whose breaks are the last of items_
+  bool any_broken_ = false;
   std::array<std::vector<Source>, lane_count> readable_;
   std::vector<Source> urgent_sources_;  // all of them
   std::vector<Frame> frames_;

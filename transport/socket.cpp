@@ -1,5 +1,6 @@
 #include "transport/socket.hpp"
 
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <memory>
@@ -92,6 +93,20 @@ int Socket::bind(const std::string& address) noexcept {
 
 int Socket::connect(const std::string& address) noexcept {
   return ::zmq_connect(socket_, address.c_str()) == 0 ? 0 : errno;
+}
+
+Result<Socket> Socket::monitor_breaks(Context& context) noexcept {
+  auto monitor = make(context, ZMQ_PAIR);
+  if (!monitor) return monitor.error();
+  // A name that no other socket of the process has.
+  static std::atomic<std::uint64_t> monitors{0};
+  const std::string address = "inproc://breaks-" + std::to_string(monitors.fetch_add(1));
+  if (::zmq_socket_monitor(socket_, address.c_str(), ZMQ_EVENT_DISCONNECTED) != 0 ||
+      monitor->connect(address) != 0)
+    return Error{ErrorCode::io, std::string("a socket cannot be watched: ") + ::zmq_strerror(errno),
+                 "raise the limit of open files (ulimit -n)"};
+  monitor->set(ZMQ_LINGER, 0);
+  return monitor;
 }
 
 Socket::Sent Socket::send(Frame& frame, bool more) noexcept {

@@ -77,6 +77,10 @@ class Socket {
   int bind(const std::string& address) noexcept;
   int connect(const std::string& address) noexcept;
 
+  // A socket that has a message for each time that a connection of this one breaks which had stood.
+  // Of the same thread. Errors: as make().
+  Result<Socket> monitor_breaks(Context& context) noexcept;
+
   enum class Sent { yes, full, gone };
   // On yes the frame is empty afterwards, else as before.
   Sent send(Frame& frame, bool more) noexcept;

@@ -1,7 +1,5 @@
 #include "bench/scenarios/real.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
@@ -13,6 +11,7 @@
 #include "actors/wakeup.hpp"
 #include "base/clock.hpp"
 #include "bench/report/number.hpp"
+#include "bench/scenarios/ports.hpp"
 #include "bench/scenarios/virtual.hpp"
 
 namespace troupe::bench::scenarios {
@@ -21,14 +20,6 @@ namespace {
 constexpr Duration connect_limit = std::chrono::seconds(10);
 constexpr Duration answers_limit = std::chrono::seconds(3);  // after the last arrival
 constexpr double lost_share_max = 0.001;
-
-// Ports below those that the kernel gives out itself; a node that finds one taken is started again
-// with the next.
-constexpr int port_attempts = 50;
-std::uint16_t next_port() {
-  static std::atomic<std::uint32_t> next{static_cast<std::uint32_t>(::getpid())};
-  return static_cast<std::uint16_t>(20'000 + next.fetch_add(1) % 10'000);
-}
 
 // How late the client sends counts as latency; the last stretch to an arrival is not slept.
 constexpr Duration spin = std::chrono::microseconds(25);

@@ -1,4 +1,4 @@
-"""Runs every scenario of rig K and of HTTP once, as quickly as it can: that it runs, and what its figures look like.
+"""Runs every scenario of rig K, of HTTP and of the link once, as quickly as it can: that it runs, and what its figures look like.
 
 Speeds are not looked at. Errors are: they are the same on a busy machine.
 """
@@ -17,6 +17,7 @@ FIGURES = {
               + ["tokenizer"] + ["openblas"] * 3 + ["onednn"] * 3 + ["onnxruntime"] * 2,
     "act": ["act"] * 5,
     "recall": ["recall"] * 4,
+    "link": ["round-trip", "messages", "curve", "bulk", "urgent", "urgent"],
     "http": ["latency", "connections", "idle", "layer", "metrics"],
 }
 
@@ -55,7 +56,8 @@ class Figures(unittest.TestCase):
                 self.assertEqual(json.loads(told.stdout)["command"], f"troupe bench {verb} --quick")
                 for figure in figures:
                     if figure["id"] in ("gemm", "encode", "recall", "act", "tokenizer", "connections",
-                                        "idle", "layer", "metrics"):
+                                        "idle", "layer", "metrics", "round-trip",
+                                        "messages", "bulk", "urgent"):
                         self.assertGreater(figure["value"], 0)
                     if figure["id"] == "error":
                         self.assertTrue(figure["ok"], figure)
