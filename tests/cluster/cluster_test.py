@@ -259,7 +259,7 @@ class Librarians(ClusterTest):
             file.write("What does text number seven tell of?\t07.txt\nIs there anything else?\n")
         report = self.json_of(
             "run", "librarians", "--config", self.config, "--library", library,
-            "--questions", questions, "--librarians", "7", "--readers", "3",
+            "--questions", questions, "--librarians", "7", "--readers", "20",
         )
         self.assertEqual(report["library"]["documents"], 41)
         self.assertEqual(report["library"]["left_out"], 2)
