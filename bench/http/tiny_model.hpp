@@ -1,6 +1,6 @@
 // A text model as small as a model can be, for measuring what is not the model: a folder as
-// Hugging Face has them, with a vocabulary of letters and one layer of zeros, as wide as MiniLM.
-// The folder lies among the temporary files and goes when this does.
+// Hugging Face has them, with a vocabulary of letters and one layer that was never trained, as wide
+// as MiniLM. The folder lies among the temporary files and goes when this does.
 #pragma once
 
 #include <cstddef>

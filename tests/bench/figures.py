@@ -17,7 +17,7 @@ FIGURES = {
               + ["tokenizer"] + ["openblas"] * 3 + ["onednn"] * 3 + ["onnxruntime"] * 2,
     "act": ["act"] * 5,
     "recall": ["recall"] * 4,
-    "link": ["round-trip", "messages", "curve", "bulk", "urgent", "urgent"],
+    "link": ["round-trip", "messages", "curve", "bulk", "urgent", "urgent", "kill"],
     "http": ["latency", "connections", "idle", "layer", "metrics"],
 }
 
@@ -57,7 +57,7 @@ class Figures(unittest.TestCase):
                 for figure in figures:
                     if figure["id"] in ("gemm", "encode", "recall", "act", "tokenizer", "connections",
                                         "idle", "layer", "metrics", "round-trip",
-                                        "messages", "bulk", "urgent"):
+                                        "messages", "bulk", "urgent", "kill"):
                         self.assertGreater(figure["value"], 0)
                     if figure["id"] == "error":
                         self.assertTrue(figure["ok"], figure)
