@@ -1,16 +1,11 @@
 #include "bench/http/load.hpp"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <charconv>
-#include <cstring>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -20,48 +15,20 @@
 namespace troupe::bench::http {
 namespace {
 
+using harness::Socket;
+using harness::system_error;
+
 constexpr Duration answer_limit = std::chrono::seconds(10);
 constexpr int look_ms = 100;  // for an interrupt
 constexpr std::string_view head_end = "\r\n\r\n";
 
-Error system_error(const std::string& what) {
-  return {ErrorCode::io, what + ": " + std::strerror(errno), ""};
-}
-
-// A socket that closes itself.
-class Socket {
- public:
-  Socket() = default;
-  explicit Socket(int fd) : fd_(fd) {}
-  Socket(Socket&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Socket& operator=(Socket&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  ~Socket() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  [[nodiscard]] int get() const noexcept { return fd_; }
-  int release() { return std::exchange(fd_, -1); }
-
- private:
-  int fd_ = -1;
-};
-
 // Connected, and blocking up to the limit.
 Result<Socket> connect_to(std::uint16_t port) {
-  Socket socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (socket.get() < 0) return system_error("cannot open a socket");
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(port);
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  const int on = 1;
+  auto socket = harness::connect_to(port);
+  if (!socket) return socket.error();
   const timeval limit{std::chrono::duration_cast<std::chrono::seconds>(answer_limit).count(), 0};
-  if (::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) != 0 ||
-      ::setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) != 0 ||
-      ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
-    return system_error("cannot connect to port " + std::to_string(port));
+  if (::setsockopt(socket->get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) != 0)
+    return system_error("a socket takes no time limit");
   return socket;
 }
 
@@ -225,13 +192,9 @@ Result<IdleConnections> IdleConnections::open(std::uint16_t port, const std::str
     auto socket = connect_to(port);
     if (!socket) return socket.error();
     if (auto answer = ask(*socket, request); !answer) return answer.error();
-    all.sockets_.push_back(socket->release());
+    all.sockets_.push_back(std::move(*socket));
   }
   return all;
-}
-
-IdleConnections::~IdleConnections() {
-  for (const int one : sockets_) ::close(one);
 }
 
 std::string post(const std::string& target, const std::string& body) {

@@ -14,6 +14,7 @@
 #include "base/result.hpp"
 #include "bench/harness/histogram.hpp"
 #include "bench/harness/scenario.hpp"
+#include "bench/harness/socket.hpp"
 
 namespace troupe::bench::http {
 
@@ -50,13 +51,10 @@ class IdleConnections {
   // Errors: as above.
   static Result<IdleConnections> open(std::uint16_t port, const std::string& request,
                                       std::uint32_t count);
-  IdleConnections(IdleConnections&&) noexcept = default;
-  IdleConnections& operator=(IdleConnections&&) = delete;
-  ~IdleConnections();
 
  private:
   IdleConnections() = default;
-  std::vector<int> sockets_;
+  std::vector<harness::Socket> sockets_;
 };
 
 // "POST /v2/models/encoder/infer" and a JSON body, as bytes.
