@@ -151,6 +151,17 @@ class Answers(unittest.TestCase):
             for found, _ in self.asked(wrong):
                 self.assertIsInstance(found, troupe.Malformed, wrong[:300])
 
+    def test_a_job_whose_answers_break_their_form(self):
+        good = {"id": "00ff", "state": "working", "texts": 2, "done": 1}
+        for wrong in ({"state": "busy"}, {"id": 7}, {"done": 3}, {"texts": "2"}, {"done": -1}):
+            self.break_job({**good, **wrong})
+        self.break_job([good])
+
+    def break_job(self, told):
+        for flavour in FLAVOURS:
+            with FakeServer(answer(json.dumps(told).encode())) as server, flavour(server.url) as client:
+                self.assertRaises(troupe.Malformed, client.job, "00ff")
+
     def test_a_truncated_answer_is_no_answer(self):
         whole = vectors_answer(1, 64)
         for cut in (whole[:-1], whole[:-200]):
@@ -333,6 +344,31 @@ class Node(ClusterTest):
                 many = client.infer((f"text {i}" for i in range(2500)), "tiny")
                 self.assertEqual((len(many.vectors), len(many.tasks)), (2500, 3))
                 self.assertEqual(list(many.vectors[2400]), list(client.encode("text 2400", "tiny")))
+
+    def test_a_job_goes_on_without_its_client(self):
+        self.start()
+        texts = [f"text {i}" for i in range(3000)]
+        for flavour in FLAVOURS:
+            with flavour(self.url()) as client:
+                begun = client.start_job(texts, "tiny")
+                self.assertEqual((begun.state, begun.texts), ("working", 3000))
+            with flavour(self.url()) as client:
+                found = client.job_result(begun.id, LIMIT_S)
+                self.assertEqual(len(found.vectors), 3000)
+                for i in (0, 1500, 2999):
+                    self.assertEqual(list(found.vectors[i]), list(client.encode(texts[i], "tiny")))
+                ended = client.job(begun.id)
+                self.assertEqual((ended.state, ended.done, ended.ended), ("completed", 3000, True))
+                self.assertEqual(client.delete_job(begun.id).state, "completed")
+                for ask in (client.job, client.job_result, client.delete_job):
+                    self.assertRaises(troupe.NotFound, ask, begun.id)
+                self.assertRaises(troupe.TooLarge, client.start_job, ["x"] * 8193, "tiny")
+                self.assertRaises(troupe.InvalidArgument, client.start_job, [], "tiny")
+                self.assertRaises(troupe.InvalidArgument, client.job, "../metrics")
+                self.assertRaises(troupe.ModelMissing, client.start_job, ["x"], "nonsense")
+                late = client.start_job(texts, "tiny", time_limit=1e-6)
+                self.assertIn(client.wait_job(late.id, LIMIT_S).state, ("failed",))
+                self.assertRaises((troupe.Expired, troupe.Infeasible), client.job_result, late.id)
 
     def test_the_nodes_own_errors_come_through(self):
         self.start()

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ._v2 import Inference
+from ._v2 import Inference, JobStatus
 from .cluster_file import ClusterFile, read_cluster_file
 from .errors import (
     Canceled, ConfigMistake, Draining, Expired, HandlerFailed, Infeasible, InternalError,
@@ -49,7 +49,7 @@ __all__ = [
     "ORDINARY", "URGENT", "Act", "Action", "Agent", "AgentHost", "AsyncClient", "AsyncHttpClient",
     "AsyncTask", "Canceled", "Classify", "Client", "ClusterFile", "ConfigMistake", "Context", "Draining",
     "Embedding", "Encode", "Expired", "HandlerFailed", "Hit", "Hits", "HttpClient", "Infeasible",
-    "Inference", "InternalError", "InvalidArgument", "Letter", "Mail", "Malformed", "ModelDamaged",
+    "Inference", "InternalError", "InvalidArgument", "JobStatus", "Letter", "Mail", "Malformed", "ModelDamaged",
     "ModelMissing", "NotFound", "OsRefused", "Outcome", "Output", "QueueFull", "Recall", "Restarts",
     "Scores", "Task", "Timing", "TooLarge", "TroupeError", "Unauthorized", "Unreachable", "Unsupported",
     "Work", "connect", "read_cluster_file",

@@ -16,11 +16,13 @@ from .errors import Expired, InvalidArgument, Malformed, TooLarge, TroupeError, 
 from .vectors import Matrix, bytes_of_vector, join, matrix_of_bytes
 
 TEXTS_MAX = 1024  # in one request
+JOB_TEXTS_MAX = 8192  # in one that nobody waits for
 TEXT_BYTES_MAX = 64 << 10
 BODY_TEXT_BYTES_MAX = 4 << 20  # of one request's texts; below the default of body_bytes_max
 WIDTH_MAX = 8192
 ANSWER_BYTES_MAX = 64 << 20
 TASK_GRACE_S = 2.0  # after a time limit, for the node's own answer
+JOB_PAUSES_S = (0.02, 1.0)  # between two looks at a job: the first, and the longest
 _RETRY_STATUS = (429, 503)
 _CODE_OF_STATUS = {
     400: "invalid_argument", 401: "unauthorized", 404: "not_found", 405: "invalid_argument",
@@ -107,7 +109,7 @@ def wishes_of(
     return Wishes(priority, time_limit, weight)
 
 
-def batches_of(texts: Iterable[str | bytes]) -> Iterator[list[bytes]]:
+def batches_of(texts: Iterable[str | bytes], most: int = TEXTS_MAX) -> Iterator[list[bytes]]:
     """Cut so that each fits a request; at least one text in all."""
     batch: list[bytes] = []
     bytes_of_batch = 0
@@ -118,7 +120,7 @@ def batches_of(texts: Iterable[str | bytes]) -> Iterator[list[bytes]]:
             raise InvalidArgument("a text cannot be written in UTF-8") from None
         if len(raw) > TEXT_BYTES_MAX:
             raise TooLarge(f"a text of {len(raw)} bytes is over the limit of {TEXT_BYTES_MAX}")
-        if batch and (len(batch) == TEXTS_MAX or bytes_of_batch + len(raw) > BODY_TEXT_BYTES_MAX):
+        if batch and (len(batch) == most or bytes_of_batch + len(raw) > BODY_TEXT_BYTES_MAX):
             yield batch
             batch, bytes_of_batch = [], 0
         batch.append(raw)
@@ -178,6 +180,59 @@ def infer_answer(headers: Mapping[str, str], body: bytes, texts: int) -> Inferen
         except InvalidArgument as wrong:
             raise Malformed(wrong.message) from None
     return Inference(vectors, [task], *counts)
+
+
+@dataclass(frozen=True)
+class JobStatus:
+    """How a request is that nobody waits for."""
+
+    id: str
+    state: str  # working, completed, failed or canceled
+    texts: int
+    done: int  # of the texts
+
+    @property
+    def ended(self) -> bool:
+        return self.state != "working"
+
+
+def job_request(
+    texts: Iterable[str | bytes], wishes: Wishes, time_limit: float | None
+) -> tuple[bytes, dict[str, str]]:
+    batches = list(batches_of(texts, JOB_TEXTS_MAX))
+    if not batches:
+        raise InvalidArgument("there is no text to encode", "give at least one")
+    if len(batches) > 1:
+        raise TooLarge(
+            f"a job has at most {JOB_TEXTS_MAX} texts and {BODY_TEXT_BYTES_MAX} bytes of them",
+            "start several",
+        )
+    body, headers = infer_request(batches[0], wishes, time_limit)
+    return body, {**headers, "Prefer": "respond-async"}
+
+
+def job_path(id: str, more: str = "") -> str:
+    if not id or not id.isascii() or not id.isalnum() or len(id) > 128:
+        raise InvalidArgument(f"{id!r} is no job's id")
+    return f"/v2/jobs/{id}{more}"
+
+
+def job_status(answer: Any) -> JobStatus:
+    told = object_of(answer)
+    id, state, texts, done = (told.get(key) for key in ("id", "state", "texts", "done"))
+    if not isinstance(id, str) or state not in ("working", "completed", "failed", "canceled"):
+        raise Malformed("an answer does not tell of a job")
+    if not isinstance(texts, int) or not isinstance(done, int) or not 0 <= done <= texts:
+        raise Malformed("an answer does not tell how far a job is")
+    return JobStatus(id, state, texts, done)
+
+
+def job_pauses() -> Iterator[float]:
+    """Between two looks at a job: ever longer."""
+    pause, longest = JOB_PAUSES_S
+    while True:
+        yield pause
+        pause = min(2 * pause, longest)
 
 
 def ended_early() -> TroupeError:

@@ -20,7 +20,7 @@ from types import TracebackType
 from typing import Any
 
 from . import _v2
-from ._v2 import Clock, Inference
+from ._v2 import Clock, Inference, JobStatus
 from .cluster_file import ClusterFile, read_cluster_file
 from .errors import Malformed, TooLarge, TroupeError, Unreachable
 from .http_client import CONNECTIONS_KEPT_MAX, TIMEOUT_S
@@ -108,6 +108,39 @@ class AsyncHttpClient:
                     await asyncio.sleep(pause)
             parts.append(_v2.infer_answer(got, answer, len(batch)))
         return _v2.join_parts(parts)
+
+    # --- long requests, that nobody waits for -----------------------------------------------------
+
+    async def start_job(
+        self, texts: Iterable[str | bytes], model: str, *, lane: str | None = None,
+        priority: int | None = None, time_limit: float | None = None, weight: float = 1.0,
+    ) -> JobStatus:  # fmt: skip
+        wishes = _v2.wishes_of(lane, priority, time_limit, weight)
+        body, headers = _v2.job_request(texts, wishes, time_limit)
+        clock = Clock(None, self._timeout)
+        _, answer = await self._ask("POST", _v2.model_path(model, "/infer"), clock, body, headers)
+        return _v2.job_status(_v2.read_json(answer))
+
+    async def job(self, id: str) -> JobStatus:
+        return _v2.job_status(await self._json("GET", _v2.job_path(id)))
+
+    async def wait_job(self, id: str, timeout: float = TIMEOUT_S) -> JobStatus:
+        clock = Clock(None, timeout)
+        for pause in _v2.job_pauses():
+            status = await self.job(id)
+            if status.ended:
+                return status
+            await asyncio.sleep(min(pause, clock.wait_left()))
+        raise AssertionError("pauses do not end")
+
+    async def job_result(self, id: str, timeout: float = TIMEOUT_S) -> Inference:
+        status = await self.wait_job(id, timeout)
+        clock = Clock(None, self._timeout)
+        got, answer = await self._ask("GET", _v2.job_path(id, "/result"), clock)
+        return _v2.infer_answer(got, answer, status.texts)
+
+    async def delete_job(self, id: str) -> JobStatus:
+        return _v2.job_status(await self._json("DELETE", _v2.job_path(id)))
 
     # --- questions --------------------------------------------------------------------------------
 

@@ -20,7 +20,7 @@ from types import TracebackType
 from typing import Any, cast
 
 from . import _v2
-from ._v2 import Clock, Inference
+from ._v2 import Clock, Inference, JobStatus
 from .cluster_file import ClusterFile, read_cluster_file
 from .errors import Malformed, TooLarge, TroupeError, Unreachable
 from .vectors import Matrix, Vector, join
@@ -148,6 +148,45 @@ class HttpClient:
                     time.sleep(pause)
             parts.append(_v2.infer_answer(got, answer, len(batch)))
         return _v2.join_parts(parts)
+
+    # --- long requests, that nobody waits for -----------------------------------------------------
+
+    def start_job(
+        self, texts: Iterable[str | bytes], model: str, *, lane: str | None = None,
+        priority: int | None = None, time_limit: float | None = None, weight: float = 1.0,
+    ) -> JobStatus:  # fmt: skip
+        """As infer(), but returns as soon as the node has the texts. The job goes on without this
+        client; any other that has its id and the same key may ask for it, until the node forgets it
+        (`job_kept`) or is started again. The time limit is each text's, from when its turn comes."""
+        wishes = _v2.wishes_of(lane, priority, time_limit, weight)
+        body, headers = _v2.job_request(texts, wishes, time_limit)
+        clock = Clock(None, self._timeout)
+        answer = self._ask("POST", _v2.model_path(model, "/infer"), clock, body, headers)[2]
+        return _v2.job_status(_v2.read_json(answer))
+
+    def job(self, id: str) -> JobStatus:
+        """How it is now; raises NotFound for one that the node does not know, or not as yours."""
+        return _v2.job_status(self._json("GET", _v2.job_path(id)))
+
+    def wait_job(self, id: str, timeout: float = TIMEOUT_S) -> JobStatus:
+        """Until it has ended, or for `timeout` seconds; then Expired is raised, and it goes on."""
+        clock = Clock(None, timeout)
+        for pause in _v2.job_pauses():
+            status = self.job(id)
+            if status.ended:
+                return status
+            time.sleep(min(pause, clock.wait_left()))
+        raise AssertionError("pauses do not end")
+
+    def job_result(self, id: str, timeout: float = TIMEOUT_S) -> Inference:
+        """Its vectors, once it has ended; raises what kept it from them."""
+        status = self.wait_job(id, timeout)
+        _, got, answer = self._ask("GET", _v2.job_path(id, "/result"), Clock(None, self._timeout))
+        return _v2.infer_answer(got, answer, status.texts)
+
+    def delete_job(self, id: str) -> JobStatus:
+        """Ends one that works as canceled, and lets the node forget one that has ended."""
+        return _v2.job_status(self._json("DELETE", _v2.job_path(id)))
 
     # --- questions --------------------------------------------------------------------------------
 
