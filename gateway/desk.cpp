@@ -141,6 +141,9 @@ void Desk::dispatch(Call&& call, Request&& request) {
 Response Desk::ready(const Call& call) const {
   if (door_.draining())
     return error_response(call.target, {ErrorCode::draining, "the node is going away", ""});
+  if (door_.node_.draining())
+    return error_response(call.target,
+                          {ErrorCode::draining, "the node is being taken out of service", ""});
   if (!actors::is_ready(door_.node_.facts()))
     return error_response(call.target, {ErrorCode::unreachable, "no device of the node works", ""});
   if (call.route.ask == Ask::ready) return json_response(R"({"ready":true})");

@@ -56,13 +56,14 @@ void FrontDoor::stop() {
 
 bool FrontDoor::begin_work() {
   const std::lock_guard lock(mutex_);
-  if (draining_) return false;
+  if (draining_ || !node_.begin_work()) return false;
   ++under_way_;
   return true;
 }
 
 void FrontDoor::end_work() {
   const std::lock_guard lock(mutex_);
+  node_.end_work();
   if (--under_way_ == 0) idle_.notify_all();
 }
 
