@@ -75,7 +75,7 @@ struct Node::State {
   void change_models(const std::string& verb, const std::string& name, ControlAnswer answer);
   void save_memories(ControlAnswer answer) const;
   void drain(bool on);
-  Result<std::string> end(const std::string& how) const;
+  void end(const std::string& how, const ControlAnswer& answer) const;
   Result<std::string> explain(const std::string& task) const;
   Status start_modules();
   Status open_bridge();
@@ -281,7 +281,7 @@ void Node::State::control(const std::string& verb, const std::string& body, Cont
     drain(verb == "drain");
     return answer(to_json(options.name, world.epoch, drain_facts()));
   }
-  if (verb == "stop") return answer(end(body));
+  if (verb == "stop") return end(body, answer);
   if (verb == "load" || verb == "unload") return change_models(verb, body, std::move(answer));
   answer(
       Error{ErrorCode::not_found, "a node does not know the verb '" + verb + "'",
@@ -295,16 +295,17 @@ void Node::State::drain(bool on) {
   log.info(on ? "draining: no new tasks are taken" : "in service again");
 }
 
-Result<std::string> Node::State::end(const std::string& how) const {
+void Node::State::end(const std::string& how, const ControlAnswer& answer) const {
   if (!how.empty() && how != "restart")
-    return Error{ErrorCode::invalid_argument, "a node does not end by '" + how + "'",
-                 "send 'restart', or nothing to end it for good"};
+    return answer(Error{ErrorCode::invalid_argument, "a node does not end by '" + how + "'",
+                        "send 'restart', or nothing to end it for good"});
   if (!options.on_end_asked)
-    return Error{ErrorCode::unsupported, "node '" + options.name + "' cannot be asked to end",
-                 "end the program that it is a part of"};
+    return answer(Error{ErrorCode::unsupported,
+                        "node '" + options.name + "' cannot be asked to end",
+                        "end the program that it is a part of"});
   log.info(how.empty() ? "asked to end" : "asked to end and to be started anew");
+  answer(to_json(options.name, world.epoch, drain_facts()));  // while there is a link
   options.on_end_asked(how.empty() ? Ending::stop : Ending::restart);
-  return to_json(options.name, world.epoch, drain_facts());
 }
 
 // The answer is the model as it is then.

@@ -1,7 +1,11 @@
 // troupe node FILE --name NAME: one node of a cluster, in the foreground, until Ctrl-C or SIGTERM.
 #include "actors/node.hpp"
 
+#include <signal.h>
 #include <sys/prctl.h>
+#include <unistd.h>
+
+#include <atomic>
 
 #include "apps/cluster.hpp"
 #include "apps/interrupts.hpp"
@@ -33,6 +37,12 @@ int run_node(const NodeOptions& options, Output& output) {
   auto wiring = node_options(cluster->config, cluster->keys, *name,
                              {bench::librarian_module(), bench::reader_module()});
   if (!wiring) return output.fail(wiring.error());
+  // Asked over the link, it ends as by the signal that says the same.
+  std::atomic<int> ends_with{exit_ok};
+  wiring->on_end_asked = [&ends_with](actors::Ending how) {
+    if (how == actors::Ending::restart) ends_with = exit_restart;
+    ::kill(::getpid(), SIGTERM);
+  };
   auto http = front_door_options(cluster->config, *name);
   if (!http) return output.fail(http.error());
 
@@ -65,7 +75,7 @@ int run_node(const NodeOptions& options, Output& output) {
   }
   (*node)->stop();
   log->info("stopped");
-  return exit_ok;
+  return ends_with;
 }
 
 }  // namespace troupe::apps
