@@ -334,11 +334,6 @@ void Exchange::done(std::vector<Answer> answers) {
   settle(lock);
 }
 
-void Exchange::drain(bool on) {
-  const std::lock_guard lock(mutex_);
-  draining_ = on;
-}
-
 // --- the clockwork -------------------------------------------------------------------------------
 
 std::optional<Instant> Exchange::work() {
@@ -370,22 +365,6 @@ void Exchange::close() {
 std::size_t Exchange::pending() const {
   const std::lock_guard lock(mutex_);
   return pending_.size();
-}
-
-std::size_t Exchange::guests_tasks() const {
-  const std::lock_guard lock(mutex_);
-  std::size_t tasks = 0;
-  for (const auto& [key, task] : theirs_) {
-    const auto origin = origins_.find(key.first);
-    const bool away = origin == origins_.end() || origin->second.peer.value == 0;
-    if (key.first != own && !(away && task.result)) ++tasks;
-  }
-  return tasks;
-}
-
-std::uint64_t Exchange::sent_elsewhere() const {
-  const std::lock_guard lock(mutex_);
-  return sent_elsewhere_;
 }
 
 OfferCounts Exchange::offers() const {

@@ -1,35 +1,22 @@
 // The `troupe` program: reads the command line, runs one verb, answers with its exit code.
 //
 // A new verb is an options struct and a run_* function in verbs.hpp, a source file, and one add_*
-// block here. This is the only source that includes CLI11.
+// block here or in one of main_*.cpp, which alone know CLI11.
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <exception>
-#include <functional>
 #include <iostream>
 #include <memory>
 #include <span>
 #include <string_view>
 
-#include "apps/verbs.hpp"
+#include "apps/main.hpp"
 #include "base/limits.hpp"
 #include "config/folders.hpp"
 #include "config/words.hpp"
 
 namespace troupe::apps {
-namespace {
 
-struct CommandLine {
-  CLI::App app{
-      "Runs thousands of agents on shared devices: urgent work goes now, ordinary work "
-      "coalesces.",
-      "troupe"};
-  bool json = false;
-  std::function<int(Output&)> chosen;  // the verb, with its options
-};
-
-// A verb below `parent` with what every verb has. `example` is a whole command.
 CLI::App& add_verb(CommandLine& line, CLI::App& parent, const std::string& name,
                    const std::string& does, const std::string& example) {
   CLI::App& verb = *parent.add_subcommand(name, does);
@@ -38,18 +25,6 @@ CLI::App& add_verb(CommandLine& line, CLI::App& parent, const std::string& name,
   return verb;
 }
 
-// Hands `options`, which CLI11 fills while it parses, to `run` afterwards.
-template <class Options>
-void on_chosen(CommandLine& line, CLI::App& verb, std::shared_ptr<Options> options,
-               int (*run)(const Options&, Output&)) {
-  verb.callback([&line, options, run] {
-    line.chosen = [options, run](Output& output) { return run(*options, output); };
-  });
-}
-
-enum class ConfigAs { position, flag };
-
-// Where the config is a position, the flag is understood as well, so that nobody has to remember.
 void add_config(CLI::App& verb, ConfigAs as, ConfigOptions& options) {
   if (auto path = config::environment_variable("TROUPE_CONFIG")) options.config = *std::move(path);
   const auto add = [&](const std::string& name) {
@@ -68,6 +43,8 @@ void add_config(CLI::App& verb, ConfigAs as, ConfigOptions& options) {
       ->type_name("KEY=VALUE")
       ->allow_extra_args(false);
 }
+
+namespace {
 
 void add_check(CommandLine& line) {
   auto& verb = add_verb(line, line.app, "check",
@@ -133,58 +110,6 @@ void add_up(CommandLine& line) {
                   "Write what each node's scheduler is told into this folder, for replay")
       ->type_name("DIR");
   on_chosen(line, verb, options, run_up);
-}
-
-void add_timeout(CLI::App& verb, std::string& timeout, const std::string& what) {
-  verb.add_option("--timeout", timeout, what)->type_name("TIME")->capture_default_str();
-}
-
-void add_down(CommandLine& line) {
-  auto& verb = add_verb(line, line.app, "down",
-                        "End a running cluster, wherever it was started: drain it, then stop it",
-                        "troupe down configs/quickstart.toml");
-  auto options = std::make_shared<DownOptions>();
-  add_config(verb, ConfigAs::position, options->config);
-  add_timeout(verb, options->timeout,
-              "How long to wait for tasks; then the nodes are stopped all the same");
-  on_chosen(line, verb, options, run_down);
-}
-
-void add_drain(CommandLine& line) {
-  auto& drain = add_verb(line, line.app, "drain",
-                         "Take a node out of service: no new tasks; wait until it has none left",
-                         "troupe drain a configs/quickstart.toml --timeout 5m");
-  auto options = std::make_shared<DrainOptions>();
-  drain.add_option("node", options->node, "Which [node.NAME]")->type_name("NODE")->required();
-  add_config(drain, ConfigAs::position, options->config);
-  add_timeout(drain, options->timeout, "How long to wait; it goes on draining after that");
-  drain.add_flag("--undo", options->undo, "Take it back into service, as troupe undrain does");
-  on_chosen(line, drain, options, run_drain);
-
-  auto& undrain = add_verb(line, line.app, "undrain", "Take a drained node back into service",
-                           "troupe undrain a configs/quickstart.toml");
-  auto undo = std::make_shared<DrainOptions>();
-  undrain.add_option("node", undo->node, "Which [node.NAME]")->type_name("NODE")->required();
-  add_config(undrain, ConfigAs::position, undo->config);
-  on_chosen(line, undrain, undo, run_undrain);
-}
-
-void add_restart(CommandLine& line) {
-  auto& verb = add_verb(
-      line, line.app, "restart",
-      "Drain a node, end it, and wait until it is back; or all of them, one after the other",
-      "troupe restart a configs/quickstart.toml\n  troupe restart --rolling "
-      "configs/quickstart.toml");
-  auto options = std::make_shared<RestartOptions>();
-  verb.add_option("words", options->words,
-                  "Which [node.NAME], not with --rolling; the cluster file")
-      ->type_name("[NODE] [FILE]")
-      ->expected(0, 2);
-  add_config(verb, ConfigAs::flag, options->config);
-  verb.add_flag("--rolling", options->rolling, "Every node, one after the other");
-  add_timeout(verb, options->timeout,
-              "How long each may drain; one that is not empty then stays in service");
-  on_chosen(line, verb, options, run_restart);
 }
 
 void add_replay(CommandLine& line) {
