@@ -145,8 +145,7 @@ TEST_CASE("a node that is asked to end tells whoever minds it, or who asked that
   const auto client = cluster.client({"a"});
   const auto nonsense = client->control("a", "stop", "perhaps", 20s);
   REQUIRE_FALSE(nonsense);
-  CHECK_THAT(nonsense.error().what,
-             Catch::Matchers::ContainsSubstring("does not end by 'perhaps'"));
+  CHECK(nonsense.error().what.find("does not end by 'perhaps'") != std::string::npos);
   CHECK(client->control("a", "stop", "", 20s).has_value() == minded);
   CHECK(client->control("a", "stop", "restart", 20s).has_value() == minded);
   CHECK(client->control("a", "status", "", 20s));  // after what was asked before, on its thread
