@@ -76,6 +76,7 @@ struct Node::State {
   void save_memories(ControlAnswer answer) const;
   void drain(bool on);
   void end(const std::string& how, const ControlAnswer& answer) const;
+  [[nodiscard]] Result<std::string> reload() const;
   Result<std::string> explain(const std::string& task) const;
   Status start_modules();
   Status open_bridge();
@@ -282,11 +283,12 @@ void Node::State::control(const std::string& verb, const std::string& body, Cont
     return answer(to_json(options.name, world.epoch, drain_facts()));
   }
   if (verb == "stop") return end(body, answer);
+  if (verb == "reload") return answer(reload());
   if (verb == "load" || verb == "unload") return change_models(verb, body, std::move(answer));
-  answer(
-      Error{ErrorCode::not_found, "a node does not know the verb '" + verb + "'",
-            "it knows: drain, explain, forget, host, load, remember, save, status, stop, undrain, "
-            "unhost, unload"});
+  answer(Error{ErrorCode::not_found, "a node does not know the verb '" + verb + "'",
+               "it knows: drain, explain, forget, host, load, reload, remember, save, status, "
+               "stop, undrain, "
+               "unhost, unload"});
 }
 
 void Node::State::drain(bool on) {
@@ -363,6 +365,12 @@ DrainFacts Node::State::drain_facts() const {
   facts.requests = requests;
   facts.sent_elsewhere = bridge->sent_elsewhere();
   return facts;
+}
+
+Result<std::string> Node::State::reload() const {
+  if (options.on_reload) return options.on_reload();
+  return Error{ErrorCode::unsupported, "node '" + options.name + "' has no file to read again",
+               "change it where the program that it is a part of is wired"};
 }
 
 NodeFacts Node::State::facts() const {

@@ -70,6 +70,10 @@ struct NodeOptions {
   // Called on a thread of the node's when somebody has asked it to end; lets another thread stop it
   // soon. Empty: whoever asks is told that it cannot be asked.
   std::function<void(Ending)> on_end_asked;
+
+  // The control verb `reload`: reads the config again, applies what it can, and answers in JSON. On
+  // the bridge's thread, which waits for it. Empty: whoever asks is told that there is nothing to.
+  std::function<Result<std::string>()> on_reload;
 };
 
 class Node {

@@ -379,6 +379,7 @@ void add_verbs(CommandLine& line) {
   add_down(line);
   add_drain(line);
   add_restart(line);
+  add_reload(line);
   add_status(line);
   add_top(line);
   add_memory(line);

@@ -41,5 +41,6 @@ void add_config(CLI::App& verb, ConfigAs as, ConfigOptions& options);
 void add_down(CommandLine& line);
 void add_drain(CommandLine& line);
 void add_restart(CommandLine& line);
+void add_reload(CommandLine& line);
 
 }  // namespace troupe::apps

@@ -58,4 +58,14 @@ void add_restart(CommandLine& line) {
   on_chosen(line, verb, options, run_restart);
 }
 
+void add_reload(CommandLine& line) {
+  auto& verb = add_verb(line, line.app, "reload",
+                        "Let running nodes read their file again, and apply what needs no restart",
+                        "troupe reload configs/quickstart.toml");
+  auto options = std::make_shared<ReloadOptions>();
+  add_config(verb, ConfigAs::position, options->config);
+  verb.add_option("--node", options->node, "Only this node")->type_name("NAME");
+  on_chosen(line, verb, options, run_reload);
+}
+
 }  // namespace troupe::apps

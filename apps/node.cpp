@@ -9,6 +9,7 @@
 
 #include "apps/cluster.hpp"
 #include "apps/interrupts.hpp"
+#include "apps/reloading.hpp"
 #include "apps/verbs.hpp"
 #include "apps/wiring.hpp"
 #include "bench/librarians/librarian.hpp"
@@ -47,6 +48,8 @@ int run_node(const NodeOptions& options, Output& output) {
   if (!http) return output.fail(http.error());
 
   const auto log = open_log(cluster->config, *name);
+  Reloading reloading(options.config, *name, cluster->settings, *log);
+  wiring->on_reload = [&reloading] { return reloading.reload(); };
   ask_for_exact_timers();
   log->info("starting");
   const auto node = actors::Node::start(std::move(*wiring), *log);
@@ -62,6 +65,7 @@ int run_node(const NodeOptions& options, Output& output) {
       return exit_code(opened.error().code);
     }
     door = std::move(*opened);
+    reloading.attach(*door);
     const bool tls = !cluster->config.http.tls_certificate.empty();
     log->info(tls ? "serving HTTPS" : "serving HTTP", {{"port", door->port()}});
   }

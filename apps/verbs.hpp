@@ -79,6 +79,12 @@ struct RestartOptions {
 };
 int run_restart(const RestartOptions& options, Output& output);
 
+struct ReloadOptions {
+  ConfigOptions config;
+  std::string node;  // empty: all
+};
+int run_reload(const ReloadOptions& options, Output& output);
+
 struct StatusOptions {
   ConfigOptions config;
   std::string node;  // empty: all

@@ -17,7 +17,8 @@ FrontDoor::FrontDoor(FrontDoorOptions options, actors::Node& node, Log& log)
       node_(node),
       log_(log),
       models_(node.models()),
-      jobs_(options_.jobs) {
+      jobs_(options_.jobs),
+      keys_(std::make_shared<const ApiKeys>(options_.keys)) {
   // A small door keeps most of its connections for work.
   streams_.limit(
       std::clamp(options_.server.connections_max / 4, std::uint32_t{1}, event_streams_max));
@@ -52,6 +53,17 @@ void FrontDoor::stop() {
   if (server_) server_->stop(last_words_limit);
   jobs_.stop();
   for (auto& desk : desks_) desk->close();
+}
+
+void FrontDoor::set_keys(ApiKeys keys) {
+  auto set = std::make_shared<const ApiKeys>(std::move(keys));
+  const std::lock_guard lock(keys_mutex_);
+  keys_ = std::move(set);
+}
+
+std::shared_ptr<const ApiKeys> FrontDoor::keys() const {
+  const std::lock_guard lock(keys_mutex_);
+  return keys_;
 }
 
 bool FrontDoor::begin_work() {
