@@ -48,6 +48,7 @@ caf::behavior AgentShell::make_behavior() {
           // What an earlier life asked for means nothing to this one; and each may end it.
           if (state_ == State::running && answer.tag == incarnation_)
             run(nullptr, [&] { agent_->on_outcome(*this, answer.outcome); });
+          tasks_end(1);
         }
       },
       [this](const TimerFired& fired) {
@@ -74,6 +75,7 @@ void AgentShell::on_exit() {
     agent_.reset();
   }
   outcomes_.reset();
+  tasks_end(tasks_);  // whose outcomes nobody reads any more
   world_.directory->gone();
 }
 
@@ -175,6 +177,16 @@ ReplyTo AgentShell::reply_to_me() {
   return {outcomes_, incarnation_};
 }
 
+void AgentShell::task_begins() {
+  ++tasks_;
+  world_.in_hand.add();
+}
+
+void AgentShell::tasks_end(std::uint64_t count) {
+  tasks_ -= count;
+  world_.in_hand.remove(count);
+}
+
 Instant AgentShell::now() const {
   return troupe::now();
 }
@@ -191,8 +203,11 @@ Result<TaskId> AgentShell::submit(TaskRequest request) {
   request.id = world_.next_task_id();
   request.agent = name_;
   const TaskId id = request.id;
-  if (auto accepted = world_.bridge->submit(std::move(request), reply_to_me()); !accepted)
+  task_begins();
+  if (auto accepted = world_.bridge->submit(std::move(request), reply_to_me()); !accepted) {
+    tasks_end(1);
     return accepted.error();
+  }
   return id;
 }
 
@@ -200,10 +215,14 @@ Result<TaskId> AgentShell::submit_on(std::string_view node, TaskRequest request)
   request.id = world_.next_task_id();
   request.agent = name_;
   const TaskId id = request.id;
+  task_begins();
   const Status sent = node == world_.node
                           ? world_.door->submit(std::move(request), reply_to_me())
                           : world_.bridge->submit_on(node, std::move(request), reply_to_me());
-  if (!sent) return sent.error();
+  if (!sent) {
+    tasks_end(1);
+    return sent.error();
+  }
   return id;
 }
 

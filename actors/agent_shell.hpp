@@ -42,6 +42,8 @@ class AgentShell final : public Actor, private Context {
 
   class Outcomes;
   [[nodiscard]] ReplyTo reply_to_me();
+  void task_begins();
+  void tasks_end(std::uint64_t count);
 
   // Context, for the agent inside.
   [[nodiscard]] const AgentId& self() const override { return id_; }
@@ -72,6 +74,7 @@ class AgentShell final : public Actor, private Context {
   std::uint64_t incarnation_ = 0;
   TimerId timers_ = 0;
   std::deque<AgentMail> stash_;
+  std::uint64_t tasks_ = 0;              // of all its lives, whose outcome has not been dealt with
   std::shared_ptr<ReplySink> outcomes_;  // holds this actor: let go in on_exit()
 };
 

@@ -60,6 +60,11 @@ class Bridge {
   Status submit_on(std::string_view node, TaskRequest request, ReplyTo reply);
   void cancel(TaskId task);
 
+  // Others' new tasks are rejected as draining, or taken again.
+  void drain(bool on) { exchange_.drain(on); }
+  [[nodiscard]] std::size_t guests_tasks() const { return exchange_.guests_tasks(); }
+  [[nodiscard]] std::uint64_t sent_elsewhere() const { return exchange_.sent_elsewhere(); }
+
   [[nodiscard]] OfferCounts offers() const { return exchange_.offers(); }
   [[nodiscard]] std::uint64_t tasks_moved() const { return moved_.load(std::memory_order_relaxed); }
   [[nodiscard]] std::map<std::string, bool> peers_up() const;

@@ -26,14 +26,14 @@ Status Directory::deliver(const AgentId& to, AgentMail mail) {
   {
     const std::shared_lock lock(mutex_);
     if (const auto found = shells_.find(to); found != shells_.end()) {
-      post(found->second, Deliver{std::move(mail)});
+      post(found->second, Deliver{std::move(mail), Held(world_.in_hand)});
       return {};
     }
   }
   const std::unique_lock lock(mutex_);
   const auto shell = find_or_create(to);
   if (!shell) return shell.error();
-  post(*shell, Deliver{std::move(mail)});
+  post(*shell, Deliver{std::move(mail), Held(world_.in_hand)});
   return {};
 }
 

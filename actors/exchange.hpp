@@ -83,6 +83,10 @@ class Exchange {
   void heard(transport::PeerId peer, const transport::CancelTask& message);
   void heard(transport::PeerId peer, const transport::ResultAck& message);
 
+  // While on, no new task of others is taken: each is rejected as draining, so that it goes
+  // elsewhere. What is here already goes on, our own tasks too.
+  void drain(bool on);
+
   // Does what is due. The moment to call it again at the latest, if no earlier call has said an
   // earlier one already.
   std::optional<Instant> work();
@@ -91,6 +95,11 @@ class Exchange {
   void close();
 
   [[nodiscard]] std::size_t pending() const;  // our tasks without an outcome
+  // Others' tasks that are here: that run, or whose results have not reached who asked, where they
+  // can be reached. Who cannot has given its tasks to other nodes meanwhile.
+  [[nodiscard]] std::size_t guests_tasks() const;
+  // Others' tasks that were rejected as draining.
+  [[nodiscard]] std::uint64_t sent_elsewhere() const;
   [[nodiscard]] OfferCounts offers() const;
   // Who gives us tasks, or did and has something left here; we ourselves are one.
   [[nodiscard]] std::size_t origins() const;
@@ -197,7 +206,9 @@ class Exchange {
   std::deque<ToRun> to_run_;
   std::vector<std::pair<ReplyTo, TaskOutcome>> answers_;
   Instant armed_ = never;
+  std::uint64_t sent_elsewhere_ = 0;
   bool nudged_ = false;
+  bool draining_ = false;
   bool closed_ = false;
 };
 

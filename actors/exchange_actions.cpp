@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "actors/exchange.hpp"
+#include "actors/refusals.hpp"
 
 namespace troupe::actors {
 
@@ -76,6 +77,12 @@ void Exchange::carry_out(Instant at, const delivery::Conclude& conclude, Step& s
 // --- what the executor decides -------------------------------------------------------------------
 
 void Exchange::carry_out(Instant, const delivery::Run& run, Step& step) {
+  // One that is offered again and is here already does not come this way.
+  if (draining_ && run.origin != own) {
+    ++sent_elsewhere_;
+    tell({delivery::Refused{run.origin, run.task, Duration::zero()}, {}, {}, drained_error()});
+    return;
+  }
   Theirs theirs;
   theirs.ours = outside_.next_id();
   theirs.lane = step.request->lane.value_or(Lane::ordinary);

@@ -7,6 +7,7 @@
 
 #include "actors/agent.hpp"
 #include "actors/caf.hpp"
+#include "actors/in_hand.hpp"
 #include "actors/reply.hpp"
 #include "base/task.hpp"
 #include "transport/link.hpp"
@@ -22,6 +23,7 @@ struct Wake {
 
 struct Deliver {
   AgentMail mail;
+  Held held;
 };
 
 // Dispatcher or bridge -> shell. The tag says which of the agent's lives asked.

@@ -1,6 +1,7 @@
 #include "actors/node.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <random>
 
 #include "actors/bridge.hpp"
@@ -62,6 +63,8 @@ struct Node::State {
   std::unique_ptr<Bridge> bridge;
   std::vector<std::shared_ptr<AgentModule>> started;
   Instant started_at;
+  std::atomic<bool> draining{false};
+  std::atomic<std::uint64_t> requests{0};  // begin_work()
   bool stopped = false;
 
   Status open_memories();
@@ -71,11 +74,15 @@ struct Node::State {
   void control(const std::string& verb, const std::string& body, ControlAnswer answer);
   void change_models(const std::string& verb, const std::string& name, ControlAnswer answer);
   void save_memories(ControlAnswer answer) const;
+  void drain(bool on);
+  void end(const std::string& how, const ControlAnswer& answer) const;
+  [[nodiscard]] Result<std::string> reload() const;
   Result<std::string> explain(const std::string& task) const;
   Status start_modules();
   Status open_bridge();
   [[nodiscard]] std::vector<PolicyFacts> policy_facts() const;
   [[nodiscard]] NodeFacts facts() const;
+  [[nodiscard]] DrainFacts drain_facts() const;
   void stop();
   void stop_devices();
 };
@@ -100,6 +107,25 @@ void Node::cancel(TaskId task) {
 }
 std::vector<ModelFacts> Node::models() const {
   return state_->shelf.facts();
+}
+void Node::drain() {
+  state_->drain(true);
+}
+void Node::undrain() {
+  state_->drain(false);
+}
+bool Node::draining() const {
+  return state_->draining;
+}
+// Counted before it is decided, so that who sees the node drain and nothing left can rely on it.
+bool Node::begin_work() {
+  ++state_->requests;
+  if (!state_->draining) return true;
+  --state_->requests;
+  return false;
+}
+void Node::end_work() {
+  --state_->requests;
 }
 void Node::load_model(std::string_view name, ModelShelf::Done done) {
   const auto model = state_->shelf.find(name);
@@ -252,9 +278,36 @@ void Node::State::control(const std::string& verb, const std::string& body, Cont
   if (verb == "status") return answer(to_json(facts()));
   if (verb == "explain") return answer(explain(body));
   if (verb == "save") return save_memories(std::move(answer));
+  if (verb == "drain" || verb == "undrain") {
+    drain(verb == "drain");
+    return answer(to_json(options.name, world.epoch, drain_facts()));
+  }
+  if (verb == "stop") return end(body, answer);
+  if (verb == "reload") return answer(reload());
   if (verb == "load" || verb == "unload") return change_models(verb, body, std::move(answer));
   answer(Error{ErrorCode::not_found, "a node does not know the verb '" + verb + "'",
-               "it knows: explain, forget, host, load, remember, save, status, unhost, unload"});
+               "it knows: drain, explain, forget, host, load, reload, remember, save, status, "
+               "stop, undrain, "
+               "unhost, unload"});
+}
+
+void Node::State::drain(bool on) {
+  if (draining.exchange(on) == on) return;
+  bridge->drain(on);
+  log.info(on ? "draining: no new tasks are taken" : "in service again");
+}
+
+void Node::State::end(const std::string& how, const ControlAnswer& answer) const {
+  if (!how.empty() && how != "restart")
+    return answer(Error{ErrorCode::invalid_argument, "a node does not end by '" + how + "'",
+                        "send 'restart', or nothing to end it for good"});
+  if (!options.on_end_asked)
+    return answer(Error{ErrorCode::unsupported,
+                        "node '" + options.name + "' cannot be asked to end",
+                        "end the program that it is a part of"});
+  log.info(how.empty() ? "asked to end" : "asked to end and to be started anew");
+  answer(to_json(options.name, world.epoch, drain_facts()));  // while there is a link
+  options.on_end_asked(how.empty() ? Ending::stop : Ending::restart);
 }
 
 // The answer is the model as it is then.
@@ -303,6 +356,23 @@ std::vector<PolicyFacts> Node::State::policy_facts() const {
   return found;
 }
 
+DrainFacts Node::State::drain_facts() const {
+  DrainFacts facts;
+  facts.draining = draining;
+  if (!facts.draining) return facts;
+  facts.tasks = bridge->guests_tasks();
+  facts.agents = world.in_hand.count();
+  facts.requests = requests;
+  facts.sent_elsewhere = bridge->sent_elsewhere();
+  return facts;
+}
+
+Result<std::string> Node::State::reload() const {
+  if (options.on_reload) return options.on_reload();
+  return Error{ErrorCode::unsupported, "node '" + options.name + "' has no file to read again",
+               "change it where the program that it is a part of is wired"};
+}
+
 NodeFacts Node::State::facts() const {
   NodeFacts facts;
   facts.name = options.name;
@@ -319,6 +389,7 @@ NodeFacts Node::State::facts() const {
   facts.memory_bytes_max = options.memory_bytes_max;
   facts.memory_documents = world.memory->documents();
   if (keeper) facts.kept = keeper->facts();
+  facts.drain = drain_facts();
   facts.peers = bridge->peers_up();
   facts.link = bridge->counters();
   facts.tasks_moved = bridge->tasks_moved();

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -39,6 +40,10 @@ struct PolicySource {
   kernels::Sampling sampling;
 };
 
+// What the control verb `stop` asks for: that the node ends for good, or that whoever minds its
+// process starts it anew.
+enum class Ending { stop, restart };
+
 struct NodeOptions {
   std::string name;
   std::vector<ClusterNode> cluster;  // every node, this one included, the same list on all of them
@@ -61,6 +66,14 @@ struct NodeOptions {
   std::uint32_t stash_messages_max = 1024;
   std::uint32_t agents_max = 1'000'000;
   std::uint32_t threads = 2;  // of the pool that agents run on
+
+  // Called on a thread of the node's when somebody has asked it to end; lets another thread stop it
+  // soon. Empty: whoever asks is told that it cannot be asked.
+  std::function<void(Ending)> on_end_asked;
+
+  // The control verb `reload`: reads the config again, applies what it can, and answers in JSON. On
+  // the bridge's thread, which waits for it. Empty: whoever asks is told that there is nothing to.
+  std::function<Result<std::string>()> on_reload;
 };
 
 class Node {
@@ -74,6 +87,18 @@ class Node {
   // it.
   void stop();
   ~Node();
+
+  // Takes it out of service, or back in. While it drains it is not ready, rejects new tasks of
+  // clients and other nodes, and refuses begin_work(); what it has goes on, and so do its agents:
+  // their mail comes, their tasks run. facts() says what is left. Thread-safe, as the rest.
+  void drain();
+  void undrain();
+  [[nodiscard]] bool draining() const;
+
+  // Work of the program itself, which may submit tasks until end_work(): it counts among what is
+  // left. False, and nothing begins, while the node drains.
+  [[nodiscard]] bool begin_work();
+  void end_work();
 
   // A task of the program that has this node inside, without an agent: thread-safe, never blocks
   // for long. It runs here or on a node of the cluster that is clearly less busy. The request's id

@@ -84,6 +84,13 @@ json model_json(const ModelFacts& model) {
   return one;
 }
 
+json left_json(const DrainFacts& drain) {
+  return {{"tasks", drain.tasks},
+          {"agents", drain.agents},
+          {"requests", drain.requests},
+          {"sent_elsewhere", drain.sent_elsewhere}};
+}
+
 WorkerStats worker_of(const NodeFacts& facts, std::size_t worker) {
   return worker < facts.stats.workers.size() ? facts.stats.workers[worker] : WorkerStats{};
 }
@@ -121,7 +128,14 @@ std::string to_json(const ModelFacts& model) {
   return model_json(model).dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
+std::string to_json(const std::string& node, std::uint64_t epoch, const DrainFacts& drain) {
+  json answer = {{"node", node}, {"epoch", epoch}, {"draining", drain.draining}};
+  if (drain.draining) answer["left"] = left_json(drain);
+  return answer.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
 bool is_ready(const NodeFacts& facts) {
+  if (facts.drain.draining) return false;
   for (std::size_t i = 0; i < facts.devices.size(); ++i)
     if (!worker_of(facts, i).lost) return true;
   return facts.devices.empty();
@@ -142,11 +156,12 @@ std::string to_json(const NodeFacts& facts) {
     if (facts.stats.reasons[i] != 0)
       launches[std::string(name(static_cast<LaunchReason>(i)))] = facts.stats.reasons[i];
   const auto& lanes = facts.stats.lanes;
-  const json status = {
+  json status = {
       {"node", facts.name},
       {"epoch", facts.epoch},
       {"ready",
        is_ready(facts)},  // a node answers only once it can work; later its devices may be lost
+      {"draining", facts.drain.draining},
       {"uptime_s", ms(facts.uptime) / 1e3},
       {"nodes", facts.nodes},
       {"peers_up", facts.peers},
@@ -167,6 +182,7 @@ std::string to_json(const NodeFacts& facts) {
         {"malformed", facts.link.malformed},
         {"unauthorized", facts.link.unauthorized},
         {"undeliverable", facts.link.undeliverable}}}};
+  if (facts.drain.draining) status["left"] = left_json(facts.drain);
   return status.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 

@@ -21,6 +21,16 @@ struct PolicyFacts {
   std::uint32_t actions = 0;      // how many it chooses among
 };
 
+// What a node that is being taken out of service still has. It is empty when all three are zero.
+struct DrainFacts {
+  bool draining = false;             // while it is not, the rest is not counted
+  std::uint64_t tasks = 0;           // of clients and other nodes
+  std::uint64_t agents = 0;          // mail and tasks that the agents here have in hand
+  std::uint64_t requests = 0;        // of the program around it: over HTTP
+  std::uint64_t sent_elsewhere = 0;  // tasks that it did not take, ever
+  [[nodiscard]] bool empty() const noexcept { return tasks + agents + requests == 0; }
+};
+
 struct NodeFacts {
   std::string name;
   std::uint64_t epoch = 0;
@@ -37,6 +47,7 @@ struct NodeFacts {
   std::uint64_t memory_bytes_max = 0;
   std::uint64_t memory_documents = 0;
   std::optional<KeptMemories> kept;  // none: they go with the node
+  DrainFacts drain;
   std::map<std::string, bool> peers;
   transport::LinkCounters link;
   std::uint64_t tasks_moved = 0;  // submitted here, sent to less busy nodes
@@ -44,13 +55,16 @@ struct NodeFacts {
   NodeStats stats;
 };
 
-// Whether any of its devices works, or it has none.
+// Whether it takes tasks: it does not drain, and any of its devices works, or it has none.
 [[nodiscard]] bool is_ready(const NodeFacts& facts);
 
 std::string to_json(const NodeFacts& facts);
 
 // The answer to the control verbs "load" and "unload".
 std::string to_json(const ModelFacts& model);
+
+// The answer to the control verbs "drain", "undrain" and "stop".
+std::string to_json(const std::string& node, std::uint64_t epoch, const DrainFacts& drain);
 
 // The answer to the control verb "save".
 std::string to_json(const KeptMemories& kept, std::uint64_t documents);

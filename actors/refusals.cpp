@@ -31,6 +31,11 @@ Error no_device_error() {
           "send it to another node, or restart this one; its log says what became of the devices"};
 }
 
+Error drained_error() {
+  return {ErrorCode::draining, "the node is being taken out of service and takes no new tasks",
+          "submit it to another node"};
+}
+
 Error draining_error() {
   return {ErrorCode::draining, "the node is shutting down", "submit it to another node"};
 }

@@ -9,5 +9,6 @@ namespace troupe::actors {
 [[nodiscard]] Error refusal_error(const scheduler::Refuse& refusal);
 [[nodiscard]] Error no_device_error();
 [[nodiscard]] Error draining_error();
+[[nodiscard]] Error drained_error();
 
 }  // namespace troupe::actors

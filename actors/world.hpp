@@ -9,6 +9,7 @@
 
 #include "actors/agent.hpp"
 #include "actors/caf.hpp"
+#include "actors/in_hand.hpp"
 #include "actors/restart_budget.hpp"
 #include "kernels/memory.hpp"
 
@@ -23,6 +24,7 @@ struct World {
   std::vector<std::string> nodes;  // of the cluster, sorted
   std::uint64_t epoch = 0;         // random per process
   std::atomic<std::uint64_t> tasks{0};
+  InHand in_hand;
 
   Log* log = nullptr;
   Door* door = nullptr;

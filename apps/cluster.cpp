@@ -13,7 +13,7 @@ Result<Cluster> load_cluster(const ConfigOptions& options) {
   if (!loaded) return loaded.error();
   auto keys = load_cluster_keys(loaded->config);
   if (!keys) return keys.error();
-  return Cluster{std::move(loaded->config), std::move(*keys)};
+  return Cluster{std::move(loaded->config), std::move(loaded->settings), std::move(*keys)};
 }
 
 Result<std::unique_ptr<Client>> open_client(const Cluster& cluster) {

@@ -21,6 +21,7 @@ using config::Config;
 
 struct Cluster {
   Config config;
+  std::vector<config::Setting> settings;  // the same, key by key
   ClusterKeys keys;
 };
 

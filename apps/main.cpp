@@ -1,35 +1,22 @@
 // The `troupe` program: reads the command line, runs one verb, answers with its exit code.
 //
 // A new verb is an options struct and a run_* function in verbs.hpp, a source file, and one add_*
-// block here. This is the only source that includes CLI11.
+// block here or in one of main_*.cpp, which alone know CLI11.
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <exception>
-#include <functional>
 #include <iostream>
 #include <memory>
 #include <span>
 #include <string_view>
 
-#include "apps/verbs.hpp"
+#include "apps/main.hpp"
 #include "base/limits.hpp"
 #include "config/folders.hpp"
 #include "config/words.hpp"
 
 namespace troupe::apps {
-namespace {
 
-struct CommandLine {
-  CLI::App app{
-      "Runs thousands of agents on shared devices: urgent work goes now, ordinary work "
-      "coalesces.",
-      "troupe"};
-  bool json = false;
-  std::function<int(Output&)> chosen;  // the verb, with its options
-};
-
-// A verb below `parent` with what every verb has. `example` is a whole command.
 CLI::App& add_verb(CommandLine& line, CLI::App& parent, const std::string& name,
                    const std::string& does, const std::string& example) {
   CLI::App& verb = *parent.add_subcommand(name, does);
@@ -38,18 +25,6 @@ CLI::App& add_verb(CommandLine& line, CLI::App& parent, const std::string& name,
   return verb;
 }
 
-// Hands `options`, which CLI11 fills while it parses, to `run` afterwards.
-template <class Options>
-void on_chosen(CommandLine& line, CLI::App& verb, std::shared_ptr<Options> options,
-               int (*run)(const Options&, Output&)) {
-  verb.callback([&line, options, run] {
-    line.chosen = [options, run](Output& output) { return run(*options, output); };
-  });
-}
-
-enum class ConfigAs { position, flag };
-
-// Where the config is a position, the flag is understood as well, so that nobody has to remember.
 void add_config(CLI::App& verb, ConfigAs as, ConfigOptions& options) {
   if (auto path = config::environment_variable("TROUPE_CONFIG")) options.config = *std::move(path);
   const auto add = [&](const std::string& name) {
@@ -68,6 +43,8 @@ void add_config(CLI::App& verb, ConfigAs as, ConfigOptions& options) {
       ->type_name("KEY=VALUE")
       ->allow_extra_args(false);
 }
+
+namespace {
 
 void add_check(CommandLine& line) {
   auto& verb = add_verb(line, line.app, "check",
@@ -401,6 +378,10 @@ void add_verbs(CommandLine& line) {
   add_keys(line);
   add_node(line);
   add_up(line);
+  add_down(line);
+  add_drain(line);
+  add_restart(line);
+  add_reload(line);
   add_status(line);
   add_top(line);
   add_memory(line);

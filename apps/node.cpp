@@ -1,10 +1,15 @@
 // troupe node FILE --name NAME: one node of a cluster, in the foreground, until Ctrl-C or SIGTERM.
 #include "actors/node.hpp"
 
+#include <signal.h>
 #include <sys/prctl.h>
+#include <unistd.h>
+
+#include <atomic>
 
 #include "apps/cluster.hpp"
 #include "apps/interrupts.hpp"
+#include "apps/reloading.hpp"
 #include "apps/verbs.hpp"
 #include "apps/wiring.hpp"
 #include "bench/librarians/librarian.hpp"
@@ -33,10 +38,18 @@ int run_node(const NodeOptions& options, Output& output) {
   auto wiring = node_options(cluster->config, cluster->keys, *name,
                              {bench::librarian_module(), bench::reader_module()});
   if (!wiring) return output.fail(wiring.error());
+  // Asked over the link, it ends as by the signal that says the same.
+  std::atomic<int> ends_with{exit_ok};
+  wiring->on_end_asked = [&ends_with](actors::Ending how) {
+    if (how == actors::Ending::restart) ends_with = exit_restart;
+    ::kill(::getpid(), SIGTERM);
+  };
   auto http = front_door_options(cluster->config, *name);
   if (!http) return output.fail(http.error());
 
   const auto log = open_log(cluster->config, *name);
+  Reloading reloading(options.config, *name, cluster->settings, *log);
+  wiring->on_reload = [&reloading] { return reloading.reload(); };
   ask_for_exact_timers();
   log->info("starting");
   const auto node = actors::Node::start(std::move(*wiring), *log);
@@ -52,6 +65,7 @@ int run_node(const NodeOptions& options, Output& output) {
       return exit_code(opened.error().code);
     }
     door = std::move(*opened);
+    reloading.attach(*door);
     const bool tls = !cluster->config.http.tls_certificate.empty();
     log->info(tls ? "serving HTTPS" : "serving HTTP", {{"port", door->port()}});
   }
@@ -65,7 +79,7 @@ int run_node(const NodeOptions& options, Output& output) {
   }
   (*node)->stop();
   log->info("stopped");
-  return exit_ok;
+  return ends_with;
 }
 
 }  // namespace troupe::apps

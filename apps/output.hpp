@@ -21,6 +21,7 @@ enum ExitCode : int {
   exit_usage = 2,        // the command line or the config is wrong
   exit_unreachable = 3,  // a node does not answer
   exit_slo_missed = 4,   // it worked, but not in time
+  exit_restart = 5,      // of `troupe node` alone: it was asked to end so that it is started anew
 };
 
 int exit_code(ErrorCode code) noexcept;

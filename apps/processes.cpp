@@ -6,12 +6,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <thread>
 
+#include "apps/output.hpp"
 #include "base/clock.hpp"
 
 namespace troupe::apps {
@@ -156,26 +158,47 @@ Status ClusterProcesses::wait_ready(Client& client) {
   return {};
 }
 
+// Of a child that has ended, once.
+void ClusterProcesses::take_note(Child& child, Instant at) {
+  const int status = child.exit_status;
+  if (WIFEXITED(status) && WEXITSTATUS(status) == exit_ok) {
+    child.asked_to_end = true;
+    log_.info("a node ended as it was asked to, and stays ended", {{"node", child.node}});
+    return;
+  }
+  if (WIFEXITED(status) && WEXITSTATUS(status) == exit_restart) {
+    child.restart_at = at;
+    log_.info("a node ended to be started anew", {{"node", child.node}});
+    return;
+  }
+  const auto wait = child.budget.crashed(at);
+  log_.warn("a node ended",
+            {{"node", child.node}, {"how", describe_exit(status)}, {"restart", wait.has_value()}});
+  if (wait)
+    child.restart_at = at + *wait;
+  else
+    child.given_up = true;
+}
+
 bool ClusterProcesses::supervise(Instant at) {
   reap();
   bool whole = true;
   for (auto& child : children_) {
-    if (child.pid == 0 && child.restart_at == never && !child.given_up) {
-      const auto wait = child.budget.crashed(at);
-      log_.warn("a node ended", {{"node", child.node},
-                                 {"how", describe_exit(child.exit_status)},
-                                 {"restart", wait.has_value()}});
-      if (wait)
-        child.restart_at = at + *wait;
-      else
-        child.given_up = true;
-    }
+    if (child.pid == 0 && child.restart_at == never && !child.given_up && !child.asked_to_end)
+      take_note(child, at);
     if (child.pid == 0 && child.restart_at <= at)
       if (auto spawned = spawn(child); !spawned)
         log_.error("a node cannot be started", spawned.error());
     whole = whole && !child.given_up;
   }
   return whole;
+}
+
+bool ClusterProcesses::ended() const {
+  const auto runs = [](const Child& child) { return child.pid != 0; };
+  const auto asked = [](const Child& child) { return child.asked_to_end; };
+  return std::any_of(children_.begin(), children_.end(), asked) &&
+         std::none_of(children_.begin(), children_.end(), runs);
 }
 
 bool ClusterProcesses::stop() {

@@ -40,8 +40,13 @@ class ClusterProcesses {
   Status wait_ready(Client& client);
 
   // Takes note of children that ended and restarts those whose time has come. Call it a few times a
-  // second. False when a node has used up its restarts: the cluster is not whole any more.
+  // second. One that ends with exit code 0 was asked to, and stays ended; one that ends with
+  // exit_restart was asked to as well, and is started at once. False when a node has used up its
+  // restarts: the cluster is not whole any more.
   bool supervise(Instant now);
+
+  // Whether nodes have ended because they were asked to and none is left: the cluster is down.
+  [[nodiscard]] bool ended() const;
 
   // Politely, then after the config's stop_timeout hard. Idempotent. True if all went politely.
   bool stop();
@@ -56,11 +61,13 @@ class ClusterProcesses {
     Instant restart_at = never;
     actors::RestartBudget budget;
     bool given_up = false;
+    bool asked_to_end = false;
   };
 
   ClusterProcesses(const Config& config, ProcessOptions options, Log& log);
   Status spawn(Child& child);
   void reap();
+  void take_note(Child& child, Instant now);
   [[nodiscard]] Error early_end(const Child& child) const;
 
   Config config_;

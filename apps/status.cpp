@@ -3,7 +3,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
-#include "apps/cluster.hpp"
+#include "apps/draining.hpp"
 #include "apps/verbs.hpp"
 #include "base/units.hpp"
 
@@ -32,7 +32,12 @@ std::string memory_words(const json& memory) {
   return words;
 }
 
-std::string describe(const json& status) {
+std::string readiness(const json& status) {
+  if (status.value("draining", false)) return "DRAINING, " + describe(left_of(status)) + ", ";
+  return status.value("ready", true) ? "ready, " : "NOT READY: no device works, ";
+}
+
+std::string describe_status(const json& status) {
   std::size_t agents = 0;
   for (const auto& [type, count] : status["agents"].items()) agents += count.get<std::size_t>();
   std::string devices;
@@ -46,9 +51,8 @@ std::string describe(const json& status) {
   std::string peers;
   for (const auto& [peer, up] : status["peers_up"].items())
     peers += " " + peer + (up.get<bool>() ? " up" : " DOWN");
-  return std::string(status.value("ready", true) ? "ready, " : "NOT READY: no device works, ") +
-         std::to_string(agents) + " agents, " + memory_words(status["memory"]) + "\n    " +
-         devices + (hosts.empty() ? "" : "\n    hosted:" + hosts) +
+  return readiness(status) + std::to_string(agents) + " agents, " + memory_words(status["memory"]) +
+         "\n    " + devices + (hosts.empty() ? "" : "\n    hosted:" + hosts) +
          (peers.empty() ? "" : "\n    peers:" + peers) +
          lane_line("urgent", status["lanes"]["urgent"]) +
          lane_line("ordinary", status["lanes"]["ordinary"]);
@@ -78,7 +82,7 @@ int run_status(const StatusOptions& options, Output& output) {
       return output.fail({ErrorCode::malformed, "node '" + name + "' answered no JSON", ""});
     } else {
       ++answering;
-      line += describe(status);
+      line += describe_status(status);
       if (const auto http = http_of(reached->cluster.config, name); !http.empty()) {
         line += "\n    " + std::string(http_scheme(reached->cluster.config)) + http;
         status["http"] = http;

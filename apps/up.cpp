@@ -52,8 +52,9 @@ int run_up(const UpOptions& options, Output& output) {
     return output.fail({ErrorCode::io, "cannot write " + options.ready_file, ""});
 
   bool whole = true;
-  while (whole && !interrupts.wait(supervise_interval)) whole = (*processes)->supervise(now());
-  output.progress("stopping");
+  while (whole && !(*processes)->ended() && !interrupts.wait(supervise_interval))
+    whole = (*processes)->supervise(now());
+  output.progress((*processes)->ended() ? "every node has ended, as it was asked to" : "stopping");
   const bool politely = (*processes)->stop();
   if (!whole)
     return output.fail(

@@ -56,6 +56,35 @@ struct UpOptions {
 };
 int run_up(const UpOptions& options, Output& output);
 
+struct DrainOptions {
+  ConfigOptions config;
+  std::string node;
+  std::string timeout = "60s";  // until it is empty; unused by undrain
+  bool undo = false;            // the same as undrain
+};
+int run_drain(const DrainOptions& options, Output& output);
+int run_undrain(const DrainOptions& options, Output& output);
+
+struct DownOptions {
+  ConfigOptions config;
+  std::string timeout = "60s";  // until all are empty; then they are stopped all the same
+};
+int run_down(const DownOptions& options, Output& output);
+
+struct RestartOptions {
+  ConfigOptions config;
+  std::vector<std::string> words;  // NODE and the config, or with `rolling` the config alone
+  bool rolling = false;
+  std::string timeout = "60s";  // until each is empty
+};
+int run_restart(const RestartOptions& options, Output& output);
+
+struct ReloadOptions {
+  ConfigOptions config;
+  std::string node;  // empty: all
+};
+int run_reload(const ReloadOptions& options, Output& output);
+
 struct StatusOptions {
   ConfigOptions config;
   std::string node;  // empty: all

@@ -49,9 +49,9 @@ void Desk::take(Request&& request, std::shared_ptr<Exchange> exchange) {
   // Whoever looks whether this process lives has no key; the page itself tells nothing, and asks
   // for the key.
   if (asked.ask != Ask::live && asked.ask != Ask::ready && asked.ask != Ask::status_page) {
-    const auto tenant = door_.options_.keys.empty()
-                            ? std::optional<std::string>("default")
-                            : door_.options_.keys.tenant_of(request.authorization);
+    const auto keys = door_.keys();
+    const auto tenant = keys->empty() ? std::optional<std::string>("default")
+                                      : keys->tenant_of(request.authorization);
     if (!tenant)
       return refuse(call, {ErrorCode::unauthorized, "this request has no valid API key",
                            "send one as `Authorization: Bearer KEY`"});
@@ -141,6 +141,9 @@ void Desk::dispatch(Call&& call, Request&& request) {
 Response Desk::ready(const Call& call) const {
   if (door_.draining())
     return error_response(call.target, {ErrorCode::draining, "the node is going away", ""});
+  if (door_.node_.draining())
+    return error_response(call.target,
+                          {ErrorCode::draining, "the node is being taken out of service", ""});
   if (!actors::is_ready(door_.node_.facts()))
     return error_response(call.target, {ErrorCode::unreachable, "no device of the node works", ""});
   if (call.route.ask == Ask::ready) return json_response(R"({"ready":true})");

@@ -17,7 +17,8 @@ FrontDoor::FrontDoor(FrontDoorOptions options, actors::Node& node, Log& log)
       node_(node),
       log_(log),
       models_(node.models()),
-      jobs_(options_.jobs) {
+      jobs_(options_.jobs),
+      keys_(std::make_shared<const ApiKeys>(options_.keys)) {
   // A small door keeps most of its connections for work.
   streams_.limit(
       std::clamp(options_.server.connections_max / 4, std::uint32_t{1}, event_streams_max));
@@ -54,15 +55,27 @@ void FrontDoor::stop() {
   for (auto& desk : desks_) desk->close();
 }
 
+void FrontDoor::set_keys(ApiKeys keys) {
+  auto set = std::make_shared<const ApiKeys>(std::move(keys));
+  const std::lock_guard lock(keys_mutex_);
+  keys_ = std::move(set);
+}
+
+std::shared_ptr<const ApiKeys> FrontDoor::keys() const {
+  const std::lock_guard lock(keys_mutex_);
+  return keys_;
+}
+
 bool FrontDoor::begin_work() {
   const std::lock_guard lock(mutex_);
-  if (draining_) return false;
+  if (draining_ || !node_.begin_work()) return false;
   ++under_way_;
   return true;
 }
 
 void FrontDoor::end_work() {
   const std::lock_guard lock(mutex_);
+  node_.end_work();
   if (--under_way_ == 0) idle_.notify_all();
 }
 

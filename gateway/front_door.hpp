@@ -44,6 +44,10 @@ class FrontDoor final : public Handler {
   // returns when the work under way has its answers, or after `limit`. Thread-safe.
   void drain(Duration limit);
 
+  // Who may ask from now on, in place of the options' keys. Requests that have begun go on.
+  // Thread-safe.
+  void set_keys(ApiKeys keys);
+
   // Closes every connection and cancels what is still under way. Idempotent; the destructor calls
   // it.
   void stop();
@@ -62,6 +66,7 @@ class FrontDoor final : public Handler {
   bool begin_work();
   void end_work();
   [[nodiscard]] bool draining() const noexcept { return draining_; }
+  [[nodiscard]] std::shared_ptr<const ApiKeys> keys() const;
 
   const FrontDoorOptions options_;
   actors::Node& node_;
@@ -76,6 +81,8 @@ class FrontDoor final : public Handler {
   std::mutex mutex_;
   std::condition_variable idle_;
   std::size_t under_way_ = 0;  // guarded by mutex_
+  mutable std::mutex keys_mutex_;
+  std::shared_ptr<const ApiKeys> keys_;  // guarded by keys_mutex_
 };
 
 }  // namespace troupe::gateway

@@ -13,8 +13,10 @@ using actors::NodeFacts;
 void write_node(MetricsText& text, const NodeFacts& facts) {
   text.family("troupe_node_info", "gauge", "1, with the node's name.");
   text.sample({{"node", facts.name}}, 1U);
-  text.family("troupe_ready", "gauge", "Whether a device of the node works.");
+  text.family("troupe_ready", "gauge", "Whether a device of the node works and it does not drain.");
   text.sample({}, actors::is_ready(facts) ? 1U : 0U);
+  text.family("troupe_draining", "gauge", "Whether the node is being taken out of service.");
+  text.sample({}, facts.drain.draining ? 1U : 0U);
   text.family("troupe_uptime_seconds", "gauge", "Since the node could work.");
   text.sample({}, facts.uptime);
   text.family("troupe_agents", "gauge", "Agents that live on the node.");

@@ -62,6 +62,7 @@ NodeSample sample_of(const json& status) {
   sample.epoch = status.at("epoch").get<std::uint64_t>();
   sample.uptime_s = status.at("uptime_s").get<double>();
   sample.ready = status.at("ready").get<bool>();
+  sample.draining = status.value("draining", false);  // older nodes do not say
   for (const auto& [peer, up] : part(status, "peers_up").items())
     sample.peers_up[peer] = up.get<bool>();
   sample.lanes = {lane_of(status.at("lanes").at("urgent")),

@@ -63,6 +63,7 @@ struct NodeSample {
   std::uint64_t epoch = 0;
   double uptime_s = 0;
   bool ready = false;
+  bool draining = false;
   std::map<std::string, bool> peers_up;
   std::array<LaneSample, 2> lanes;  // urgent, ordinary
   Counts launches;                  // by reason

@@ -114,13 +114,17 @@ class Writer {
   std::size_t columns_;
 };
 
+Span readiness(const NodeSample& now) {
+  if (now.draining) return {Style::bad, "DRAINING"};
+  return now.ready ? Span{Style::good, "ready"} : Span{Style::bad, "NOT READY: no device works"};
+}
+
 void write_head(Writer& out, const NodeView& node) {
   const NodeSample& now = *node.now;
-  Line line = {
-      {Style::title, shown_text(node.node)},
-      {Style::plain, "  "},
-      now.ready ? Span{Style::good, "ready"} : Span{Style::bad, "NOT READY: no device works"},
-      {Style::dim, "  up " + uptime(now.uptime_s)}};
+  Line line = {{Style::title, shown_text(node.node)},
+               {Style::plain, "  "},
+               readiness(now),
+               {Style::dim, "  up " + uptime(now.uptime_s)}};
   if (!now.peers_up.empty()) line.push_back({Style::dim, "  peers:"});
   for (const auto& [peer, up] : now.peers_up)
     line.push_back({up ? Style::dim : Style::bad, " " + shown_text(peer) + (up ? " up" : " DOWN")});

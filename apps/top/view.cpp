@@ -163,6 +163,7 @@ json node_json(const NodeView& node) {
   return {{"node", node.node},
           {"reachable", true},
           {"ready", node.now->ready},
+          {"draining", node.now->draining},
           {"uptime_s", node.now->uptime_s},
           {"interval_s", number(node.interval_s)},
           {"peers_up", node.now->peers_up},

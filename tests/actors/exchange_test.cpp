@@ -99,6 +99,52 @@ TEST_CASE("a node that drains sends its tasks elsewhere") {
   CHECK(world.processes[1].ran == 0);
 }
 
+TEST_CASE("a node that is taken out of service finishes what it has and takes nothing new") {
+  World world;
+  world.takes = 200ms;
+  Exchange& out = *world.processes[1].exchange;
+  for (std::uint64_t i = 1; i <= 10; ++i) world.submit(0, 1, i);
+  world.run(50ms);
+  CHECK(world.processes[1].ran == 10);
+  CHECK(out.guests_tasks() == 10);
+
+  out.drain(true);
+  for (std::uint64_t i = 11; i <= 20; ++i) world.submit(0, 1, i);
+  world.run(50ms);
+  CHECK(out.sent_elsewhere() == 10);
+  CHECK(out.guests_tasks() == 10);
+  world.run(1s);
+  world.check_all_done(20);
+  CHECK(world.processes[1].ran == 10);
+  CHECK(out.guests_tasks() == 0);
+
+  // Its own tasks go on.
+  world.submit(1, 1, 21);
+  world.run(1s);
+  CHECK(world.processes[1].ran == 11);
+
+  out.drain(false);
+  world.run(5s);  // until it is asked again
+  world.submit(0, 1, 22);
+  world.run(1s);
+  world.check_all_done(22);
+  CHECK(world.processes[1].ran == 12);
+}
+
+TEST_CASE("an offer that comes again to a node that drains is answered from what it has") {
+  World world;
+  world.cut.insert({1, 0});  // what it says is lost
+  world.submit(0, 1, 1);
+  world.run(100ms);
+  CHECK(world.processes[1].ran == 1);
+  world.processes[1].exchange->drain(true);
+  world.cut.clear();
+  world.run(2s);
+  world.check_all_done(1);
+  CHECK(world.processes[1].exchange->sent_elsewhere() == 0);
+  CHECK(world.processes[0].ran + world.processes[1].ran + world.processes[2].ran == 1);
+}
+
 TEST_CASE("a recall waits for the node that remembers, and not for ever") {
   World world;
   world.kill(1);

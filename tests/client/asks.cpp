@@ -1,8 +1,11 @@
 // A program that a test can kill: asks a cluster for the tasks 1 to N, under ids of its own, a few
 // at a time, and writes a line for each outcome. Usage: asks CLUSTER_FILE COUNT
+// With COUNT 0 it goes on until its stdin ends.
+#include <atomic>
 #include <cstdlib>
 #include <iostream>
 #include <string>
+#include <thread>
 
 #include "client/client.hpp"
 
@@ -21,6 +24,14 @@ int main(int argc, char** argv) {
     return 1;
   }
   const auto count = static_cast<std::uint64_t>(std::atoll(argv[2]));
+  std::atomic<bool> enough{false};
+  std::thread listener;
+  if (count == 0)
+    listener = std::thread([&enough] {
+      while (std::cin.get() != std::istream::traits_type::eof()) {
+      }
+      enough = true;
+    });
   troupe::Outcomes outcomes(**client, 64);
   bool well = true;
   const auto tell = [&](const troupe::TaskOutcome& outcome) {
@@ -28,7 +39,7 @@ int main(int argc, char** argv) {
     well = well && outcome.result.has_value();
     std::cout << outcome.id.low << std::endl;  // flushed: the test reads along
   };
-  for (std::uint64_t i = 1; i <= count; ++i) {
+  for (std::uint64_t i = 1; count == 0 ? !enough : i <= count; ++i) {
     troupe::TaskRequest request;
     request.id = {name_of_ids, i};
     request.model = "tiny";
@@ -37,5 +48,6 @@ int main(int argc, char** argv) {
     if (const auto outcome = outcomes.next(troupe::Duration::zero())) tell(*outcome);
   }
   while (const auto outcome = outcomes.next()) tell(*outcome);
+  if (listener.joinable()) listener.join();
   return well ? 0 : 1;
 }

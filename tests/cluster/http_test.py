@@ -85,6 +85,53 @@ class Http(ClusterTest):
         self.assertIn('troupe_tenant_tasks_completed_total{tenant="search-team"} 1\n', metrics)
         self.assertNotIn(made["key"], self.read_log())
 
+    def replace(self, old, new):
+        with open(self.config, encoding="utf-8") as file:
+            text = file.read()
+        self.assertEqual(text.count(old), 1)
+        with open(self.config, "w", encoding="utf-8") as file:
+            file.write(text.replace(old, new))
+
+    def test_a_file_that_is_read_again_replaces_the_keys_and_names_what_else_changed(self):
+        first, second = (self.json_of("keys", "api", team) for team in ("first", "second"))
+        self.write_http(f"keys = {json.dumps([first['line']])}", "threads = 1")
+        up = self.start_up()
+        body = {"model": "tiny", "input": "hello"}
+
+        def codes(port):
+            return [self.ask(port, "POST", "/v1/embeddings", body, made["key"])[0]
+                    for made in (first, second)]
+
+        same = self.json_of("reload", self.config)["nodes"]
+        self.assertEqual(same, [{"node": name, "applied": [], "restart": []} for name in "ab"])
+        self.assertEqual(codes(self.http[1]), [200, 401])
+
+        self.replace(first["line"], second["line"])
+        one = self.json_of("reload", self.config, "--node", "a")["nodes"]
+        self.assertEqual(one, [{"node": "a", "applied": ["http.keys"], "restart": []}])
+        self.assertEqual([codes(port) for port in self.http], [[401, 200], [200, 401]])
+
+        self.replace("threads = 1", "threads = 2")
+        both = self.json_of("reload", self.config)["nodes"]
+        self.assertEqual(both, [{"node": "a", "applied": [], "restart": ["http.threads"]},
+                                {"node": "b", "applied": ["http.keys"], "restart": ["http.threads"]}])
+        self.assertEqual([codes(port) for port in self.http], [[401, 200], [401, 200]])
+        told = self.troupe("reload", self.config, "--node", "b")
+        self.assertEqual(told.returncode, 0, told.stderr)
+        self.assertIn("takes a restart (troupe restart b): http.threads", told.stdout)
+
+        # With a mistake in the file, everything stays as it is.
+        self.replace("threads = 2", "thread = 2")
+        wrong = self.troupe("reload", self.config)
+        self.assertEqual(wrong.returncode, 2)
+        self.assertIn("did you mean 'threads'", wrong.stderr)
+        self.assertEqual(codes(self.http[0]), [401, 200])
+        self.replace("thread = 2", "threads = 2")
+        self.json_of("restart", "b", "--config", self.config)
+        self.assertEqual(self.json_of("reload", self.config, "--node", "b")["nodes"][0]["restart"], [])
+        self.assertEqual(self.stop(up), 0, self.read_log())
+        self.json_of("reload", self.config, exit_code=3)
+
     def test_models_are_loaded_and_unloaded_where_the_config_says_so(self):
         self.write_http()
         self.start_up()
