@@ -89,13 +89,12 @@ troupe_agent_module();
 
 // Once in a module, outside of every namespace. `Class` is an AgentModule that is made without
 // arguments.
-#define TROUPE_AGENT_MODULE(Class)                                           \
-  const troupe::actors::ModuleEntry* troupe_agent_module() {                 \
-    static constexpr troupe::actors::ModuleEntry entry{                      \
-        troupe::actors::agent_interface,                                     \
-        []() -> std::unique_ptr<troupe::actors::AgentModule> {               \
-          return std::make_unique<Class>();                                  \
-        }};                                                                  \
-    return &entry;                                                           \
-  }                                                                          \
+#define TROUPE_AGENT_MODULE(Class)                                                              \
+  const troupe::actors::ModuleEntry* troupe_agent_module() {                                    \
+    static constexpr troupe::actors::ModuleEntry entry{                                         \
+        troupe::actors::agent_interface, []() -> std::unique_ptr<troupe::actors::AgentModule> { \
+          return std::make_unique<Class>();                                                     \
+        }};                                                                                     \
+    return &entry;                                                                              \
+  }                                                                                             \
   static_assert(true, "so that a semicolon follows")

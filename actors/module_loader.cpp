@@ -26,16 +26,17 @@ Result<Door> open(const std::string& file) {
   void* const library = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr) {
     const char* const why = ::dlerror();  // NOLINT(concurrency-mt-unsafe): of this thread in glibc
-    return Error{ErrorCode::malformed,
-                 "'" + file + "' cannot be loaded: " + (why != nullptr ? why : "no reason is given"),
-                 "a module is a shared library that links troupe::agents; 'troupe module new' "
-                 "writes one"};
+    return Error{
+        ErrorCode::malformed,
+        "'" + file + "' cannot be loaded: " + (why != nullptr ? why : "no reason is given"),
+        "a module is a shared library that links troupe::agents; 'troupe module new' "
+        "writes one"};
   }
   const auto door = reinterpret_cast<Door>(::dlsym(library, "troupe_agent_module"));
   if (door == nullptr)
-    return Error{ErrorCode::malformed,
-                 "'" + file + "' is a shared library, but no module of agents",
-                 "its source needs TROUPE_AGENT_MODULE(ITS_CLASS); 'troupe module new' shows where"};
+    return Error{
+        ErrorCode::malformed, "'" + file + "' is a shared library, but no module of agents",
+        "its source needs TROUPE_AGENT_MODULE(ITS_CLASS); 'troupe module new' shows where"};
   return door;
 }
 
@@ -85,8 +86,7 @@ Result<std::vector<std::shared_ptr<AgentModule>>> load_agent_modules(
     const std::vector<std::string>& files,
     const std::vector<std::shared_ptr<AgentModule>>& built_in) {
   std::map<std::string, std::string> makers;
-  for (const auto& module : built_in)
-    makers.emplace(module->type(), "this program makes itself");
+  for (const auto& module : built_in) makers.emplace(module->type(), "this program makes itself");
   std::vector<std::shared_ptr<AgentModule>> modules;
   for (const auto& file : files) {
     auto module = load_agent_module(file);
@@ -94,10 +94,10 @@ Result<std::vector<std::shared_ptr<AgentModule>>> load_agent_modules(
     const std::string type((*module)->type());
     const auto [maker, is_new] = makers.emplace(type, "'" + file + "' makes already");
     if (!is_new)
-      return Error{ErrorCode::unsupported,
-                   "the module '" + file + "' makes agents of type '" + type + "', which " +
-                       maker->second,
-                   "give it another type, or name it once"};
+      return Error{
+          ErrorCode::unsupported,
+          "the module '" + file + "' makes agents of type '" + type + "', which " + maker->second,
+          "give it another type, or name it once"};
     modules.push_back(std::move(*module));
   }
   return modules;

@@ -119,8 +119,9 @@ class FakeContext final : public Context {
   void advance(Agent& agent, Duration by) {
     const Instant until = later(now_, by);
     while (!stopped) {
-      const auto next = std::min_element(
-          timers.begin(), timers.end(), [](const Timer& a, const Timer& b) { return a.due < b.due; });
+      const auto next =
+          std::min_element(timers.begin(), timers.end(),
+                           [](const Timer& a, const Timer& b) { return a.due < b.due; });
       if (next == timers.end() || next->due > until) break;
       const Timer timer = *next;
       timers.erase(next);

@@ -207,6 +207,31 @@ void add_model(CommandLine& line) {
       "troupe model unload minilm configs/quickstart.toml", true, run_model_unload);
 }
 
+void add_module(CommandLine& line) {
+  auto& module = *line.app.add_subcommand("module", "Agent types of your own, as shared libraries");
+  module.require_subcommand(1);
+  module.footer("Example:\n  troupe module new counter --folder ~/counter");
+
+  auto& make = add_verb(line, module, "new", "Write the source of one that works, with a test",
+                        "troupe module new counter --folder ~/counter");
+  auto new_options = std::make_shared<ModuleNewOptions>();
+  make.add_option("name", new_options->name, "The type of its agents")
+      ->type_name("NAME")
+      ->required();
+  make.add_option("--folder", new_options->folder, "Where to; made if missing, otherwise ./NAME")
+      ->type_name("DIR");
+  on_chosen(line, make, new_options, run_module_new);
+
+  auto& check = add_verb(line, module, "check",
+                         "Load one as a node would, and say what it makes or why it cannot be used",
+                         "troupe module check build/counter.so");
+  auto check_options = std::make_shared<ModuleCheckOptions>();
+  check.add_option("file", check_options->file, "The shared library")
+      ->type_name("FILE")
+      ->required();
+  on_chosen(line, check, check_options, run_module_check);
+}
+
 void add_submit(CommandLine& line) {
   auto& verb = add_verb(line, line.app, "submit",
                         "Submit one task to a running cluster and wait for its outcome",
@@ -403,6 +428,7 @@ void add_verbs(CommandLine& line) {
   add_top(line);
   add_memory(line);
   add_model(line);
+  add_module(line);
   add_submit(line);
   add_explain(line);
   add_replay(line);

@@ -61,9 +61,9 @@ TEST_CASE("a model's automatic folder is the given one, else the cache") {
 }
 
 TEST_CASE("each entry of a list of files is expanded, and a wrong one named") {
-  const auto loaded = test::load(
-      test::one_node + "[agents]\nmodules = ['~/a.so', '$D/b.so', './c.so']",
-      {.environment = {}, .flags = {}, .variables = known});
+  const auto loaded =
+      test::load(test::one_node + "[agents]\nmodules = ['~/a.so', '$D/b.so', './c.so']",
+                 {.environment = {}, .flags = {}, .variables = known});
   REQUIRE(loaded);
   CHECK(loaded->config.agents.modules ==
         std::vector<std::string>{"/home/x/a.so", "deep/er/b.so", "./c.so"});
