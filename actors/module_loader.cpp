@@ -13,7 +13,9 @@
 namespace troupe::actors {
 namespace {
 
-using Door = decltype(&troupe_agent_module);
+struct Door {
+  decltype(&troupe_agent_module) open = nullptr;
+};
 
 Result<Door> open(const std::string& file) {
   std::error_code failed;
@@ -32,8 +34,9 @@ Result<Door> open(const std::string& file) {
         "a module is a shared library that links troupe::agents; 'troupe module new' "
         "writes one"};
   }
-  const auto door = reinterpret_cast<Door>(::dlsym(library, "troupe_agent_module"));
-  if (door == nullptr)
+  const Door door{
+      reinterpret_cast<decltype(&troupe_agent_module)>(::dlsym(library, "troupe_agent_module"))};
+  if (door.open == nullptr)
     return Error{
         ErrorCode::malformed, "'" + file + "' is a shared library, but no module of agents",
         "its source needs TROUPE_AGENT_MODULE(ITS_CLASS); 'troupe module new' shows where"};
@@ -41,7 +44,7 @@ Result<Door> open(const std::string& file) {
 }
 
 Result<const ModuleEntry*> enter(const std::string& file, Door door) {
-  const ModuleEntry* const entry = door();
+  const ModuleEntry* const entry = door.open();
   if (entry == nullptr || entry->interface == nullptr)
     return Error{ErrorCode::malformed, "'" + file + "' does not say what it was built with",
                  "let TROUPE_AGENT_MODULE write its entry"};

@@ -214,22 +214,16 @@ void add_module(CommandLine& line) {
 
   auto& make = add_verb(line, module, "new", "Write the source of one that works, with a test",
                         "troupe module new counter --folder ~/counter");
-  auto new_options = std::make_shared<ModuleNewOptions>();
-  make.add_option("name", new_options->name, "The type of its agents")
-      ->type_name("NAME")
-      ->required();
-  make.add_option("--folder", new_options->folder, "Where to; made if missing, otherwise ./NAME")
-      ->type_name("DIR");
-  on_chosen(line, make, new_options, run_module_new);
+  auto made = std::make_shared<ModuleNewOptions>();
+  make.add_option("name", made->name, "The type of its agents")->required();
+  make.add_option("--folder", made->folder, "Where to; made if missing, otherwise ./NAME");
+  on_chosen(line, make, made, run_module_new);
 
-  auto& check = add_verb(line, module, "check",
-                         "Load one as a node would, and say what it makes or why it cannot be used",
+  auto& check = add_verb(line, module, "check", "Say what one makes, or why no node would load it",
                          "troupe module check build/counter.so");
-  auto check_options = std::make_shared<ModuleCheckOptions>();
-  check.add_option("file", check_options->file, "The shared library")
-      ->type_name("FILE")
-      ->required();
-  on_chosen(line, check, check_options, run_module_check);
+  auto checked = std::make_shared<ModuleCheckOptions>();
+  check.add_option("file", checked->file, "The shared library")->required();
+  on_chosen(line, check, checked, run_module_check);
 }
 
 void add_submit(CommandLine& line) {
