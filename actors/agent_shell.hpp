@@ -7,14 +7,12 @@
 #include <memory>
 #include <string_view>
 
+#include "actors/agent_type.hpp"
 #include "actors/caf.hpp"
 #include "actors/messages.hpp"
 #include "actors/world.hpp"
 
 namespace troupe::actors {
-
-// Reserved: an AgentMessage to an agent of this type is an answer to a client.
-inline constexpr std::string_view client_type = "client";
 
 class AgentShell final : public Actor, private Context {
  public:

@@ -4,13 +4,6 @@
 
 namespace troupe::actors {
 
-Status check_agent_type(const std::string& type) {
-  if (!parse_agent_id(type + "/x") || type == client_type)
-    return Error{ErrorCode::invalid_argument, "'" + type + "' cannot be a type of agents",
-                 "use letters, digits and -_.:@, and not '" + std::string(client_type) + "'"};
-  return {};
-}
-
 Status Directory::add_module(std::shared_ptr<AgentModule> module) {
   const std::string type(module->type());
   if (auto good = check_agent_type(type); !good) return good;

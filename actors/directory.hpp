@@ -12,14 +12,11 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "actors/agent_type.hpp"
 #include "actors/messages.hpp"
 #include "actors/world.hpp"
 
 namespace troupe::actors {
-
-// Whether agents may be of this type. Errors: invalid_argument for one that is not an address part
-// or is reserved.
-Status check_agent_type(const std::string& type);
 
 class Directory {
  public:

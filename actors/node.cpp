@@ -29,6 +29,35 @@ std::uint64_t random_epoch() {
   return (static_cast<std::uint64_t>(entropy()) << 32 | entropy()) | 1;
 }
 
+// Modules are others' code: what they throw is an error of theirs, not the end of the process.
+Status begin(AgentModule& module, Log& log) {
+  const auto failed = [&](const std::string& what) {
+    return Error{ErrorCode::handler_failed,
+                 "the module of '" + std::string(module.type()) + "' cannot start: " + what,
+                 "see its author's notes"};
+  };
+  try {
+    return module.start(log);
+  } catch (const std::exception& failure) {
+    return failed(failure.what());
+  } catch (...) {
+    return failed("it threw something that is not an exception");
+  }
+}
+
+void end(AgentModule& module, Log& log) {
+  const auto failed = [&](std::string_view what) {
+    log.warn("a module threw while it was stopped", {{"type", module.type()}, {"what", what}});
+  };
+  try {
+    module.stop();
+  } catch (const std::exception& failure) {
+    failed(failure.what());
+  } catch (...) {
+    failed("something that is not an exception");
+  }
+}
+
 struct SystemConfig : caf::actor_system_config {
   explicit SystemConfig(std::size_t threads) { configure(*this, threads); }
 };
@@ -249,7 +278,7 @@ Status Node::State::start_dispatcher() {
 Status Node::State::start_modules() {
   for (const auto& module : options.modules) {
     if (auto added = directory->add_module(module); !added) return added;
-    if (auto begun = module->start(log); !begun) return begun;
+    if (auto begun = begin(*module, log); !begun) return begun;
     started.push_back(module);
   }
   return {};
@@ -420,7 +449,7 @@ void Node::State::stop() {
     if (const auto left = directory->stop_all(agents_stop_limit); left != 0)
       log.error("agents did not end in time; is a handler blocking?", {{"agents", left}});
   }
-  for (auto module = started.rbegin(); module != started.rend(); ++module) (*module)->stop();
+  for (auto module = started.rbegin(); module != started.rend(); ++module) end(**module, log);
   // Nothing is loaded any more, and the tasks that wait for that have their outcome.
   shelf.close();
   // Answers every task that still waits; then nobody launches any more, and the devices can finish

@@ -184,6 +184,23 @@ void add_model(CommandLine& line) {
       "troupe model unload minilm configs/quickstart.toml", true, run_model_unload);
 }
 
+void add_module(CommandLine& line) {
+  auto& module = *line.app.add_subcommand("module", "Agent types of your own, as shared libraries");
+  module.require_subcommand(1);
+  module.footer("Example:\n  troupe module new counter --folder ~/counter");
+  auto& make = add_verb(line, module, "new", "Write the source of one that works, with a test",
+                        "troupe module new counter --folder ~/counter");
+  auto made = std::make_shared<ModuleNewOptions>();
+  make.add_option("name", made->name, "The type of its agents")->required();
+  make.add_option("--folder", made->folder, "Where to; made if missing, otherwise ./NAME");
+  on_chosen(line, make, made, run_module_new);
+  auto& check = add_verb(line, module, "check", "Say what one makes, or why no node would load it",
+                         "troupe module check build/counter.so");
+  auto checked = std::make_shared<ModuleCheckOptions>();
+  check.add_option("file", checked->file, "The shared library")->required();
+  on_chosen(line, check, checked, run_module_check);
+}
+
 void add_submit(CommandLine& line) {
   auto& verb = add_verb(line, line.app, "submit",
                         "Submit one task to a running cluster and wait for its outcome",
@@ -386,6 +403,7 @@ void add_verbs(CommandLine& line) {
   add_top(line);
   add_memory(line);
   add_model(line);
+  add_module(line);
   add_submit(line);
   add_explain(line);
   add_replay(line);

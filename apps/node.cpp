@@ -7,13 +7,12 @@
 
 #include <atomic>
 
+#include "actors/module_loader.hpp"
 #include "apps/cluster.hpp"
 #include "apps/interrupts.hpp"
 #include "apps/reloading.hpp"
 #include "apps/verbs.hpp"
 #include "apps/wiring.hpp"
-#include "bench/librarians/librarian.hpp"
-#include "bench/librarians/reader.hpp"
 #include "gateway/front_door.hpp"
 
 namespace troupe::apps {
@@ -27,6 +26,19 @@ void ask_for_exact_timers() {
   ::prctl(PR_SET_TIMERSLACK, 1000UL);
 }
 
+// Those of the config, ready to be handed to the node.
+Result<std::vector<std::shared_ptr<actors::AgentModule>>> all_modules(const Config& config,
+                                                                      Log& log) {
+  auto modules = built_in_modules();
+  const auto& files = config.agents.modules;
+  auto loaded = actors::load_agent_modules(files, modules);
+  if (!loaded) return loaded.error();
+  for (std::size_t i = 0; i < files.size(); ++i)
+    log.info("loaded a module of agents", {{"type", (*loaded)[i]->type()}, {"file", files[i]}});
+  modules.insert(modules.end(), loaded->begin(), loaded->end());
+  return modules;
+}
+
 }  // namespace
 
 int run_node(const NodeOptions& options, Output& output) {
@@ -35,8 +47,7 @@ int run_node(const NodeOptions& options, Output& output) {
   if (!cluster) return output.fail(cluster.error());
   const auto name = choose_node(cluster->config, options.name);
   if (!name) return output.fail(name.error());
-  auto wiring = node_options(cluster->config, cluster->keys, *name,
-                             {bench::librarian_module(), bench::reader_module()});
+  auto wiring = node_options(cluster->config, cluster->keys, *name);
   if (!wiring) return output.fail(wiring.error());
   // Asked over the link, it ends as by the signal that says the same.
   std::atomic<int> ends_with{exit_ok};
@@ -52,6 +63,12 @@ int run_node(const NodeOptions& options, Output& output) {
   wiring->on_reload = [&reloading] { return reloading.reload(); };
   ask_for_exact_timers();
   log->info("starting");
+  auto modules = all_modules(cluster->config, *log);
+  if (!modules) {
+    log->error("the node cannot load its modules", modules.error());
+    return exit_code(modules.error().code);
+  }
+  wiring->modules = std::move(*modules);
   const auto node = actors::Node::start(std::move(*wiring), *log);
   if (!node) {
     log->error("the node cannot start", node.error());

@@ -114,6 +114,17 @@ int run_model_list(const ModelOptions& options, Output& output);
 int run_model_load(const ModelOptions& options, Output& output);
 int run_model_unload(const ModelOptions& options, Output& output);
 
+struct ModuleNewOptions {
+  std::string name;    // of the agents' type
+  std::string folder;  // empty: the name
+};
+int run_module_new(const ModuleNewOptions& options, Output& output);
+
+struct ModuleCheckOptions {
+  std::string file;
+};
+int run_module_check(const ModuleCheckOptions& options, Output& output);
+
 struct SubmitOptions {
   ConfigOptions config;
   std::string node;                        // empty: the first

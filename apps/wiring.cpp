@@ -1,6 +1,8 @@
 #include "apps/wiring.hpp"
 
 #include "apps/verbs.hpp"
+#include "bench/librarians/librarian.hpp"
+#include "bench/librarians/reader.hpp"
 #include "config/rules.hpp"
 
 namespace troupe::apps {
@@ -32,9 +34,8 @@ kernels::Sampling sampling_of(const config::PolicyConfig& policy) {
 
 }  // namespace
 
-Result<actors::NodeOptions> node_options(
-    const Config& config, const ClusterKeys& keys, const std::string& name,
-    std::vector<std::shared_ptr<actors::AgentModule>> modules) {
+Result<actors::NodeOptions> node_options(const Config& config, const ClusterKeys& keys,
+                                         const std::string& name) {
   actors::NodeOptions options;
   options.name = name;
   const config::NodeConfig* self = nullptr;
@@ -66,13 +67,16 @@ Result<actors::NodeOptions> node_options(
                            config.memory.salvage};
   options.scheduling = config.scheduling;
   options.record_folder = config.record.folder;
-  options.modules = std::move(modules);
   options.restarts = {config.agents.restarts_max, config.agents.restart_window,
                       config.agents.backoff_min, config.agents.backoff_max};
   options.stash_messages_max = config.agents.stash_messages_max;
   options.agents_max = config.agents.agents_max;
   options.threads = config.agents.threads;
   return options;
+}
+
+std::vector<std::shared_ptr<actors::AgentModule>> built_in_modules() {
+  return {bench::librarian_module(), bench::reader_module()};
 }
 
 Result<std::optional<gateway::FrontDoorOptions>> front_door_options(const Config& config,

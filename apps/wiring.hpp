@@ -16,10 +16,13 @@ namespace troupe::apps {
 using config::ClusterKeys;
 using config::Config;
 
-// Errors: config for a name that is not in the file, what the key files say.
+// All but its modules of agents. Errors: config for a name that is not in the file, what the key
+// files say.
 Result<actors::NodeOptions> node_options(const Config& config, const ClusterKeys& keys,
-                                         const std::string& name,
-                                         std::vector<std::shared_ptr<actors::AgentModule>> modules);
+                                         const std::string& name);
+
+// The agents that every node of this program has: those of the scenarios.
+std::vector<std::shared_ptr<actors::AgentModule>> built_in_modules();
 
 // Of the node's HTTP; nothing where it serves none. Errors: config.
 Result<std::optional<gateway::FrontDoorOptions>> front_door_options(const Config& config,

@@ -23,5 +23,6 @@ inline constexpr std::uint32_t tasks_per_batch_max = 1024;
 inline constexpr std::uint32_t tokens_per_batch_max = 65536;
 inline constexpr std::size_t nodes_max = 1024;
 inline constexpr std::size_t workers_per_node_max = 64;
+inline constexpr std::size_t agent_modules_max = 64;  // shared libraries that a node loads
 
 }  // namespace troupe::limits

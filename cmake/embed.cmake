@@ -1,5 +1,5 @@
-# Writes a source that holds a text file as a string: cmake -DTEXT=in.html -DSOURCE=out.cpp -P
-# embed.cmake. In pieces, because compilers bound one literal's length.
+# Writes a source that holds a text file as a string: cmake -DTEXT=in.html -DSOURCE=out.cpp
+# -DNAMESPACE=troupe::room -P embed.cmake. In pieces, because compilers bound one literal's length.
 file(READ ${TEXT} text)
 string(FIND "${text}" ")text\"" ending)
 if(NOT ending EQUAL -1)
@@ -18,11 +18,11 @@ endwhile()
 file(WRITE ${SOURCE} "// Written by cmake/embed.cmake from ${name}.
 #include <string_view>
 
-namespace troupe::gateway {
+namespace ${NAMESPACE} {
 
 extern const std::string_view ${name};
 const std::string_view ${name} =
 ${pieces}    ;
 
-}  // namespace troupe::gateway
+}  // namespace ${NAMESPACE}
 ")

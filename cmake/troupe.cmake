@@ -30,3 +30,13 @@ function(troupe_test room)
   add_test(NAME ${room} COMMAND test_${room})
   set_tests_properties(${room} PROPERTIES TIMEOUT ${TEST_TIMEOUT})
 endfunction()
+
+# Headers for programs outside this tree: troupe_install_headers(COMPONENT base/time.hpp ...)
+function(troupe_install_headers component)
+  include(GNUInstallDirs)
+  install(CODE "set(source \"${PROJECT_SOURCE_DIR}\")
+set(include_folder \"${CMAKE_INSTALL_INCLUDEDIR}\")
+set(headers \"${ARGN}\")"
+    COMPONENT ${component})
+  install(SCRIPT ${PROJECT_SOURCE_DIR}/cmake/install_headers.cmake COMPONENT ${component})
+endfunction()

@@ -10,7 +10,8 @@ namespace {
 std::string type_of(const Key& key, const Slot& slot) {
   if (std::holds_alternative<bool*>(slot)) return "true or false";
   if (std::holds_alternative<std::vector<std::string>*>(slot))
-    return "list of " + std::to_string(key.min) + " to " + std::to_string(key.max) + " texts";
+    return "list of " + std::to_string(key.min) + " to " + std::to_string(key.max) +
+           (key.expand != nullptr ? " files" : " texts");
   if (std::holds_alternative<std::string*>(slot)) return key.expand != nullptr ? "folder" : "text";
   const std::string range = format_limit(slot, key.min) + " to " + format_limit(slot, key.max);
   if (std::holds_alternative<Duration*>(slot)) return "duration, " + range;

@@ -109,6 +109,11 @@ Complaint folder_complaint(const std::string& folder) {
   return std::nullopt;
 }
 
+Complaint file_complaint(const std::string& file) {
+  if (file.empty()) return "must name files";
+  return std::nullopt;
+}
+
 std::string plain_host(const std::string& host) {
   std::array<char, INET6_ADDRSTRLEN> text{};
   in_addr v4{};

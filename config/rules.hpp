@@ -40,6 +40,7 @@ Complaint api_key_complaint(const std::string& line);
 bool is_loopback(const std::string& host);
 
 Complaint folder_complaint(const std::string& folder);
+Complaint file_complaint(const std::string& file);
 
 // One of `choices`, which is an array of string views with static storage.
 template <auto& choices>

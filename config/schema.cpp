@@ -203,6 +203,13 @@ constexpr Key agents_keys[] = {
      .help = "threads that run agents on a node; devices have their own",
      .min = 1,
      .max = 1024},
+    {.name = "modules",
+     .slot = in<&Config::agents, &AgentConfig::modules>,
+     .help = "shared libraries with agent types of your own, which every node loads when it starts "
+             "([agents.md](agents.md))",
+     .max = limits::agent_modules_max,
+     .complaint = file_complaint,
+     .expand = expand_folder},
 };
 
 constexpr Key memory_keys[] = {

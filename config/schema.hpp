@@ -39,7 +39,7 @@ struct Key {
   bool required = false;
   // What a text, or an entry of a list, must be when it is not (config/rules.hpp).
   Complaint (*complaint)(const std::string& text) = nullptr;
-  // For folders: what the written text stands for.
+  // For folders and files: what the written text, or an entry of a list, stands for.
   Result<std::string> (*expand)(const std::string& text, const Variables& variables) = nullptr;
 };
 

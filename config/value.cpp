@@ -99,14 +99,9 @@ class Storing {
     const auto* text = std::get_if<std::string>(&value_.value);
     if (text == nullptr) return refuse("must be a text in quotes");
     if (auto refusal = check_text(value_)) return refusal;
-    if (key_.expand == nullptr) {
-      *slot = *text;
-      return std::nullopt;
-    }
-    auto expanded = key_.expand(*text, variables_);
-    if (!expanded) return Refusal{about(expanded.error().what), value_.place};
-    if (!is_utf8(*expanded)) return Refusal{about("the folder is not UTF-8"), value_.place};
-    *slot = *std::move(expanded);
+    std::string expanded = *text;
+    if (auto refusal = expand(expanded, value_)) return refusal;
+    *slot = std::move(expanded);
     return std::nullopt;
   }
 
@@ -124,6 +119,7 @@ class Storing {
         return refuse("must be a list of texts", entry);
       if (auto refusal = check_text(entry)) return refusal;
       texts.push_back(std::get<std::string>(entry.value));
+      if (auto refusal = expand(texts.back(), entry)) return refusal;
     }
     *slot = std::move(texts);
     return std::nullopt;
@@ -147,6 +143,15 @@ class Storing {
     if (!is_utf8(text)) return refuse("must be UTF-8", value);
     if (key_.complaint == nullptr) return std::nullopt;
     if (const auto must = key_.complaint(text)) return refuse(*must, value);
+    return std::nullopt;
+  }
+
+  [[nodiscard]] std::optional<Refusal> expand(std::string& text, const TomlValue& value) const {
+    if (key_.expand == nullptr) return std::nullopt;
+    auto expanded = key_.expand(text, variables_);
+    if (!expanded) return Refusal{about(expanded.error().what), value.place};
+    if (!is_utf8(*expanded)) return Refusal{about("the folder is not UTF-8"), value.place};
+    text = *std::move(expanded);
     return std::nullopt;
   }
 

@@ -17,8 +17,8 @@ import unittest
 PROGRAM = sys.argv[1]
 SOURCE = pathlib.Path(sys.argv[2])
 QUICKSTART = str(SOURCE / "configs" / "quickstart.toml")
-VERBS = ["check", "keys", "node", "up", "status", "top", "submit", "run", "bench", "version"]
-SUBVERBS = [["keys", "new"], ["keys", "show"], ["bench", "sim"], ["bench", "lanes"],
+VERBS = ["check", "keys", "node", "up", "status", "top", "module", "submit", "run", "bench", "version"]
+SUBVERBS = [["keys", "new"], ["keys", "show"], ["module", "new"], ["module", "check"], ["bench", "sim"], ["bench", "lanes"],
             ["bench", "encode"], ["bench", "act"], ["bench", "recall"]]
 
 
@@ -44,7 +44,7 @@ class Help(unittest.TestCase):
                 told = troupe(*words, "--help")
                 self.assertEqual(told.returncode, 0, told.stderr)
                 self.assertIn("Example:\n  troupe " + words[0], told.stdout)
-                if words not in (["keys"], ["bench"]):
+                if words not in (["keys"], ["module"], ["bench"]):
                     self.assertIn("--json", told.stdout)
 
 

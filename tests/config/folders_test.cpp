@@ -60,6 +60,20 @@ TEST_CASE("a model's automatic folder is the given one, else the cache") {
   CHECK(model("~/auto", variables({{"HOME", "/h"}})) == "/h/auto");
 }
 
+TEST_CASE("each entry of a list of files is expanded, and a wrong one named") {
+  const auto loaded =
+      test::load(test::one_node + "[agents]\nmodules = ['~/a.so', '$D/b.so', './c.so']",
+                 {.environment = {}, .flags = {}, .variables = known});
+  REQUIRE(loaded);
+  CHECK(loaded->config.agents.modules ==
+        std::vector<std::string>{"/home/x/a.so", "deep/er/b.so", "./c.so"});
+  CHECK(test::load(test::one_node)->config.agents.modules.empty());
+  const auto wrong = test::mistakes_after_node("[agents]\nmodules = ['a.so', '$NOPE/b.so']");
+  CHECK(wrong.find("'modules': the variable NOPE is not set") != std::string::npos);
+  CHECK(test::mistakes_after_node("[agents]\nmodules = ['']").find("must name files") !=
+        std::string::npos);
+}
+
 TEST_CASE("values other than folders keep their '~' and '$'") {
   const auto loaded = test::load(test::one_node + "[cluster]\nkeys = '~/k'",
                                  {.environment = {}, .flags = {}, .variables = known});

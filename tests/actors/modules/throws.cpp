@@ -1,0 +1,10 @@
+#include <stdexcept>
+
+#include "tests/actors/modules/by_hand.hpp"
+
+const troupe::actors::ModuleEntry* troupe_agent_module() {
+  return troupe::tests::by_hand(troupe::actors::agent_interface,
+                                []() -> std::unique_ptr<troupe::actors::AgentModule> {
+                                  throw std::runtime_error("no disk");
+                                });
+}
