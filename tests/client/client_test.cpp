@@ -197,7 +197,9 @@ TEST_CASE("letters go to where an agent lives, and the answers come back with th
 TEST_CASE("options that make no sense are refused") {
   const TestCluster cluster({"a"});
   auto options = cluster.client_options();
-  options.secret_key.back() = options.secret_key.back() == '0' ? '1' : '0';
+  // In the middle: of the first and the last byte, CURVE leaves some bits out.
+  char& one = options.secret_key[options.secret_key.size() / 2];
+  one = one == '0' ? '1' : '0';
   CHECK_FALSE(Client::open(options));
   options = cluster.client_options();
   options.nodes.push_back(options.nodes.front());
