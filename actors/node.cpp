@@ -449,7 +449,8 @@ void Node::State::stop() {
     if (const auto left = directory->stop_all(agents_stop_limit); left != 0)
       log.error("agents did not end in time; is a handler blocking?", {{"agents", left}});
   }
-  for (auto module = started.rbegin(); module != started.rend(); ++module) stop_module(**module, log);
+  for (auto module = started.rbegin(); module != started.rend(); ++module)
+    stop_module(**module, log);
   // Nothing is loaded any more, and the tasks that wait for that have their outcome.
   shelf.close();
   // Answers every task that still waits; then nobody launches any more, and the devices can finish
