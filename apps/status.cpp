@@ -46,7 +46,8 @@ std::string describe_status(const json& status) {
                device.value("description", "") + ")" +
                (device.value("state", "") == "lost" ? " LOST" : "");
   std::string hosts;
-  for (const auto& [type, count] : status.value("hosts", json::object()).items())
+  const auto hosted = status.value("hosts", json::object());  // items() only refers to it
+  for (const auto& [type, count] : hosted.items())
     hosts += " " + type + " by " + std::to_string(count.get<std::size_t>());
   std::string peers;
   for (const auto& [peer, up] : status["peers_up"].items())
