@@ -15,7 +15,7 @@
 namespace troupe::transport {
 namespace {
 
-constexpr std::size_t extensions_known = tag_weight;
+constexpr std::size_t extensions_known = tag_last;
 
 Error malformed(std::string what) {
   return {ErrorCode::malformed, std::move(what), ""};
@@ -168,6 +168,15 @@ Message read_hello(BodyReader& in) {
     hello.delivery = true;
   }
   return hello;
+}
+
+Message read_heartbeat(BodyReader& in) {
+  Heartbeat heartbeat{in.number<std::uint64_t>()};
+  if (const std::string last = in.extension(tag_last); !last.empty()) {
+    if (last != "\x01") in.refuse("a heartbeat is the last in a way that does not exist");
+    heartbeat.last = true;
+  }
+  return heartbeat;
 }
 
 Message read_agent_message(BodyReader& in) {
@@ -365,7 +374,7 @@ Message read_body(BodyReader& in, const Header& header) {
     case Kind::hello:
       return read_hello(in);
     case Kind::heartbeat:
-      return Heartbeat{in.number<std::uint64_t>()};
+      return read_heartbeat(in);
     case Kind::agent_message:
       return read_agent_message(in);
     case Kind::submit_task:

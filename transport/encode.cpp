@@ -60,6 +60,7 @@ void body(Draft& draft, const Hello& hello) {
 void body(Draft& draft, const Heartbeat& heartbeat) {
   draft.header.kind = Kind::heartbeat;
   draft.out.number(heartbeat.epoch);
+  if (heartbeat.last) draft.extend(tag_last, "\x01");
 }
 
 void body(Draft& draft, const AgentMessage& message) {

@@ -32,6 +32,7 @@ struct Hello {
 // "I am alive", through the same threads that do the work.
 struct Heartbeat {
   std::uint64_t epoch = 0;
+  bool last = false;  // its sender stops: nothing comes behind this on the lane
   bool operator==(const Heartbeat&) const = default;
 };
 

@@ -86,6 +86,7 @@ void Owner::turn() {
   if (zap_) count(shared_->counters.unauthorized, zap_->serve(allowed_));
   receive();
   if (any_broken_) hang_up_broken();
+  if (!lost_.empty()) drop_lost();
   if (now_ >= next_due_) keep_time();
   flush();
 }
@@ -168,6 +169,20 @@ void Owner::hang_up_broken() {
   }
 }
 
+// A guest's connection may be closed because it was killed or because it stops, and what it said
+// before stands in the door, behind that of others. One that stops says which lane ends, and may
+// have more to say on the other.
+void Owner::drop_lost() {
+  for (const Lane lane : {Lane::urgent, Lane::ordinary})
+    for (std::size_t i = 0; receive_one({0, lane}); ++i)
+      if (i == urgent_messages_per_turn_max) return;  // in the next turn
+  for (const auto& [id, lane] : std::exchange(lost_, {})) {
+    const auto found = peers_.find(id);
+    if (found != peers_.end() && !found->second.ended[static_cast<std::size_t>(lane)])
+      drop(found->second, closed_by(found->second));
+  }
+}
+
 void Owner::watch(Socket& socket, Source source, bool writable) {
   const short events = writable ? ZMQ_POLLIN | ZMQ_POLLOUT : ZMQ_POLLIN;
   items_.push_back({socket.raw(), 0, events, 0});
@@ -176,7 +191,7 @@ void Owner::watch(Socket& socket, Source source, bool writable) {
 }
 
 long Owner::wait_ms() const {
-  if (more_to_send_ || any_broken_ || !shared_->mailbox.empty()) return 0;
+  if (more_to_send_ || any_broken_ || !lost_.empty() || !shared_->mailbox.empty()) return 0;
   Instant until = stop_at_ ? std::min(*stop_at_, next_due_) : next_due_;
   for (const auto& ready : ready_)
     for (const std::uint64_t id : ready) {
@@ -196,6 +211,7 @@ void Owner::finish() {
   const Duration left = std::max(Duration::zero(), *stop_at_ - now());
   const auto linger =
       static_cast<int>(std::chrono::duration_cast<std::chrono::milliseconds>(left).count());
+  for (auto& [id, peer] : peers_) say_last(peer);
   for (Socket& door : doors_)
     if (door.is_open()) {
       door.set(ZMQ_LINGER, linger);
@@ -344,6 +360,7 @@ void Owner::hang_up(Peer& peer, const Error& why, Duration reopen_after, bool te
   for (Socket& socket : peer.dial->sockets) socket.close();
   for (Socket& breaks : peer.dial->breaks) breaks.close();
   peer.dial->broken = {};
+  peer.ended = {};
   peer.life = fresh_liveness();
   peer.dial->reopen_at = later(now_, std::max(reopen_after, reopen_delay));
   next_due_ = std::min(next_due_, peer.dial->reopen_at);
@@ -362,6 +379,23 @@ void Owner::drop(Peer& peer, const Error& why) {
   guests_.forget(id);
   peers_.erase(id.value);
   if (events_.on_down) events_.on_down(id, why);
+}
+
+// `peer` is gone afterwards if it was a guest and this its last lane.
+void Owner::end(Peer& peer, Lane lane) {
+  set_writable(peer, false);
+  discard(peer);
+  peer.ended[static_cast<std::size_t>(lane)] = true;
+  if (std::find(peer.ended.begin(), peer.ended.end(), false) != peer.ended.end()) return;
+  const Error stopped{ErrorCode::unreachable, "'" + peer.info.name + "' stopped", ""};
+  if (peer.dial != nullptr)
+    hang_up(peer, stopped, reopen_delay, false);
+  else
+    drop(peer, stopped);
+}
+
+Error Owner::closed_by(const Peer& peer) {
+  return {ErrorCode::unreachable, "'" + peer.info.name + "' closed the connection", ""};
 }
 
 void Owner::set_writable(Peer& peer, bool writable) {

@@ -59,6 +59,7 @@ class Owner {
     std::array<std::deque<OutMessage>, lane_count> waiting;
     std::array<bool, lane_count> ready{};    // stands in ready_
     std::array<bool, lane_count> blocked{};  // its socket took no more
+    std::array<bool, lane_count> ended{};    // it said that nothing comes there any more
     bool writable = true;                    // up, or connecting for the first time
   };
 
@@ -87,8 +88,11 @@ class Owner {
   void keep_time(Peer& peer);
   void dial(Peer& peer);
   void hang_up_broken();
+  void drop_lost();
   void hang_up(Peer& peer, const Error& why, Duration reopen_after, bool tell);
   void drop(Peer& peer, const Error& why);
+  void end(Peer& peer, Lane lane);
+  static Error closed_by(const Peer& peer);
   void discard(Peer& peer);
   void set_writable(Peer& peer, bool writable);
   Peer& add_peer(PeerId id);
@@ -117,7 +121,8 @@ class Owner {
   void say_hello(Peer& peer);
   void answer_hello(Lane lane, const std::string& route, std::uint64_t connection);
   void beat(Peer& peer);
-  void drop_gone();
+  void say_last(Peer& peer);
+  void take_gone();
 
   LinkOptions options_;
   LinkEvents events_;
@@ -140,7 +145,8 @@ class Owner {
   std::array<std::deque<std::uint64_t>, lane_count> ready_;  // peers with messages to send
   std::size_t waiting_ = 0;                                  // messages in all queues
   bool more_to_send_ = false;                                // the budget ended, not the messages
-  std::vector<std::uint64_t> gone_;                          // found out while sending
+  std::vector<Source> gone_;                                 // found out while sending
+  std::vector<Source> lost_;                                 // of these, the guests
 
   std::vector<zmq_pollitem_t> items_;
   std::vector<Source> sources_;  // of items_, from the second or third on

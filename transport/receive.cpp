@@ -110,6 +110,8 @@ void Owner::from_guest(Lane lane, bool oversized) {
   const auto* const heartbeat = std::get_if<Heartbeat>(&*message);
   if (heartbeat != nullptr && heartbeat->epoch != peer.info.epoch)
     obey(caller, guests_.malformed(caller, now_));
+  else if (heartbeat != nullptr && heartbeat->last)
+    end(peer, lane);
   else
     deliver(peer, std::move(*message));
 }
@@ -181,7 +183,7 @@ void Owner::admit(const Guests::Caller& caller, const Hello& hello, const Guests
   if (events_.on_up) events_.on_up(id, peer.info);
 }
 
-void Owner::from_dialed(Peer& peer, Lane, bool oversized) {
+void Owner::from_dialed(Peer& peer, Lane lane, bool oversized) {
   auto message = decode_from(frames_, 0, oversized);
   if (!message) {
     dialed_malformed(peer, message.error());
@@ -192,6 +194,8 @@ void Owner::from_dialed(Peer& peer, Lane, bool oversized) {
   } else if (const auto* heartbeat = std::get_if<Heartbeat>(&*message);
              heartbeat != nullptr && heartbeat->epoch != peer.life.epoch()) {
     dialed_malformed(peer, {ErrorCode::malformed, "a heartbeat has another epoch", ""});
+  } else if (heartbeat != nullptr && heartbeat->last) {
+    end(peer, lane);
   } else {
     deliver(peer, std::move(*message));
   }

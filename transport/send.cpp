@@ -33,7 +33,7 @@ void Owner::flush() {
       flush_urgent();
     }
   }
-  drop_gone();
+  take_gone();
 }
 
 void Owner::flush_urgent() {
@@ -85,7 +85,7 @@ bool Owner::flush_peer(Peer& peer, Lane lane, std::size_t messages_max) {
     waiting.pop_front();
     --waiting_;
     if (gone) {
-      gone_.push_back(peer.id.value);
+      gone_.push_back({peer.id.value, lane});
       break;
     }
   }
@@ -136,24 +136,35 @@ void Owner::answer_hello(Lane lane, const std::string& route, std::uint64_t conn
 }
 
 void Owner::beat(Peer& peer) {
+  // Not to one that stops: a socket closed over something unread throws away what it has not sent.
   // What waits on the urgent lane says as much.
-  if (!peer.waiting[static_cast<std::size_t>(Lane::urgent)].empty()) return;
+  if (!peer.writable || !peer.waiting[static_cast<std::size_t>(Lane::urgent)].empty()) return;
   OutMessage heartbeat = own(Heartbeat{epoch_});
-  if (transmit(peer, Lane::urgent, heartbeat) == Socket::Sent::gone) gone_.push_back(peer.id.value);
+  if (transmit(peer, Lane::urgent, heartbeat) == Socket::Sent::gone)
+    gone_.push_back({peer.id.value, Lane::urgent});
+}
+
+void Owner::say_last(Peer& peer) {
+  if (!peer.life.up()) return;
+  for (const Lane lane : {Lane::urgent, Lane::ordinary}) {
+    OutMessage last = own(Heartbeat{epoch_, true});
+    transmit(peer, lane, last);
+  }
 }
 
 // Peers whose connection turned out to be closed while something was sent to them.
-void Owner::drop_gone() {
-  for (const std::uint64_t id : std::exchange(gone_, {})) {
-    const auto found = peers_.find(id);
+void Owner::take_gone() {
+  for (const auto& source : std::exchange(gone_, {})) {
+    const auto found = peers_.find(source.peer);
     if (found == peers_.end()) continue;
     Peer& peer = found->second;
-    const Error closed{ErrorCode::unreachable, "'" + peer.info.name + "' closed the connection",
-                       ""};
-    if (peer.dial != nullptr)
-      hang_up(peer, closed, reopen_delay, false);
-    else
-      drop(peer, closed);
+    if (peer.dial != nullptr) {
+      hang_up(peer, closed_by(peer), reopen_delay, false);
+      continue;
+    }
+    set_writable(peer, false);
+    discard(peer);
+    lost_.push_back(source);
   }
 }
 

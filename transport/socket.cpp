@@ -139,7 +139,11 @@ Socket::Received Socket::receive(std::vector<Frame>& frames, std::size_t frames_
 }
 
 void Socket::close() noexcept {
-  if (socket_ != nullptr) ::zmq_close(std::exchange(socket_, nullptr));
+  if (socket_ == nullptr) return;
+  // ZeroMQ's own thread still closes the connection, would tell of it, and would wait for ever when
+  // nobody listens any more.
+  ::zmq_socket_monitor(socket_, nullptr, 0);
+  ::zmq_close(std::exchange(socket_, nullptr));
 }
 
 }  // namespace troupe::transport

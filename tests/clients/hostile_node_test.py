@@ -153,6 +153,17 @@ class HostileNodes(unittest.TestCase):
         self.assertIsInstance(task.outcome(LIMIT_S).error, troupe.Unreachable)
         self.assertTrue(node.wait_for(lambda n: n.hellos > 4))  # and is tried again
 
+    def test_a_node_that_says_its_last_word_is_given_up_at_once(self):
+        node = self.fake(lambda m: [wire.TaskAccepted(m.task, m.attempt)])
+        node.beats = False  # so it is not the silence that tells, nor another word behind the last
+        client = self.connect(node, resubmit=False, beat="60s")
+        task = client.submit(troupe.Encode("x"))
+        self.assertTrue(node.wait_for(lambda n: n.heard))
+        for lane in wire.LANES:
+            node.posted.append(lambda n, lane=lane: n.say(lane, wire.Heartbeat(n.epoch, last=True)))
+        self.assertIsInstance(task.outcome(LIMIT_S).error, troupe.Unreachable)
+        self.assertTrue(node.wait_for(lambda n: n.hellos > 2))  # and is tried again
+
     def test_heartbeats_go_on_while_the_caller_computes(self):
         node = self.fake(lambda m: [embedding_of(m)])
         client = self.connect(node)

@@ -80,7 +80,7 @@ def message_of(m):
     if kind == check_wire.HELLO:
         return wire.Hello(m["epoch"], m["connection"], m["node"].decode(), extension(m, 4) == b"\x01")
     if kind == check_wire.HEARTBEAT:
-        return wire.Heartbeat(m["epoch"])
+        return wire.Heartbeat(m["epoch"], extension(m, 8) == b"\x01")
     if kind == check_wire.AGENT:
         return wire.AgentMessage(m["to"].decode(), m["from"].decode(), m["reply"], m["topic"].decode(),
                                  m["body"])

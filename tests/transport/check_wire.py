@@ -226,6 +226,8 @@ MESSAGES = {
                        "connection": 0x99AABBCCDDEEFF00, "node": b"node-a",
                        "extensions": [(4, b"\x01")]},
     "heartbeat": {"kind": HEARTBEAT, "epoch": 0x1122334455667788},
+    "heartbeat_last": {"kind": HEARTBEAT, "epoch": 0x1122334455667788,
+                       "extensions": [(8, b"\x01")]},
     "agent_message": {"kind": AGENT, "reply": 7, "to": b"librarian/017", "from": b"reader/3",
                       "topic": b"ask", "body": '{"question":"caf\u00e9?"}'.encode()},
     "agent_message_of_client": {"kind": AGENT, "reply": 0, "to": b"librarian/017", "from": b"",

@@ -86,6 +86,7 @@ std::map<std::string, Message> golden_messages() {
       {"hello", Hello{"node-a", epoch, 0x99aabbccddeeff00}},
       {"hello_delivery", Hello{"node-a", epoch, 0x99aabbccddeeff00, true}},
       {"heartbeat", Heartbeat{epoch}},
+      {"heartbeat_last", Heartbeat{epoch, true}},
       {"agent_message",
        AgentMessage{librarian, {"reader", "3"}, 7, "ask", "{\"question\":\"caf\xc3\xa9?\"}"}},
       {"agent_message_of_client", AgentMessage{librarian, {}, 0, "", ""}},

@@ -65,7 +65,7 @@ TEST_CASE("a server that stops is down for its client, and up again when it is b
   require_in_order(client.recorder->seen());
 }
 
-TEST_CASE("a connection that breaks is noticed at once, after all that came over it") {
+TEST_CASE("a server that stops is noticed at once, after all that it said") {
   Member server("a");
   Member client("client");
   server.listens();
@@ -84,12 +84,43 @@ TEST_CASE("a connection that breaks is noticed at once, after all that came over
   const auto seen = client.recorder->seen();
   CHECK(seen.messages.size() == letters);
   CHECK(seen.downs[0].first == to_server);
-  CHECK(seen.downs[0].second.what.find("broke") != std::string::npos);
+  CHECK(seen.downs[0].second.what.find("stopped") != std::string::npos);
   require_in_order(seen);
 
   server.start();
   CHECK(client.up(2) == to_server);
   require_works(client, to_server, server, "again");
+}
+
+TEST_CASE("a connection that breaks is noticed at once") {
+  Member server("a");
+  Member client("client");
+  server.listens();
+  server.allow(client, Role::client);
+  client.options.heartbeat_interval = 10 * patience;  // so it is not the silence that tells
+  server.start();
+  // So much is on its way that the server, as one that is killed, says no last word.
+  std::promise<void> stopped;
+  const LinkEvents recorded = client.recorder->events();
+  client.start_with(
+      {.on_up = recorded.on_up,
+       .on_down = recorded.on_down,
+       .on_message = [gate = stopped.get_future().share(), recorded](PeerId peer, Message&& one) {
+         gate.wait();
+         recorded.on_message(peer, std::move(one));
+       }});
+  const PeerId to_server = client.connect_to(server);
+  client.up();
+  const PeerId to_client = server.up();
+  for (const Lane lane : {Lane::urgent, Lane::ordinary})
+    while (server.link->send(to_client, lane, message("o", std::string(60 * 1024, 'x')))) {
+    }
+  server.link->stop(Duration::zero());
+  stopped.set_value();
+  REQUIRE(wait_for_downs(client, 1));
+  const auto seen = client.recorder->seen();
+  CHECK(seen.downs[0].first == to_server);
+  CHECK(seen.downs[0].second.what.find("broke") != std::string::npos);
 }
 
 TEST_CASE("a server that restarts faster than heartbeats can tell is noticed all the same") {
@@ -107,10 +138,11 @@ TEST_CASE("a server that restarts faster than heartbeats can tell is noticed all
     require_works(client, to_server, server, "life " + std::to_string(life));
     server.restart();
     REQUIRE(wait_for_downs(client, life));
-    // The break is heard of, or the new life's first word; whichever comes first.
+    // The last word is heard, or the break, or the new life's first word; whichever comes first.
     const std::string why = client.recorder->seen().downs.back().second.what;
     INFO(why);
     CHECK((why.find("restarted") != std::string::npos || why.find("broke") != std::string::npos ||
+           why.find("stopped") != std::string::npos ||
            why.find("lost the connection") != std::string::npos));
   }
   require_in_order(client.recorder->seen());
@@ -180,11 +212,19 @@ TEST_CASE("a peer that falls silent without closing anything is down after its h
   CHECK(seen.downs[0].second.what.find("3 heartbeats") != std::string::npos);
 }
 
-TEST_CASE("a client that closes is noticed at the next heartbeat, not after all of them") {
+TEST_CASE(
+    "a client that stops says so, and one that just closes is noticed at the next heartbeat") {
   Pair pair;
   pair.client.link.reset();
   REQUIRE(wait_for_downs(pair.server, 1));
-  CHECK(pair.server.recorder->seen().downs[0].second.what.find("closed") != std::string::npos);
+  CHECK(pair.server.recorder->seen().downs[0].second.what.find("stopped") != std::string::npos);
+  {
+    RawPeer silent(pair.server, pair.client.keys);
+    silent.enter("client", 1, 1);
+    REQUIRE(pair.server.up(2).value != 0);
+  }
+  REQUIRE(wait_for_downs(pair.server, 2));
+  CHECK(pair.server.recorder->seen().downs[1].second.what.find("closed") != std::string::npos);
 }
 
 TEST_CASE("idle peers stay up on heartbeats alone") {
@@ -253,7 +293,9 @@ TEST_CASE("stop sends what is queued, whichever side opened the connection") {
     std::promise<void> stopping;
     const auto gate = stopping.get_future().share();
     for (Member* member : {&server, &client}) {
-      member->options.heartbeats_missed_max = 10'000;
+      // So often that one falls between the ends of the sender's two lanes.
+      member->options.heartbeat_interval = milliseconds(1);
+      member->options.heartbeats_missed_max = 100'000;
       const LinkEvents recorded = member->recorder->events();
       member->start_with({.on_up = recorded.on_up,
                           .on_down = recorded.on_down,
@@ -278,6 +320,7 @@ TEST_CASE("stop sends what is queued, whichever side opened the connection") {
     }));
     stopping.set_value();
     stopper.join();
+    CAPTURE(client_stops);
     CHECK(receiver.recorder->wait([](const Recorder::Seen& seen) {
       const auto topics = seen.topics();
       return std::count(topics.begin(), topics.end(), "o") == count;

@@ -69,6 +69,7 @@ class _Peer:
     outbox_bytes: int = 0
     connection: int = 0
     up: bool = False
+    ended: set[str] = field(default_factory=set)  # lanes on which it said its last word
     epoch: int = 0
     heard: bool = False  # since the last beat
     missed: int = 0
@@ -245,6 +246,7 @@ class Link:
 
     def _hang_up(self, peer: _Peer, why: TroupeError, reopen_after: float, *, tell: bool = False) -> None:
         was_up, peer.up = peer.up, False
+        peer.ended.clear()
         self._close(peer)
         for waiting in peer.outbox.values():
             waiting.clear()
@@ -269,7 +271,7 @@ class Link:
             return self._hang_up(peer, why, REOPEN_DELAY_S)
         if not peer.up:
             self._say_hello(peer)
-        elif not peer.outbox["urgent"]:  # what waits there says as much
+        elif not peer.ended and not peer.outbox["urgent"]:  # what waits there says as much
             self._hand_over(peer, "urgent", encode(wire.Heartbeat(self._epoch)))
 
     def _say_hello(self, peer: _Peer) -> None:
@@ -301,7 +303,7 @@ class Link:
         for _ in range(MESSAGES_PER_TURN_MAX):
             if one not in self._of_socket:
                 return  # closed by what the last message said
-            peer, _ = self._of_socket[one]
+            peer, lane = self._of_socket[one]
             try:
                 frames = [one.recv(zmq.NOBLOCK)]
             except zmq.Again:
@@ -311,14 +313,14 @@ class Link:
                 if len(frames) <= wire.FRAMES_MAX:  # one too many is kept, and refused
                     frames.append(frame)
             try:
-                self._take(peer, decode(frames))
+                self._take(peer, lane, decode(frames))
             except (Malformed, Unsupported) as wrong:
                 peer.malformed += 1
                 # Another version will still be another version in a moment.
                 if isinstance(wrong, Unsupported) or peer.malformed >= MALFORMED_MAX:
                     self._hang_up(peer, wrong, REFUSED_REOPEN_DELAY_S, tell=True)
 
-    def _take(self, peer: _Peer, message: wire.Message) -> None:
+    def _take(self, peer: _Peer, lane: str, message: wire.Message) -> None:
         name = peer.address.name
         if isinstance(message, wire.Hello):
             if message.connection == 0:
@@ -342,6 +344,10 @@ class Link:
             if message.epoch != peer.epoch:
                 raise Malformed("a heartbeat has another epoch")
             peer.heard = True
+            if message.last:
+                peer.ended.add(lane)
+                if len(peer.ended) == len(wire.LANES):
+                    self._hang_up(peer, Unreachable(f"'{name}' stopped"), REOPEN_DELAY_S)
             return
         peer.heard = True
         self._handler.heard(name, message)

@@ -138,7 +138,7 @@ class _Parts:
         found: dict[int, bytes] = {}
         while reader.left:
             tag, value = reader.number("H"), reader.raw32()
-            if not wire.TAG_WORKFLOW <= tag <= wire.TAG_WEIGHT:
+            if not wire.TAG_WORKFLOW <= tag <= wire.TAG_LAST:
                 continue  # of a later minor version
             if tag in found:
                 raise Malformed("an extension stands there twice")
@@ -295,7 +295,10 @@ def _understand(parts: _Parts) -> wire.Message:
     if kind is wire.Hello:
         return _hello(parts)
     if kind is wire.Heartbeat:
-        return wire.Heartbeat(body.number("Q"))
+        last = parts.extensions.get(wire.TAG_LAST, b"")
+        if last not in (b"", b"\x01"):
+            raise Malformed("a heartbeat is the last in a way that does not exist")
+        return wire.Heartbeat(body.number("Q"), bool(last))
     if kind is wire.AgentMessage:
         reply, to, sender = body.number("Q"), wire.check_agent(_utf8(body.raw16())), body.agent_or_nobody()
         topic, text = body.name(), body.raw32()

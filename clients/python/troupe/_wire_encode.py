@@ -159,6 +159,8 @@ def _body(draft: _Draft, message: wire.Message) -> None:
             draft.extend(wire.TAG_DELIVERY, b"\x01")
     elif isinstance(message, wire.Heartbeat):
         draft.numbers("Q", message.epoch)
+        if message.last:
+            draft.extend(wire.TAG_LAST, b"\x01")
     elif isinstance(message, wire.AgentMessage):
         draft.numbers("Q", message.reply)
         draft.text16(wire.check_agent(message.to).encode())
