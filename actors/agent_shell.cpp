@@ -62,7 +62,8 @@ caf::behavior AgentShell::make_behavior() {
           quit();
         else if (moved_)
           leave();
-        else if (state_ == State::backing_off && restart.incarnation == incarnation_) start();
+        else if (state_ == State::backing_off && restart.incarnation == incarnation_)
+          start();
       },
   };
 }

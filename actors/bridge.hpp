@@ -71,6 +71,7 @@ class Bridge {
   [[nodiscard]] OfferCounts offers() const { return exchange_.offers(); }
   [[nodiscard]] std::uint64_t tasks_moved() const { return moved_.load(std::memory_order_relaxed); }
   [[nodiscard]] std::map<std::string, bool> peers_up() const;
+  [[nodiscard]] std::size_t mail_waiting() const;
   [[nodiscard]] transport::LinkCounters counters() const;
   // How many processes host agents of each type.
   [[nodiscard]] std::map<std::string, std::size_t> hosts() const { return hosts_.counts(); }

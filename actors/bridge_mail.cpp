@@ -116,9 +116,9 @@ void Bridge::handle_mail(transport::PeerId peer, transport::AgentMessage& messag
   if (named && info->role != transport::Role::node) return handle_hosted(peer, message);
   const bool to_a_client = message.to.type == client_type;
   if (to_a_client && info->role != transport::Role::node)
-    return refuse_mail(peer, message,
-                       {ErrorCode::not_found, "a client cannot write to a client",
-                        "write to an agent, type/key"});
+    return refuse_mail(
+        peer, message,
+        {ErrorCode::not_found, "a client cannot write to a client", "write to an agent, type/key"});
   Sender from;
   if (named)
     from = Sender{message.from, 0, message.reply};
@@ -163,6 +163,11 @@ void Bridge::refuse_mail(transport::PeerId peer, const transport::AgentMessage& 
   if (message.from.type.empty()) to.peer = peer.value;
   if (const auto told = reply(to, message.to, error_topic, error_body(why)); !told)
     world_.log->debug("nobody could be told that mail was refused", {{"what", why.what}});
+}
+
+std::size_t Bridge::mail_waiting() const {
+  const std::lock_guard lock(mutex_);
+  return waiting_.letters();
 }
 
 // --- who lives -----------------------------------------------------------------------------------

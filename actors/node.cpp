@@ -214,9 +214,9 @@ Status Node::State::open() {
 
   if (auto dispatching = start_dispatcher(); !dispatching) return dispatching;
   const auto self = std::lower_bound(world.nodes.begin(), world.nodes.end(), world.node);
-  members = std::make_unique<Members>(world.nodes,
-                                      static_cast<std::size_t>(self - world.nodes.begin()),
-                                      options.agents_move_after, now());
+  members =
+      std::make_unique<Members>(world.nodes, static_cast<std::size_t>(self - world.nodes.begin()),
+                                options.agents_move_after, now());
   world.members = members.get();
   directory = std::make_unique<Directory>(system, world);
   world.directory = directory.get();
@@ -427,6 +427,8 @@ NodeFacts Node::State::facts() const {
   if (keeper) facts.kept = keeper->facts();
   facts.drain = drain_facts();
   facts.peers = bridge->peers_up();
+  facts.living = members->living();
+  facts.mail_waiting = bridge->mail_waiting();
   facts.link = bridge->counters();
   facts.tasks_moved = bridge->tasks_moved();
   facts.offers = bridge->offers();

@@ -431,8 +431,7 @@ NodeId Client::Session::way_to(std::string_view agent) const {
   for (std::size_t i = 0; i < nodes_.size(); ++i)
     if (nodes_[i].up) up.push_back(names_[i]);
   if (up.empty()) return home_of(agent);
-  const auto found =
-      std::find(names_.begin(), names_.end(), up[scheduler::home_of(agent, up)]);
+  const auto found = std::find(names_.begin(), names_.end(), up[scheduler::home_of(agent, up)]);
   return NodeId{static_cast<std::uint32_t>(found - names_.begin())};
 }
 

@@ -200,7 +200,8 @@ constexpr Key agents_keys[] = {
      .max = 100'000'000},
     {.name = "move_after",
      .slot = in<&Config::agents, &AgentConfig::move_after>,
-     .help = "how long a node may be away before its agents live elsewhere; mail for them waits as long",
+     .help = "how long a node may be away before its agents live elsewhere; mail for them waits as "
+             "long",
      .min = count(100ms),
      .max = count(24h)},
     {.name = "threads",

@@ -165,7 +165,8 @@ TEST_CASE("a client's letter reaches a hosted agent, and the answers come back t
   CHECK(letter->body == "yours");
 }
 
-TEST_CASE("a client's letter that was passed on is answered through the node that it was written to") {
+TEST_CASE(
+    "a client's letter that was passed on is answered through the node that it was written to") {
   TestCluster cluster{{"a", "b"}};
   const auto a = cluster.start("a", {});
   const auto b = cluster.start("b", {});

@@ -27,7 +27,8 @@ std::vector<std::size_t> homes(const Members& members, int agents) {
 
 }  // namespace
 
-TEST_CASE("a node that goes down keeps its agents for the grace, and gets them back when it is up") {
+TEST_CASE(
+    "a node that goes down keeps its agents for the grace, and gets them back when it is up") {
   const Instant start{1s};
   Members members(abc, 0, grace, start);
   CHECK_FALSE(members.up(1));  // it was taken to live all along
@@ -81,7 +82,8 @@ TEST_CASE("a node that never came up is taken for dead after the grace, and we n
   CHECK_FALSE(members.advance(start + 100 * grace));
 }
 
-TEST_CASE("however differently nodes see each other, mail ends with one that takes itself for home") {
+TEST_CASE(
+    "however differently nodes see each other, mail ends with one that takes itself for home") {
   Random random(7);
   const std::vector<std::string> names = {"a", "b", "c", "d", "e", "f", "g"};
   for (int round = 0; round < 300; ++round) {
@@ -109,8 +111,8 @@ TEST_CASE("mail that waits is kept in order, within limits, and counts as in han
   {
     actors::WaitingMail waiting(in_hand);
     const auto letter = [](std::string topic, std::size_t bytes = 0) {
-      return transport::AgentMessage{{"x", "y"}, {"v", "w"}, 0, std::move(topic),
-                                     std::string(bytes, 'b')};
+      return transport::AgentMessage{
+          {"x", "y"}, {"v", "w"}, 0, std::move(topic), std::string(bytes, 'b')};
     };
     for (const std::string topic : {"first", "second", "third"}) {
       auto one = letter(topic);
