@@ -26,14 +26,19 @@
 
 namespace troupe::actors {
 
+// The type of addresses that nodes give to their clients; no agent has it.
+inline constexpr std::string_view client_type = "client";
+
 // Who wrote a message, and where an answer goes: an agent anywhere in the cluster, or a client on a
-// connection of this node.
+// connection of this node or, if the letter was passed on, of another one.
 struct Sender {
-  AgentId agent;            // empty type: not an agent
-  std::uint64_t peer = 0;   // the client's connection
+  AgentId agent;            // of client_type: another node's client
+  std::uint64_t peer = 0;   // our client's connection
   std::uint64_t reply = 0;  // the client's own number for the conversation
 
-  [[nodiscard]] bool is_agent() const noexcept { return !agent.type.empty(); }
+  [[nodiscard]] bool is_agent() const noexcept {
+    return !agent.type.empty() && agent.type != client_type;
+  }
 };
 
 struct AgentMail {

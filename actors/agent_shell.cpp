@@ -50,14 +50,20 @@ caf::behavior AgentShell::make_behavior() {
             run(nullptr, [&] { agent_->on_outcome(*this, answer.outcome); });
           tasks_end(1);
         }
+        if (moved_ && tasks_ == 0 && state_ != State::leaving) leave();
       },
+      [this](const MoveAway&) { move_away(); },
       [this](const TimerFired& fired) {
-        if (state_ == State::running && fired.incarnation == incarnation_)
+        if (state_ == State::running && !moved_ && fired.incarnation == incarnation_)
           run(nullptr, [&] { agent_->on_timer(*this, fired.timer); });
       },
       [this](const Restart& restart) {
-        if (state_ == State::leaving) quit();
-        if (state_ == State::backing_off && restart.incarnation == incarnation_) start();
+        if (state_ == State::leaving)
+          quit();
+        else if (moved_)
+          leave();
+        else if (state_ == State::backing_off && restart.incarnation == incarnation_)
+          start();
       },
   };
 }
@@ -113,7 +119,7 @@ void AgentShell::receive(AgentMail&& mail) {
                  "look for its failures in the log of " + world_.node});
       return;
     case State::leaving:
-      if (auto passed_on = world_.directory->deliver(id_, std::move(mail)); !passed_on)
+      if (auto passed_on = world_.bridge->send(id_, std::move(mail)); !passed_on)
         log().debug("mail for an agent that left was dropped", {{"agent", to_string(id_)}});
       return;
   }
@@ -160,11 +166,19 @@ void AgentShell::answer_with_error(const AgentMail& mail, const Error& error) {
                 {{"agent", to_string(id_)}, {"what", error.what}});
 }
 
+// What it asked for it still hears, because nobody else could make use of it.
+void AgentShell::move_away() {
+  if (state_ == State::leaving) return;
+  moved_ = true;
+  if (state_ != State::running || tasks_ == 0) return leave();
+  post(world_.timers, ArmTimer{now() + move_limit, this, incarnation_, 0, true});
+}
+
 // Mail that is in the mailbox already reaches the successor: the name is free from here on, and
 // this shell quits behind what was sent to it so far.
 void AgentShell::leave() {
   state_ = State::leaving;
-  run(nullptr, [this] { agent_->on_stop(*this); });
+  if (agent_ != nullptr) run(nullptr, [this] { agent_->on_stop(*this); });
   agent_.reset();
   state_ = State::leaving;
   world_.directory->remove(id_, this);

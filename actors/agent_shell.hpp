@@ -26,9 +26,12 @@ class AgentShell final : public Actor, private Context {
 
  private:
   // running: has an agent. backing_off: waits for Restart, stashes mail. down: gave up, answers
-  // everything with an error. leaving: stop() was called, passes mail on to its successor and quits
-  // at the Restart that it sent itself.
+  // everything with an error. leaving: stop() was called, or it moved away; passes mail on to its
+  // successor and quits at the Restart that it sent itself.
   enum class State { running, backing_off, down, leaving };
+
+  // An agent that moved away and whose tasks have no outcome for so long does not wait for them.
+  static constexpr Duration move_limit = std::chrono::seconds(30);
 
   void start();
   void receive(AgentMail&& mail);
@@ -36,6 +39,7 @@ class AgentShell final : public Actor, private Context {
   void run(const AgentMail* cause, Handler handler);
   void crashed(const std::string& what, const AgentMail* cause);
   void answer_with_error(const AgentMail& mail, const Error& error);
+  void move_away();
   void leave();
 
   class Outcomes;
@@ -69,6 +73,7 @@ class AgentShell final : public Actor, private Context {
   RestartBudget budget_;
   State state_ = State::running;
   bool stopping_ = false;
+  bool moved_ = false;  // gets no mail any more, and leaves when its tasks are done
   std::uint64_t incarnation_ = 0;
   TimerId timers_ = 0;
   std::deque<AgentMail> stash_;

@@ -1,5 +1,6 @@
 #include "actors/agent_type.hpp"
 
+#include "actors/agent.hpp"
 #include "base/agent_id.hpp"
 
 namespace troupe::actors {

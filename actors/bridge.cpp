@@ -5,21 +5,13 @@
 #include <type_traits>
 #include <variant>
 
-#include "actors/agent_shell.hpp"
-#include "actors/directory.hpp"
 #include "actors/door.hpp"
 #include "actors/error_mail.hpp"
 #include "actors/host_verbs.hpp"
 #include "base/clock.hpp"
-#include "scheduler/placement.hpp"
 
 namespace troupe::actors {
 namespace {
-
-Error unknown_node(std::string_view node) {
-  return {ErrorCode::not_found, "there is no node '" + std::string(node) + "' in this cluster",
-          "look at the [node.*] tables of the cluster's file"};
-}
 
 // A node's place in the sorted list of names is its number.
 delivery::NodeId number_of(const World& world, std::string_view node) {
@@ -55,17 +47,26 @@ class Bridge::Inbox final : public Actor {
   caf::behavior make_behavior() override {
     return {[this](FromPeer& in) { bridge_.handle(in.peer, *in.message); },
             [this](const PeerUp& event) { bridge_.handle(event); },
-            [this](const PeerDown& event) { bridge_.handle(event); },
+            [this](const PeerDown& event) {
+              bridge_.handle(event);
+              work();
+            },
             [this](const ExchangeWork&) { work(); }, [this](const TimerFired&) { work(); }};
   }
 
  private:
   void work() {
-    if (const auto next = bridge_.exchange_.work())
-      post(bridge_.world_.timers, ArmTimer{*next, caf::actor{this}, 0, 0, false});
+    bridge_.look_at_members();
+    if (const auto next = bridge_.exchange_.work()) arm(*next);
+    const auto change = bridge_.world_.members->next_change();
+    if (change && change != armed_for_) arm(*change);
+    armed_for_ = change;
   }
 
+  void arm(Instant at) { post(bridge_.world_.timers, ArmTimer{at, caf::actor{this}, 0, 0, false}); }
+
   Bridge& bridge_;
+  std::optional<Instant> armed_for_;  // a change of the members
 };
 
 Bridge::Bridge(caf::actor_system& system, World& world, Control control)
@@ -88,7 +89,8 @@ Bridge::Bridge(caf::actor_system& system, World& world, Control control)
       hosts_([] {
         std::random_device entropy;
         return static_cast<std::uint64_t>(entropy()) << 32U | entropy();
-      }) {}
+      }),
+      waiting_(world.in_hand) {}
 
 Bridge::~Bridge() {
   close(Duration::zero());
@@ -115,6 +117,7 @@ Status Bridge::open(transport::LinkOptions options, const std::vector<RemoteNode
   if (!opened) return opened.error();
   link_ = std::move(*opened);
   for (const auto& node : others) nodes_[node.name] = link_->connect(node.endpoint, node.key);
+  post_urgent(inbox_, ExchangeWork{});  // from here on the members' times run
   return {};
 }
 
@@ -132,45 +135,6 @@ void Bridge::close(Duration linger) {
     system_
     } -> wait_for(inbox_);
   inbox_ = nullptr;
-}
-
-Status Bridge::send(const AgentId& to, AgentMail mail) {
-  const auto home = scheduler::home_of(to_string(to), world_.nodes);
-  if (world_.nodes[home] == world_.node) return deliver(to, std::move(mail));
-  const auto node = peer_of(world_.nodes[home]);
-  if (!node) return node.error();
-  return link_->send(*node, Lane::ordinary,
-                     transport::AgentMessage{to, std::move(mail.from.agent), 0,
-                                             std::move(mail.topic), std::move(mail.body)});
-}
-
-Status Bridge::deliver(const AgentId& to, AgentMail mail) {
-  if (world_.directory->makes(to.type)) return world_.directory->deliver(to, std::move(mail));
-  const auto host = hosts_.host_of(to);
-  if (!host)
-    return Error{
-        ErrorCode::not_found,
-        "no module on this node makes agents of type '" + to.type + "', and no process hosts them",
-        "check the address, load the module on every node, or start the process that "
-        "hosts them"};
-  transport::AgentMessage message{to, std::move(mail.from.agent), mail.from.reply,
-                                  std::move(mail.topic), std::move(mail.body)};
-  if (mail.from.peer != 0) {
-    const auto client = hosts_.address_of(transport::PeerId{mail.from.peer});
-    if (!client) return Error{ErrorCode::unreachable, "the client that wrote has gone", ""};
-    message.from = *client;
-  }
-  return link_->send(*host, Lane::ordinary, message);
-}
-
-Status Bridge::reply(const Sender& to, const AgentId& from, std::string topic, std::string body) {
-  if (to.is_agent()) return send(to.agent, {Sender{from, 0, 0}, std::move(topic), std::move(body)});
-  if (to.peer == 0)
-    return Error{ErrorCode::not_found, "the message came from nobody who could be answered", ""};
-  const AgentId client{std::string(client_type), std::to_string(to.reply)};
-  return link_->send(
-      transport::PeerId{to.peer}, Lane::ordinary,
-      transport::AgentMessage{client, from, to.reply, std::move(topic), std::move(body)});
 }
 
 Status Bridge::submit(TaskRequest request, ReplyTo reply) {
@@ -222,18 +186,23 @@ void Bridge::peer_down(transport::PeerId peer, const Error& why) {
 
 void Bridge::handle(const PeerUp& event) {
   hosts_.up(event.peer, event.info);
-  if (const auto node = dialed(event.peer))
+  if (const auto node = dialed(event.peer)) {
     exchange_.node_up(*node, event.peer, event.info);
-  else
+    if (world_.members->up(node->value)) members_changed();
+    send_waiting(node->value);
+  } else {
     exchange_.guest_up(event.peer, event.info);
+  }
 }
 
 void Bridge::handle(const PeerDown& event) {
   hosts_.down(event.peer);
-  if (const auto node = dialed(event.peer))
+  if (const auto node = dialed(event.peer)) {
     exchange_.node_down(*node);
-  else
+    world_.members->down(node->value, now());
+  } else {
     exchange_.guest_down(event.peer);
+  }
 }
 
 void Bridge::handle(transport::PeerId peer, transport::Message& message) {
@@ -248,72 +217,6 @@ void Bridge::handle(transport::PeerId peer, transport::Message& message) {
           exchange_.heard(peer, std::move(one));
       },
       message);
-}
-
-void Bridge::handle_mail(transport::PeerId peer, transport::AgentMessage& message) {
-  const auto info = info_of(peer);
-  if (!info) return;  // went down while the message waited
-  const bool from_agent = !message.from.type.empty();
-  if (from_agent && info->role != transport::Role::node) return handle_hosted(peer, message);
-  const auto home = scheduler::home_of(to_string(message.to), world_.nodes);
-  if (world_.nodes[home] != world_.node)
-    return refuse_mail(peer, message,
-                       {ErrorCode::not_found,
-                        to_string(message.to) + " lives on node '" + world_.nodes[home] + "'",
-                        "write to that node; do all nodes have the same cluster file?"});
-  Sender from;
-  if (from_agent)
-    from.agent = message.from;
-  else
-    from = Sender{{}, peer.value, message.reply};
-  AgentMail mail{std::move(from), message.topic, std::move(message.body)};
-  if (const auto delivered = deliver(message.to, std::move(mail)); !delivered)
-    refuse_mail(peer, message, delivered.error());
-}
-
-// A client writes in an agent's name, so it has to be one that it hosts here.
-void Bridge::handle_hosted(transport::PeerId host, transport::AgentMessage& message) {
-  if (!hosts_.may_write_as(host, message.from.type)) {
-    // Not to the agent whose name it took.
-    const Error why{ErrorCode::unauthorized,
-                    "a client cannot write in the name of an agent that it does not host here",
-                    "leave the sender empty, or host the type first"};
-    if (message.topic != error_topic)
-      transmit(host, Lane::ordinary,
-               transport::AgentMessage{{std::string(client_type), std::to_string(message.reply)},
-                                       message.to,
-                                       message.reply,
-                                       error_topic,
-                                       error_body(why)});
-    return;
-  }
-  if (message.to.type != client_type) {
-    AgentMail mail{Sender{message.from, 0, 0}, message.topic, std::move(message.body)};
-    if (const auto sent = send(message.to, std::move(mail)); !sent)
-      refuse_mail(host, message, sent.error());
-  } else if (const auto client = hosts_.client_at(message.to)) {
-    transmit(*client, Lane::ordinary,
-             transport::AgentMessage{{std::string(client_type), std::to_string(message.reply)},
-                                     message.from,
-                                     message.reply,
-                                     message.topic,
-                                     std::move(message.body)});
-  } else {
-    world_.log->debug("an answer to a client that has gone was dropped",
-                      {{"agent", to_string(message.from)}});
-  }
-}
-
-void Bridge::refuse_mail(transport::PeerId peer, const transport::AgentMessage& message,
-                         const Error& why) {
-  if (message.topic == error_topic) return;
-  Sender to;
-  if (message.from.type.empty())
-    to = Sender{{}, peer.value, message.reply};
-  else
-    to.agent = message.from;
-  if (const auto told = reply(to, message.to, error_topic, error_body(why)); !told)
-    world_.log->debug("nobody could be told that mail was refused", {{"what", why.what}});
 }
 
 void Bridge::handle_control(transport::PeerId peer, const transport::ControlRequest& message) {
@@ -343,7 +246,10 @@ std::optional<transport::PeerInfo> Bridge::info_of(transport::PeerId peer) const
 Result<transport::PeerId> Bridge::peer_of(std::string_view node) const {
   const std::lock_guard lock(mutex_);
   const auto found = nodes_.find(node);
-  if (found == nodes_.end()) return unknown_node(node);
+  if (found == nodes_.end())
+    return Error{ErrorCode::not_found,
+                 "there is no node '" + std::string(node) + "' in this cluster",
+                 "look at the [node.*] tables of the cluster's file"};
   return found->second;
 }
 

@@ -3,7 +3,9 @@
 //
 // The facade (send, reply, submit_on, cancel) is thread-safe and never blocks. What comes in,
 // peers' coming and going included, is posted by the link's thread to one pooled actor, which takes
-// mail and questions itself and gives tasks to the exchange (exchange.hpp), which loses none.
+// mail (bridge_mail.cpp) and questions itself and gives tasks to the exchange (exchange.hpp), which
+// loses none. It also tells the members (members.hpp) who is up, and when they change sees to it
+// that agents and their mail go where they live now.
 #pragma once
 
 #include <atomic>
@@ -17,7 +19,9 @@
 
 #include "actors/exchange.hpp"
 #include "actors/hosts.hpp"
+#include "actors/members.hpp"
 #include "actors/messages.hpp"
+#include "actors/waiting_mail.hpp"
 #include "actors/world.hpp"
 #include "transport/link.hpp"
 
@@ -46,10 +50,9 @@ class Bridge {
   // Stops the link; our tasks that have no outcome are answered as draining.
   void close(Duration linger);
 
-  // To an agent: here, on another node, or of a process that hosts its type for this one.
+  // To an agent: here, on another node, or of a process that hosts its type for this one. For a
+  // node that is down the mail waits as long as it is taken to live.
   Status send(const AgentId& to, AgentMail mail);
-  // To one that lives here.
-  Status deliver(const AgentId& to, AgentMail mail);
   Status reply(const Sender& to, const AgentId& from, std::string topic, std::string body);
   // Where it should be answered soonest: by our own devices, or, where another node is clearly
   // less busy, by that one's. Errors: those of Door::submit and of submit_on.
@@ -68,6 +71,7 @@ class Bridge {
   [[nodiscard]] OfferCounts offers() const { return exchange_.offers(); }
   [[nodiscard]] std::uint64_t tasks_moved() const { return moved_.load(std::memory_order_relaxed); }
   [[nodiscard]] std::map<std::string, bool> peers_up() const;
+  [[nodiscard]] std::size_t mail_waiting() const;
   [[nodiscard]] transport::LinkCounters counters() const;
   // How many processes host agents of each type.
   [[nodiscard]] std::map<std::string, std::size_t> hosts() const { return hosts_.counts(); }
@@ -80,12 +84,23 @@ class Bridge {
   void handle(const PeerUp& event);
   void handle(const PeerDown& event);
   void handle(transport::PeerId peer, transport::Message& message);
+
+  // bridge_mail.cpp
   void handle_mail(transport::PeerId peer, transport::AgentMessage& message);
   void handle_hosted(transport::PeerId host, transport::AgentMessage& message);
-  void handle_control(transport::PeerId peer, const transport::ControlRequest& message);
-
+  // Both say false, and leave the mail alone, when the agent lives elsewhere by now.
+  Result<bool> deliver(const AgentId& to, AgentMail& mail);
+  Result<bool> send_to_node(std::size_t node, const AgentId& to, AgentMail& mail);
+  Status send_to_client(const AgentId& address, transport::AgentMessage message);
+  Status deliver_to_host(transport::PeerId host, const AgentId& to, AgentMail mail);
+  [[nodiscard]] Result<AgentId> address_of(const Sender& sender) const;
   void refuse_mail(transport::PeerId peer, const transport::AgentMessage& message,
                    const Error& why);
+  void look_at_members();
+  void members_changed();
+  void send_waiting(std::size_t node);
+
+  void handle_control(transport::PeerId peer, const transport::ControlRequest& message);
   [[nodiscard]] Result<transport::PeerId> peer_of(std::string_view node) const;
   [[nodiscard]] std::optional<delivery::NodeId> dialed(transport::PeerId peer) const;
   void transmit(transport::PeerId peer, Lane lane, const transport::Message& message);
@@ -103,6 +118,7 @@ class Bridge {
   mutable std::mutex mutex_;                                     // guards the rest
   std::map<std::string, transport::PeerId, std::less<>> nodes_;  // fixed once open
   std::unordered_map<std::uint64_t, transport::PeerInfo> up_;
+  WaitingMail waiting_;
   bool closed_ = false;
 };
 

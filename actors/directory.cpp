@@ -1,6 +1,10 @@
 #include "actors/directory.hpp"
 
+#include <utility>
+#include <vector>
+
 #include "actors/agent_shell.hpp"
+#include "actors/members.hpp"
 
 namespace troupe::actors {
 
@@ -13,25 +17,30 @@ Status Directory::add_module(std::shared_ptr<AgentModule> module) {
   return {};
 }
 
-Status Directory::deliver(const AgentId& to, AgentMail mail) {
+Result<bool> Directory::deliver(const AgentId& to, AgentMail& mail) {
   // Posted under the lock: a shell that leaves takes its name off first, so whatever was posted to
   // it stands in its mailbox before its own last message.
   {
     const std::shared_lock lock(mutex_);
     if (const auto found = shells_.find(to); found != shells_.end()) {
       post(found->second, Deliver{std::move(mail), Held(world_.in_hand)});
-      return {};
+      return true;
     }
   }
   const std::unique_lock lock(mutex_);
-  const auto shell = find_or_create(to);
-  if (!shell) return shell.error();
-  post(*shell, Deliver{std::move(mail), Held(world_.in_hand)});
-  return {};
+  auto found = shells_.find(to);
+  if (found == shells_.end()) {
+    // Asked here again: whoever looked may have done so before move_away().
+    if (!world_.members->is_home(to_string(to))) return false;
+    auto shell = create(to);
+    if (!shell) return shell.error();
+    found = shells_.emplace(to, std::move(*shell)).first;
+  }
+  post(found->second, Deliver{std::move(mail), Held(world_.in_hand)});
+  return true;
 }
 
-Result<caf::actor> Directory::find_or_create(const AgentId& id) {
-  if (const auto found = shells_.find(id); found != shells_.end()) return found->second;
+Result<caf::actor> Directory::create(const AgentId& id) {
   if (closed_) return Error{ErrorCode::draining, "the node is shutting down", ""};
   const auto module = modules_.find(id.type);
   if (module == modules_.end())
@@ -46,8 +55,21 @@ Result<caf::actor> Directory::find_or_create(const AgentId& id) {
     const std::lock_guard alive_lock(alive_mutex_);
     ++alive_;
   }
-  return shells_.emplace(id, system_.spawn<AgentShell>(id, module->second, std::ref(world_)))
-      .first->second;
+  return caf::actor(system_.spawn<AgentShell>(id, module->second, std::ref(world_)));
+}
+
+std::size_t Directory::move_away() {
+  std::vector<std::pair<AgentId, caf::actor>> leaving;
+  {
+    const std::shared_lock lock(mutex_);
+    for (const auto& [id, shell] : shells_)
+      if (!world_.members->is_home(to_string(id))) leaving.emplace_back(id, shell);
+  }
+  for (const auto& [id, shell] : leaving) {
+    remove(id, shell);
+    post(shell, MoveAway{});
+  }
+  return leaving.size();
 }
 
 void Directory::remove(const AgentId& id, const caf::actor& shell) {

@@ -30,9 +30,14 @@ class Directory {
   // Whether a module of this node makes agents of this type.
   [[nodiscard]] bool makes(std::string_view type) const { return modules_.contains(type); }
 
-  // To an agent of this node. Errors: not_found for an unknown type, queue_full over agents_max,
-  // draining after stop_all().
-  Status deliver(const AgentId& to, AgentMail mail);
+  // To an agent of this node; false, and nothing is done, for one that is not here and would live
+  // elsewhere. Errors: not_found for an unknown type, queue_full over agents_max, draining after
+  // stop_all().
+  Result<bool> deliver(const AgentId& to, AgentMail& mail);
+
+  // Lets every agent go that lives elsewhere now: it handles what it got so far, waits for the
+  // outcomes of its tasks, and ends. Returns how many.
+  std::size_t move_away();
 
   // A shell that ends by itself takes its name off first, so that the next message makes a new one.
   void remove(const AgentId& id, const caf::actor& shell);
@@ -47,7 +52,7 @@ class Directory {
   [[nodiscard]] std::map<std::string, std::size_t> agents_by_type() const;
 
  private:
-  Result<caf::actor> find_or_create(const AgentId& id);  // under mutex_
+  Result<caf::actor> create(const AgentId& id);  // under mutex_
 
   caf::actor_system& system_;
   World& world_;

@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "actors/directory.hpp"
+#include "actors/members.hpp"
 #include "base/limits.hpp"
 #include "models/json.hpp"
-#include "scheduler/placement.hpp"
 
 namespace troupe::actors {
 namespace {
@@ -70,10 +70,9 @@ Result<AgentId> own_agent(const json& body, transport::PeerId client, const Host
   if (!hosts.may_write_as(client, agent->type))
     return Error{ErrorCode::unauthorized, "this process does not host agents of this type here",
                  "host the type first"};
-  const auto& home = world.nodes[scheduler::home_of(*address, world.nodes)];
-  if (home != world.node)
-    return Error{ErrorCode::not_found, *address + " lives on node '" + home + "'",
-                 "ask that node; do all have the same cluster file?"};
+  if (const auto home = world.members->home_of(*address); home != world.members->self())
+    return Error{ErrorCode::not_found,
+                 *address + " lives on node '" + world.members->name(home) + "'", "ask that node"};
   return agent;
 }
 

@@ -5,7 +5,7 @@
 #include <charconv>
 #include <cstdio>
 
-#include "actors/agent_shell.hpp"
+#include "actors/agent.hpp"
 #include "scheduler/placement.hpp"
 
 namespace troupe::actors {

@@ -26,6 +26,11 @@ struct Deliver {
   Held held;
 };
 
+// Directory -> shell: its agent lives on another node now. Nothing is delivered behind this.
+struct MoveAway {
+  std::uint8_t unused = 0;
+};
+
 // Dispatcher or bridge -> shell. The tag says which of the agent's lives asked.
 struct OutcomesForAgent {
   std::vector<Answer> answers;
@@ -76,6 +81,7 @@ struct ExchangeWork {
 
 TROUPE_MESSAGE(troupe::actors::Wake)
 TROUPE_MESSAGE(troupe::actors::Deliver)
+TROUPE_MESSAGE(troupe::actors::MoveAway)
 TROUPE_MESSAGE(troupe::actors::OutcomesForAgent)
 TROUPE_MESSAGE(troupe::actors::TimerFired)
 TROUPE_MESSAGE(troupe::actors::Restart)

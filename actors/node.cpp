@@ -10,6 +10,7 @@
 #include "actors/dispatcher.hpp"
 #include "actors/door.hpp"
 #include "actors/explain.hpp"
+#include "actors/members.hpp"
 #include "actors/memory_keeper.hpp"
 #include "actors/node_status.hpp"
 #include "actors/recorder.hpp"
@@ -88,6 +89,7 @@ struct Node::State {
   std::unique_ptr<Recorder> recorder;
   std::unique_ptr<Dispatcher> dispatcher;
   std::unique_ptr<Door> door;
+  std::unique_ptr<Members> members;
   std::unique_ptr<Directory> directory;
   std::unique_ptr<Bridge> bridge;
   std::vector<std::shared_ptr<AgentModule>> started;
@@ -211,6 +213,11 @@ Status Node::State::open() {
   world.timers = system.spawn<Timers>(std::ref(log));
 
   if (auto dispatching = start_dispatcher(); !dispatching) return dispatching;
+  const auto self = std::lower_bound(world.nodes.begin(), world.nodes.end(), world.node);
+  members =
+      std::make_unique<Members>(world.nodes, static_cast<std::size_t>(self - world.nodes.begin()),
+                                options.agents_move_after, now());
+  world.members = members.get();
   directory = std::make_unique<Directory>(system, world);
   world.directory = directory.get();
   if (auto modules = start_modules(); !modules) return modules;
@@ -420,6 +427,8 @@ NodeFacts Node::State::facts() const {
   if (keeper) facts.kept = keeper->facts();
   facts.drain = drain_facts();
   facts.peers = bridge->peers_up();
+  facts.living = members->living();
+  facts.mail_waiting = bridge->mail_waiting();
   facts.link = bridge->counters();
   facts.tasks_moved = bridge->tasks_moved();
   facts.offers = bridge->offers();

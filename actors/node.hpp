@@ -65,7 +65,8 @@ struct NodeOptions {
   RestartOptions restarts;
   std::uint32_t stash_messages_max = 1024;
   std::uint32_t agents_max = 1'000'000;
-  std::uint32_t threads = 2;  // of the pool that agents run on
+  Duration agents_move_after = std::chrono::seconds(10);  // that their node has been down
+  std::uint32_t threads = 2;                              // of the pool that agents run on
 
   // Called on a thread of the node's when somebody has asked it to end; lets another thread stop it
   // soon. Empty: whoever asks is told that it cannot be asked.

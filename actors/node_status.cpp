@@ -165,6 +165,8 @@ std::string to_json(const NodeFacts& facts) {
       {"uptime_s", ms(facts.uptime) / 1e3},
       {"nodes", facts.nodes},
       {"peers_up", facts.peers},
+      {"living", facts.living},
+      {"mail_waiting", facts.mail_waiting},
       {"models", models},
       {"policies", policies},
       {"devices", devices},

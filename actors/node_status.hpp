@@ -49,6 +49,8 @@ struct NodeFacts {
   std::optional<KeptMemories> kept;  // none: they go with the node
   DrainFacts drain;
   std::map<std::string, bool> peers;
+  std::vector<std::string> living;  // nodes on which agents live, as this one sees it
+  std::size_t mail_waiting = 0;     // letters for nodes that are down
   transport::LinkCounters link;
   std::uint64_t tasks_moved = 0;  // submitted here, sent to less busy nodes
   OfferCounts offers;

@@ -18,6 +18,7 @@ namespace troupe::actors {
 class Bridge;
 class Directory;
 class Door;
+class Members;
 
 struct World {
   std::string node;
@@ -28,6 +29,7 @@ struct World {
 
   Log* log = nullptr;
   Door* door = nullptr;
+  Members* members = nullptr;
   Directory* directory = nullptr;
   Bridge* bridge = nullptr;
   std::shared_ptr<kernels::MemoryStore> memory;

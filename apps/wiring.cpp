@@ -71,6 +71,7 @@ Result<actors::NodeOptions> node_options(const Config& config, const ClusterKeys
                       config.agents.backoff_min, config.agents.backoff_max};
   options.stash_messages_max = config.agents.stash_messages_max;
   options.agents_max = config.agents.agents_max;
+  options.agents_move_after = config.agents.move_after;
   options.threads = config.agents.threads;
   return options;
 }

@@ -103,8 +103,9 @@ class Client {
   [[nodiscard]] std::size_t pending() const;
 
   // Writes to an agent, at most once. Answers come to receive(), with the same `reply`. Without a
-  // `node` the letter goes to where the agent lives. Errors: not_found, unreachable (that node is
-  // not connected), too_large, queue_full.
+  // `node` the letter goes to where the agent lives, or, where that is not connected, to a node
+  // that passes it on. Errors: not_found, unreachable (that node is not connected), too_large,
+  // queue_full.
   Status send(const AgentId& to, std::string topic, std::string body, std::uint64_t reply = 0,
               std::string_view node = {});
 

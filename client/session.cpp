@@ -210,7 +210,7 @@ Status Client::Session::send(const AgentId& to, std::string topic, std::string b
   const auto id = parse_agent_id(to_string(to));
   if (!id) return id.error();
   const std::lock_guard lock(mutex_);
-  const auto home = node.empty() ? home_of(to_string(to)) : node_named(node);
+  const auto home = node.empty() ? Result<NodeId>(way_to(to_string(to))) : node_named(node);
   if (!home) return home.error();
   return link_->send(nodes_[home->value].peer, Lane::ordinary,
                      transport::AgentMessage{to, {}, reply, std::move(topic), std::move(body)});
@@ -421,8 +421,18 @@ Result<NodeId> Client::Session::first_for(const TaskRequest& request, std::strin
   return least_busy(open);
 }
 
-Result<NodeId> Client::Session::home_of(std::string_view agent) const {
+NodeId Client::Session::home_of(std::string_view agent) const {
   return NodeId{static_cast<std::uint32_t>(scheduler::home_of(agent, names_))};
+}
+
+// Nodes pass letters on to where the agent lives, while its home is away too.
+NodeId Client::Session::way_to(std::string_view agent) const {
+  std::vector<std::string> up;
+  for (std::size_t i = 0; i < nodes_.size(); ++i)
+    if (nodes_[i].up) up.push_back(names_[i]);
+  if (up.empty()) return home_of(agent);
+  const auto found = std::find(names_.begin(), names_.end(), up[scheduler::home_of(agent, up)]);
+  return NodeId{static_cast<std::uint32_t>(found - names_.begin())};
 }
 
 NodeId Client::Session::least_busy(std::span<const NodeId> nodes) {

@@ -92,7 +92,8 @@ class Client::Session {
   [[nodiscard]] Result<NodeId> node_named(std::string_view name) const;
   [[nodiscard]] std::optional<NodeId> node_of(transport::PeerId peer) const;
   [[nodiscard]] Result<NodeId> first_for(const TaskRequest& request, std::string_view node);
-  [[nodiscard]] Result<NodeId> home_of(std::string_view agent) const;
+  [[nodiscard]] NodeId home_of(std::string_view agent) const;
+  [[nodiscard]] NodeId way_to(std::string_view agent) const;
   [[nodiscard]] NodeId least_busy(std::span<const NodeId> nodes);
 
   const ClientOptions options_;

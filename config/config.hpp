@@ -61,7 +61,8 @@ struct AgentConfig {
   Duration backoff_max = std::chrono::seconds(5);
   std::uint32_t stash_messages_max = 1024;  // kept while an agent is restarting
   std::uint32_t agents_max = 1'000'000;
-  std::uint32_t threads = 2;           // of the actor system's pool
+  Duration move_after = std::chrono::seconds(10);  // that their node has been away
+  std::uint32_t threads = 2;                       // of the actor system's pool
   std::vector<std::string> modules{};  // shared libraries; "~" and variables are expanded
 };
 

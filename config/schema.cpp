@@ -198,6 +198,12 @@ constexpr Key agents_keys[] = {
      .help = "agents alive on a node",
      .min = 1,
      .max = 100'000'000},
+    {.name = "move_after",
+     .slot = in<&Config::agents, &AgentConfig::move_after>,
+     .help = "how long a node may be away before its agents live elsewhere; mail for them waits as "
+             "long",
+     .min = count(100ms),
+     .max = count(24h)},
     {.name = "threads",
      .slot = in<&Config::agents, &AgentConfig::threads>,
      .help = "threads that run agents on a node; devices have their own",

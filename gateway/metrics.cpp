@@ -202,6 +202,10 @@ void write_workers(MetricsText& text, const NodeFacts& facts) {
 void write_link(MetricsText& text, const NodeFacts& facts) {
   text.family("troupe_peer_up", "gauge", "Whether the link to another node is up.");
   for (const auto& [peer, up] : facts.peers) text.sample({{"peer", peer}}, up ? 1U : 0U);
+  text.family("troupe_nodes_living", "gauge", "Nodes on which agents live, as this one sees it.");
+  text.sample({}, facts.living.size());
+  text.family("troupe_mail_waiting", "gauge", "Letters that wait here for nodes that are down.");
+  text.sample({}, facts.mail_waiting);
   const auto counter = [&](std::string_view name, std::string_view help, std::uint64_t value) {
     text.family(name, "counter", help);
     text.sample({}, value);

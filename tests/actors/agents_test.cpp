@@ -211,14 +211,3 @@ TEST_CASE("agents write to each other, on their node and on another") {
   REQUIRE(back);
   CHECK(back->body == "pong from " + to_string(near) + " on a");
 }
-
-TEST_CASE("mail to an agent of another node is refused with the way to it") {
-  TestCluster cluster{{"a", "b"}};
-  const auto node = cluster.start("a", {mail_module("echo", [](Context&, const AgentMail&) {})});
-  const auto client = cluster.client({"a"});
-  REQUIRE(client->send("a", cluster.agent_on("b", "echo"), 7, "hello", ""));
-  const auto mail = client->receive(limit);
-  REQUIRE(mail);
-  CHECK(mail->topic == "error");
-  CHECK(mail->body.find("lives on node 'b'") != std::string::npos);
-}

@@ -165,6 +165,34 @@ TEST_CASE("a client's letter reaches a hosted agent, and the answers come back t
   CHECK(letter->body == "yours");
 }
 
+TEST_CASE(
+    "a client's letter that was passed on is answered through the node that it was written to") {
+  TestCluster cluster{{"a", "b"}};
+  const auto a = cluster.start("a", {});
+  const auto b = cluster.start("b", {});
+  tests::wait_linked(*a);
+  tests::wait_linked(*b);
+  const auto client = cluster.client({"a"});
+  Host host(cluster);
+  host.host("b", "librarian");
+  const AgentId paris = cluster.agent_on("b", "librarian");
+  REQUIRE(client->send("a", paris, 77, "ask", "what?"));
+  const auto mail = host.receive("b");
+  CHECK(mail.to == paris);
+  CHECK(mail.from.type == "client");
+  CHECK(mail.from.key.ends_with("@a"));
+  CHECK(mail.reply == 77);
+  // To nodes and clients that are not there: dropped, and what comes next arrives.
+  for (const std::string nobody : {"1-0123456789abcdef@a", "1-0123456789abcdef@c", "@", "@a"})
+    host.write("b", {{"client", nobody}, paris, 77, "answer", "wrong"});
+  host.write("b", {mail.from, paris, mail.reply, "answer", "this"});
+  const auto letter = client->receive(limit);
+  REQUIRE(letter);
+  CHECK(letter->from == paris);
+  CHECK(letter->reply == 77);
+  CHECK(letter->body == "this");
+}
+
 TEST_CASE("agents and hosted agents write to each other across nodes") {
   TestCluster cluster{{"a", "b"}};
   // Asks whom the letter names.

@@ -499,6 +499,32 @@ class Failures(HostTest):
 
         self.run_async(main)
 
+    def test_an_agent_whose_node_stays_away_answers_through_another(self):
+        self.stop(self.up)
+        self.write_config(extra=QUICK + '[agents]\nmove_after = "200ms"\n')
+        self.up = self.start_up()
+        self.file = troupe.read_cluster_file(self.config, self.environment)
+
+        async def main():
+            async with self.hosting({"clerk": Clerk}) as (host, client):
+                to, away = agent_on("a"), node_pid(self, self.up, "a")
+
+                async def count():
+                    return json.loads((await self.ask(client, to, "hello")).body)[0]
+
+                self.assertEqual(await count(), 1)
+                os.kill(away, signal.SIGSTOP)
+                self.addCleanup(os.kill, away, signal.SIGCONT)
+                while "a" in client._session._up or host._attached["a"].is_set():
+                    await asyncio.sleep(0.01)
+                self.assertEqual(await count(), 2)  # what it knew is its process's
+                os.kill(away, signal.SIGCONT)
+                await host.wait_attached("a", LIMIT_S)
+                await client.wait_connected("a", LIMIT_S)
+                self.assertEqual(await count(), 3)
+
+        self.run_async(main)
+
     def test_a_killed_host_is_noticed_and_the_next_one_answers(self):
         program = ("import asyncio, sys, troupe\n"
                    "class Clerk(troupe.Agent):\n"

@@ -78,6 +78,8 @@ TEST_CASE("a node's counts stand in its metrics, every series once") {
   facts.agents["reader"] = 3;
   facts.hosts["clerk"] = 2;
   facts.peers["b"] = true;
+  facts.living = {"a", "b"};
+  facts.mail_waiting = 9;
   facts.stats.of(Lane::urgent).completed = 5;
   facts.stats.of(Lane::urgent).failed[ErrorCode::expired] = 2;
   facts.stats.kinds[{{}, ModelId{0}}].units = 77;
@@ -116,6 +118,8 @@ TEST_CASE("a node's counts stand in its metrics, every series once") {
         "troupe_worker_lost{worker=\"0\",device=\"cpu\"} 0",
         "troupe_worker_lost{worker=\"1\",device=\"cpu\"} 1",
         "troupe_peer_up{peer=\"b\"} 1",
+        "troupe_nodes_living 2",
+        "troupe_mail_waiting 9",
         "troupe_tenant_tasks_completed_total{tenant=\"tenant-63\"} 1",
         "troupe_tenant_tasks_completed_total{tenant=\"(others)\"} 10",
         "troupe_http_requests_total{ask=\"infer\",code=\"200\"} 9",

@@ -179,25 +179,29 @@ class Session:
         """Done when it is queued; without a node to where the agent lives."""
         self.check_node(node)
         frames = encode(message)
-        home = node or home_of(message.to, self.names)
         future: Future[None] = Future()
 
         def put() -> None:
-            code = None if future.done() else self._link.send(home, "ordinary", frames)
+            way = node or self.way_to(message.to)
+            code = None if future.done() else self._link.send(way, "ordinary", frames)
             if code:
                 return _fail(future, error_of(code, f"the letter to '{message.to}' was not sent"))
             _done(future)
 
-        self._when_up(home, future, put)
+        self._when_up(node, future, put)
         return future
+
+    def way_to(self, agent: str) -> str:
+        """Where it lives, of the nodes that are up: they pass letters on, while its home is away too."""
+        return home_of(agent, list(self._up) or self.names)
 
     def tell(self, message: wire.AgentMessage, node: str | None) -> None:
         """As write(), but now or never: for answers that nobody waits to see sent."""
-        frames, home = encode(message), node or home_of(message.to, self.names)
-        self._link.post(lambda: self._tell(home, message, frames))
+        frames = encode(message)
+        self._link.post(lambda: self._tell(node, message, frames))
 
-    def _tell(self, node: str, message: wire.AgentMessage, frames: list[bytes]) -> None:
-        if code := self._link.send(node, "ordinary", frames):
+    def _tell(self, node: str | None, message: wire.AgentMessage, frames: list[bytes]) -> None:
+        if code := self._link.send(node or self.way_to(message.to), "ordinary", frames):
             _log.debug("mail to %s was dropped: %s", message.to, code)
 
     def letter(self) -> Future[Letter]:

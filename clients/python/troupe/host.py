@@ -134,17 +134,25 @@ class AgentHost:
         return self.client._session
 
     async def write(self, message: wire.AgentMessage, node: str | None) -> None:
-        home = node or home_of(wire.check_agent(message.to), self.client.nodes)
+        way = node or self.session.way_to(wire.check_agent(message.to))
         # It would refuse mail of agents that are not hosted there (yet).
         if not self.closing:
-            await self._wait_attached(home, CONNECT_LIMIT_S)
-        await self.client._wait(self.session.write(message, home), home, CONNECT_LIMIT_S)
+            await self._wait_attached(way, CONNECT_LIMIT_S)
+        await self.client._wait(self.session.write(message, way), way, CONNECT_LIMIT_S)
 
     async def ask_home(self, agent: str, verb: str, body: str) -> None:
-        home = home_of(agent, self.client.nodes)
+        way, home = self.session.way_to(agent), home_of(agent, self.client.nodes)
+        try:
+            await self._ask(way, verb, body)
+        except NotFound:
+            if way == home:
+                raise
+            await self._ask(home, verb, body)  # it is away, and the others take it to come back
+
+    async def _ask(self, node: str, verb: str, body: str) -> None:
         if not self.closing:
-            await self._wait_attached(home, CONNECT_LIMIT_S)
-        await self.client.control(home, verb, body)
+            await self._wait_attached(node, CONNECT_LIMIT_S)
+        await self.client.control(node, verb, body)
 
     def answered(self, id: str, mail: Mail, error: TroupeError | None) -> None:
         with self._lock:

@@ -1,0 +1,217 @@
+// The bridge's mail: to agents here, on other nodes and of hosts, and back to clients.
+#include <utility>
+
+#include "actors/bridge.hpp"
+#include "actors/directory.hpp"
+#include "actors/error_mail.hpp"
+#include "base/clock.hpp"
+
+namespace troupe::actors {
+namespace {
+
+const Error client_gone{ErrorCode::unreachable, "the client that wrote has gone", ""};
+
+// The client's own number for the conversation is the key, as clients expect it.
+transport::AgentMessage to_client(transport::AgentMessage message) {
+  message.to = {std::string(client_type), std::to_string(message.reply)};
+  return message;
+}
+
+}  // namespace
+
+Status Bridge::send(const AgentId& to, AgentMail mail) {
+  if (to.type == client_type)
+    return send_to_client(
+        to, {to, mail.from.agent, mail.from.reply, std::move(mail.topic), std::move(mail.body)});
+  // Again where who lives has changed in between.
+  while (true) {
+    const auto home = world_.members->home_of(to_string(to));
+    const auto sent =
+        home == world_.members->self() ? deliver(to, mail) : send_to_node(home, to, mail);
+    if (!sent) return sent.error();
+    if (*sent) return {};
+  }
+}
+
+Result<bool> Bridge::deliver(const AgentId& to, AgentMail& mail) {
+  if (world_.directory->makes(to.type)) return world_.directory->deliver(to, mail);
+  const auto host = hosts_.host_of(to);
+  if (!host)
+    return Error{
+        ErrorCode::not_found,
+        "no module on this node makes agents of type '" + to.type + "', and no process hosts them",
+        "check the address, load the module on every node, or start the process that "
+        "hosts them"};
+  auto from = mail.from.agent;
+  if (mail.from.peer != 0) {
+    const auto client = hosts_.address_of(transport::PeerId{mail.from.peer});
+    if (!client) return client_gone;
+    from = *client;
+  }
+  const transport::AgentMessage message{to, std::move(from), mail.from.reply, std::move(mail.topic),
+                                        std::move(mail.body)};
+  if (auto sent = link_->send(*host, Lane::ordinary, message); !sent) return sent.error();
+  return true;
+}
+
+Result<bool> Bridge::send_to_node(std::size_t node, const AgentId& to, AgentMail& mail) {
+  const auto peer = peer_of(world_.members->name(node));
+  if (!peer) return peer.error();
+  auto from = address_of(mail.from);
+  if (!from) return from.error();
+  const auto is_up = [&] { return up_.contains(peer->value) && !waiting_.any_for(node); };
+  std::unique_lock lock(mutex_);
+  if (!is_up() && !world_.members->lives(node)) return false;
+  transport::AgentMessage letter{to, std::move(*from), mail.from.reply, std::move(mail.topic),
+                                 std::move(mail.body)};
+  if (is_up()) {
+    lock.unlock();
+    const auto sent = link_->send(*peer, Lane::ordinary, letter);
+    if (sent) return true;
+    if (sent.error().code != ErrorCode::unreachable) return sent.error();
+    lock.lock();  // it went down this moment
+  }
+  if (auto kept = waiting_.keep(node, letter); !kept) return kept.error();
+  return true;
+}
+
+Result<AgentId> Bridge::address_of(const Sender& sender) const {
+  if (sender.peer == 0) return sender.agent;
+  auto address = hosts_.address_of(transport::PeerId{sender.peer});
+  if (!address) return client_gone;
+  address->key += '@' + world_.node;
+  return *address;
+}
+
+Status Bridge::reply(const Sender& to, const AgentId& from, std::string topic, std::string body) {
+  if (to.is_agent()) return send(to.agent, {Sender{from, 0, 0}, std::move(topic), std::move(body)});
+  transport::AgentMessage answer{to.agent, from, to.reply, std::move(topic), std::move(body)};
+  if (to.agent.type == client_type) return send_to_client(to.agent, std::move(answer));
+  if (to.peer == 0)
+    return Error{ErrorCode::not_found, "the message came from nobody who could be answered", ""};
+  return link_->send(transport::PeerId{to.peer}, Lane::ordinary, to_client(std::move(answer)));
+}
+
+// `client/ADDRESS` is one of ours, `client/ADDRESS@NODE` that node's.
+Status Bridge::send_to_client(const AgentId& address, transport::AgentMessage message) {
+  const auto at = address.key.find('@');
+  const AgentId there{address.type, address.key.substr(0, at)};
+  if (at != std::string::npos && address.key.substr(at + 1) != world_.node) {
+    const auto node = peer_of(std::string_view(address.key).substr(at + 1));
+    if (!node) return node.error();
+    message.to = there;
+    return link_->send(*node, Lane::ordinary, message);
+  }
+  const auto client = hosts_.client_at(there);
+  if (!client) return client_gone;
+  return link_->send(*client, Lane::ordinary, to_client(std::move(message)));
+}
+
+// --- what comes in -------------------------------------------------------------------------------
+
+void Bridge::handle_mail(transport::PeerId peer, transport::AgentMessage& message) {
+  const auto info = info_of(peer);
+  if (!info) return;  // went down while the message waited
+  const bool named = !message.from.type.empty();
+  if (named && info->role != transport::Role::node) return handle_hosted(peer, message);
+  const bool to_a_client = message.to.type == client_type;
+  if (to_a_client && info->role != transport::Role::node)
+    return refuse_mail(
+        peer, message,
+        {ErrorCode::not_found, "a client cannot write to a client", "write to an agent, type/key"});
+  Sender from;
+  if (named)
+    from = Sender{message.from, 0, message.reply};
+  else
+    from = Sender{{}, peer.value, message.reply};
+  // Not delivered at once: who wrote may see other nodes than we do.
+  AgentMail mail{std::move(from), message.topic, std::move(message.body)};
+  const auto sent = send(message.to, std::move(mail));
+  if (!sent && to_a_client)
+    world_.log->debug("an answer to a client that has gone was dropped",
+                      {{"agent", to_string(message.from)}});
+  else if (!sent)
+    refuse_mail(peer, message, sent.error());
+}
+
+// A client writes in an agent's name, so it has to be one that it hosts here.
+void Bridge::handle_hosted(transport::PeerId host, transport::AgentMessage& message) {
+  if (!hosts_.may_write_as(host, message.from.type)) {
+    // Not to the agent whose name it took.
+    const Error why{ErrorCode::unauthorized,
+                    "a client cannot write in the name of an agent that it does not host here",
+                    "leave the sender empty, or host the type first"};
+    if (message.topic != error_topic)
+      transmit(host, Lane::ordinary,
+               to_client({{}, message.to, message.reply, error_topic, error_body(why)}));
+    return;
+  }
+  const bool to_a_client = message.to.type == client_type;
+  AgentMail mail{Sender{message.from, 0, message.reply}, message.topic, std::move(message.body)};
+  const auto sent = send(message.to, std::move(mail));
+  if (!sent && to_a_client)
+    world_.log->debug("an answer to a client that has gone was dropped",
+                      {{"agent", to_string(message.from)}});
+  else if (!sent)
+    refuse_mail(host, message, sent.error());
+}
+
+void Bridge::refuse_mail(transport::PeerId peer, const transport::AgentMessage& message,
+                         const Error& why) {
+  if (message.topic == error_topic) return;
+  Sender to{message.from, 0, message.reply};
+  if (message.from.type.empty()) to.peer = peer.value;
+  if (const auto told = reply(to, message.to, error_topic, error_body(why)); !told)
+    world_.log->debug("nobody could be told that mail was refused", {{"what", why.what}});
+}
+
+std::size_t Bridge::mail_waiting() const {
+  const std::lock_guard lock(mutex_);
+  return waiting_.letters();
+}
+
+// --- who lives -----------------------------------------------------------------------------------
+
+void Bridge::look_at_members() {
+  if (world_.members->advance(now())) members_changed();
+}
+
+void Bridge::members_changed() {
+  const auto moved = world_.directory->move_away();
+  world_.log->info("agents live elsewhere now: other nodes are taken to live",
+                   {{"nodes", world_.members->living().size()}, {"moved_away", moved}});
+  for (std::size_t node = 0; node < world_.nodes.size(); ++node)
+    if (!world_.members->lives(node)) send_waiting(node);
+}
+
+void Bridge::send_waiting(std::size_t node) {
+  const Held still_in_hand(world_.in_hand);
+  const auto refuse = [this](const transport::AgentMessage& letter, const Error& why) {
+    refuse_mail({}, letter, why);
+  };
+  std::vector<std::pair<transport::AgentMessage, Error>> refused;
+  WaitingMail::Letters elsewhere;
+  {
+    // Under the lock, so that nothing overtakes what waits.
+    const std::lock_guard lock(mutex_);
+    auto letters = waiting_.take(node);
+    if (world_.members->lives(node)) {
+      const auto peer = nodes_.find(world_.members->name(node))->second;
+      for (auto& letter : letters) {
+        auto sent = link_->send(peer, Lane::ordinary, letter);
+        if (!sent && sent.error().code == ErrorCode::unreachable)
+          sent = waiting_.keep(node, letter);  // down again
+        if (!sent) refused.emplace_back(std::move(letter), sent.error());
+      }
+    } else {
+      elsewhere = std::move(letters);
+    }
+  }
+  for (const auto& [letter, why] : refused) refuse(letter, why);
+  for (auto& letter : elsewhere) {
+    AgentMail mail{Sender{letter.from, 0, letter.reply}, letter.topic, std::move(letter.body)};
+    if (const auto sent = send(letter.to, std::move(mail)); !sent) refuse(letter, sent.error());
+  }
+}
+
+}  // namespace troupe::actors
