@@ -15,6 +15,13 @@ function(troupe_target target)
   endif()
 endfunction()
 
+# Under the sanitizers the rest is built to be built quickly; what these rooms do takes minutes so.
+function(troupe_computes target)
+  if(TROUPE_SANITIZE)
+    target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-O2>)
+  endif()
+endfunction()
+
 # One Catch2 program per room: troupe_test(base SOURCES a.cpp b.cpp LIBRARIES troupe_base)
 function(troupe_test room)
   cmake_parse_arguments(TEST "" "TIMEOUT" "SOURCES;LIBRARIES" ${ARGN})
