@@ -405,6 +405,7 @@ void add_verbs(CommandLine& line) {
   add_model(line);
   add_module(line);
   add_submit(line);
+  add_task(line);
   add_explain(line);
   add_replay(line);
   add_run(line);

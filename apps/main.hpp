@@ -43,4 +43,7 @@ void add_drain(CommandLine& line);
 void add_restart(CommandLine& line);
 void add_reload(CommandLine& line);
 
+// main_looking.cpp: verbs that look for one thing in a running cluster, and act on it.
+void add_task(CommandLine& line);
+
 }  // namespace troupe::apps

@@ -142,6 +142,13 @@ struct SubmitOptions {
 };
 int run_submit(const SubmitOptions& options, Output& output);
 
+struct TaskOptions {
+  ConfigOptions config;
+  std::string task;  // as `troupe submit` prints it
+};
+int run_task(const TaskOptions& options, Output& output);
+int run_cancel(const TaskOptions& options, Output& output);
+
 struct ExplainOptions {
   ConfigOptions config;
   std::string task;  // as `troupe submit` prints it
