@@ -72,19 +72,6 @@ class Launch(ClusterTest):
     def ssh_cluster(self):
         self.configure(f"[up]\nprogram = {json.dumps(PROGRAM)}\nssh = {json.dumps(self.start_sshd())}\n")
 
-    def nodes(self):
-        """The processes that are nodes of this cluster, whoever started them, by name."""
-        found = {}
-        for pid in filter(str.isdigit, os.listdir("/proc")):
-            try:
-                with open(f"/proc/{pid}/cmdline", encoding="utf-8") as file:
-                    words = file.read().split("\0")
-            except (FileNotFoundError, ProcessLookupError):
-                continue
-            if words[:3] == [PROGRAM, "node", self.config]:
-                found[words[4]] = int(pid)
-        return found
-
     def ssh_of(self, up, name):
         def line(pid):
             with open(f"/proc/{pid}/cmdline", encoding="utf-8") as file:
@@ -94,14 +81,14 @@ class Launch(ClusterTest):
 
     def wait_again(self, name, before):
         """Until the node is another process than it was, and answers."""
-        wait_until(lambda: self.nodes().get(name, before) != before, f"a new process of {name}")
+        wait_until(lambda: self.node_processes().get(name, before) != before, f"a new process of {name}")
         wait_until(lambda: self.troupe("status", self.config).returncode == 0, f"{name} to answer")
 
     def test_nodes_are_started_supervised_and_stopped_by_ssh(self):
         self.ssh_cluster()
         up = self.start_up("--ssh", "--set", "log.level=debug")
         self.assertEqual({node["node"] for node in self.json_of("status", self.config)["nodes"]}, {"a", "b"})
-        nodes = self.nodes()
+        nodes = self.node_processes()
         self.assertEqual(len(set(nodes.values()) & set(self.children(up))), 0)
         self.assertEqual(self.troupe("submit", "hello", "--model", "tiny", "--config", self.config).returncode, 0)
         self.assertIn('"level":"debug"', self.read_log())  # that of the nodes comes here, and --set went there
@@ -115,14 +102,14 @@ class Launch(ClusterTest):
         # One that is asked to end comes back, too, or stays ended: exit codes come through.
         self.json_of("restart", "a", "--config", self.config)
         self.assertEqual(self.stop(up), 0, self.read_log())
-        self.assertEqual(self.nodes(), {})
+        self.assertEqual(self.node_processes(), {})
 
     def test_nodes_go_when_whoever_started_them_is_killed(self):
         self.ssh_cluster()
         up = self.start_up("--ssh")
-        self.assertEqual(len(self.nodes()), 2)
+        self.assertEqual(len(self.node_processes()), 2)
         up.kill()
-        wait_until(lambda: not self.nodes(), "the nodes to end")
+        wait_until(lambda: not self.node_processes(), "the nodes to end")
 
     def test_an_ssh_that_does_not_get_in_is_told(self):
         self.ssh_cluster()
@@ -143,7 +130,7 @@ class Launch(ClusterTest):
         self.assertEqual(said, [f"--ntasks=1 --nodelist={machine} {PROGRAM} node {self.config} --name {name} "
                                 "--stop-at-eof" for machine, name in (("127.0.0.1", "a"), ("localhost", "b"))])
         self.assertEqual(self.stop(up), 0, self.read_log())
-        self.assertEqual(self.nodes(), {})
+        self.assertEqual(self.node_processes(), {})
 
     def test_a_launcher_that_is_not_there_and_two_at_once_are_told(self):
         self.configure('[up]\nssh = ["no-such-ssh"]\n')
