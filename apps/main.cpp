@@ -95,15 +95,23 @@ void add_node(CommandLine& line) {
   auto options = std::make_shared<NodeOptions>();
   add_config(verb, ConfigAs::position, options->config);
   verb.add_option("--name", options->name, "Which [node.NAME]")->type_name("NAME")->required();
+  verb.add_flag("--stop-at-eof", options->stop_at_eof, "Stop when standard input ends");
   on_chosen(line, verb, options, run_node);
 }
 
 void add_up(CommandLine& line) {
   auto& verb = add_verb(line, line.app, "up",
-                        "Start every node as a process of this machine; Ctrl-C stops them",
+                        "Start every node, on this machine or on theirs; Ctrl-C stops them",
                         "troupe up configs/quickstart.toml");
   auto options = std::make_shared<UpOptions>();
   add_config(verb, ConfigAs::position, options->config);
+  auto* const local =
+      verb.add_flag("--local", options->local, "Each as a process of this machine (the default)");
+  auto* const ssh =
+      verb.add_flag("--ssh", options->ssh, "Each on its machine, by ssh")->excludes(local);
+  verb.add_flag("--slurm", options->slurm, "Each on its machine, by Slurm's srun")
+      ->excludes(local)
+      ->excludes(ssh);
   verb.add_option("--ready-file", options->ready_file, "Write this file once every node is ready")
       ->type_name("FILE");
   verb.add_option("--record", options->record,

@@ -6,9 +6,11 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <optional>
 
 #include "actors/module_loader.hpp"
 #include "apps/cluster.hpp"
+#include "apps/end_of_input.hpp"
 #include "apps/interrupts.hpp"
 #include "apps/reloading.hpp"
 #include "apps/verbs.hpp"
@@ -55,6 +57,8 @@ int run_node(const NodeOptions& options, Output& output) {
     if (how == actors::Ending::restart) ends_with = exit_restart;
     ::kill(::getpid(), SIGTERM);
   };
+  std::optional<EndOfInput> end_of_input;
+  if (options.stop_at_eof) end_of_input.emplace([] { ::kill(::getpid(), SIGTERM); });
   auto http = front_door_options(cluster->config, *name);
   if (!http) return output.fail(http.error());
 

@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <fstream>
 #include <thread>
+#include <utility>
 
 #include "apps/output.hpp"
 #include "base/clock.hpp"
@@ -43,18 +44,20 @@ std::string last_line(const std::string& path) {
 }
 
 // Between fork and exec: only async-signal-safe calls.
-[[noreturn]] void become_node(const std::vector<char*>& arguments, int log_file, pid_t parent) {
+[[noreturn]] void become_node(const std::string& program, const std::vector<char*>& arguments,
+                              int input, int log_file, pid_t parent) {
   ::prctl(PR_SET_PDEATHSIG, SIGTERM);
   if (::getppid() != parent) ::_exit(1);  // the parent died before the line above
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
   ::setpgid(0, 0);  // Ctrl-C is for the parent, which stops us in order
+  if (input >= 0) ::dup2(input, STDIN_FILENO);
   if (log_file >= 0) {
     ::dup2(log_file, STDOUT_FILENO);
     ::dup2(log_file, STDERR_FILENO);
   }
-  ::execv(arguments.front(), arguments.data());
+  ::execv(program.c_str(), arguments.data());
   ::_exit(127);
 }
 
@@ -71,7 +74,7 @@ ClusterProcesses::ClusterProcesses(const Config& config, ProcessOptions options,
     : config_(config), options_(std::move(options)), log_(log) {
   for (const auto& node : config_.nodes)
     children_.push_back(
-        {node.name, 0, 0, never, actors::RestartBudget(node_restarts(config_.up)), false});
+        {node.name, 0, -1, 0, never, actors::RestartBudget(node_restarts(config_.up))});
 }
 
 ClusterProcesses::~ClusterProcesses() {
@@ -88,12 +91,16 @@ Result<std::unique_ptr<ClusterProcesses>> ClusterProcesses::start(const Config& 
 }
 
 Status ClusterProcesses::spawn(Child& child) {
-  std::vector<std::string> words = {own_program(), "node", options_.config_path, "--name",
-                                    child.node};
-  for (const auto& setting : options_.overrides) {
-    words.emplace_back("--set");
-    words.push_back(setting);
-  }
+  const auto& nodes = config_.nodes;
+  const auto node = std::find_if(nodes.begin(), nodes.end(),
+                                 [&](const auto& one) { return one.name == child.node; });
+  const bool local = options_.launcher == Launcher::local;
+  auto words =
+      launch_words(options_.launcher, config_.up, *node,
+                   {own_program(), std::filesystem::absolute(options_.config_path).string(),
+                    options_.overrides});
+  const auto program = find_program(words.front());
+  if (!program) return program.error();
   std::vector<char*> arguments;
   for (auto& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);
@@ -105,15 +112,20 @@ Status ClusterProcesses::spawn(Child& child) {
     if (log_file < 0)
       return Error{ErrorCode::io, "cannot write " + path + ": " + std::strerror(errno), ""};
   }
+  std::array<int, 2> input = {-1, -1};
+  const bool piped = local || ::pipe2(input.data(), O_CLOEXEC) == 0;
   const pid_t parent = ::getpid();
-  const pid_t pid = ::fork();
-  if (pid == 0) become_node(arguments, log_file, parent);
+  const pid_t pid = piped ? ::fork() : -1;
+  if (pid == 0) become_node(*program, arguments, input[0], log_file, parent);
   const int fork_error = errno;
   if (log_file >= 0) ::close(log_file);
+  if (input[0] >= 0) ::close(input[0]);
+  if (pid < 0 && input[1] >= 0) ::close(input[1]);
   if (pid < 0)
     return Error{ErrorCode::io,
                  "cannot start node '" + child.node + "': " + std::strerror(fork_error), ""};
   child.pid = pid;
+  child.input = input[1];
   child.restart_at = never;
   log_.debug("a node was started", {{"node", child.node}, {"pid", pid}});
   return {};
@@ -125,7 +137,17 @@ void ClusterProcesses::reap() {
     if (child.pid == 0 || ::waitpid(child.pid, &status, WNOHANG) != child.pid) continue;
     child.pid = 0;
     child.exit_status = status;
+    if (child.input >= 0) ::close(std::exchange(child.input, -1));
   }
+}
+
+// ssh and srun would take a signal to be for themselves.
+void ClusterProcesses::ask_to_end(Child& child) {
+  if (child.pid == 0) return;
+  if (child.input >= 0)
+    ::close(std::exchange(child.input, -1));
+  else
+    ::kill(child.pid, SIGTERM);
 }
 
 Error ClusterProcesses::early_end(const Child& child) const {
@@ -203,8 +225,7 @@ bool ClusterProcesses::ended() const {
 
 bool ClusterProcesses::stop() {
   bool politely = true;
-  for (const auto& child : children_)
-    if (child.pid != 0) ::kill(child.pid, SIGTERM);
+  for (auto& child : children_) ask_to_end(child);
   const Instant give_up = later(now(), config_.up.stop_timeout);
   for (auto& child : children_) {
     while (child.pid != 0 && now() < give_up) {

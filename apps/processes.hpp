@@ -1,8 +1,9 @@
-// A cluster as processes of this machine: starts `troupe node` for every node of the config,
-// restarts those that die (with back-off and a budget), stops all of them.
+// A cluster as children of this process: starts `troupe node` for every node of the config, here or
+// on its machine (launcher.hpp), restarts those that die (with back-off and a budget), stops all of
+// them.
 //
-// A child dies with its parent (PR_SET_PDEATHSIG), so that nothing is left behind, whatever happens
-// to the parent. One thread owns it.
+// A child dies with its parent (PR_SET_PDEATHSIG), and a node elsewhere with its standard input, so
+// that nothing is left behind, whatever happens to the parent. One thread owns it.
 #pragma once
 
 #include <sys/types.h>
@@ -13,6 +14,7 @@
 #include <vector>
 
 #include "actors/restart_budget.hpp"
+#include "apps/launcher.hpp"
 #include "base/log.hpp"
 #include "base/result.hpp"
 #include "client/client.hpp"
@@ -26,6 +28,7 @@ struct ProcessOptions {
   std::string config_path;
   std::vector<std::string> overrides;  // --set, handed on to every node
   std::string log_folder;              // NODE.log in it; empty: the parent's stderr
+  Launcher launcher = Launcher::local;
 };
 
 class ClusterProcesses {
@@ -56,7 +59,8 @@ class ClusterProcesses {
  private:
   struct Child {
     std::string node;
-    pid_t pid = 0;  // 0: not running
+    pid_t pid = 0;   // 0: not running
+    int input = -1;  // of a node elsewhere: our end of its standard input
     int exit_status = 0;
     Instant restart_at = never;
     actors::RestartBudget budget;
@@ -66,6 +70,7 @@ class ClusterProcesses {
 
   ClusterProcesses(const Config& config, ProcessOptions options, Log& log);
   Status spawn(Child& child);
+  static void ask_to_end(Child& child);
   void reap();
   void take_note(Child& child, Instant now);
   [[nodiscard]] Error early_end(const Child& child) const;

@@ -1,4 +1,4 @@
-// troupe up FILE: every node of the cluster as a process of this machine, until Ctrl-C.
+// troupe up FILE: every node of the cluster, each as a child of this process, until Ctrl-C.
 #include <fstream>
 #include <nlohmann/json.hpp>
 
@@ -18,8 +18,10 @@ void tell_ready(const Config& config, const ClusterProcesses& processes, Output&
   std::string text = output.bold("The cluster '" + config.cluster.name + "' is ready.");
   for (const auto& node : config.nodes) {
     const auto pid = processes.pid_of(node.name).value_or(0);
-    text += "\n  " + node.name + "  " + node.host + " ports " + std::to_string(node.urgent_port) +
-            ", " + std::to_string(node.ordinary_port) + "  pid " + std::to_string(pid);
+    const std::string machine = node.machine.empty() ? "" : " on " + node.machine;
+    text += "\n  " + node.name + machine + "  " + node.host + " ports " +
+            std::to_string(node.urgent_port) + ", " + std::to_string(node.ordinary_port) +
+            "  pid " + std::to_string(pid);
     nodes.push_back({{"name", node.name}, {"pid", pid}});
     if (const auto http = http_of(config, node.name); !http.empty()) {
       text += "  " + std::string(http_scheme(config)) + http;
@@ -40,7 +42,11 @@ int run_up(const UpOptions& options, Output& output) {
   if (!cluster) return output.fail(cluster.error());
   const auto log = open_log(cluster->config, "");
 
-  auto processes = ClusterProcesses::start(cluster->config, {config.config, config.set, ""}, *log);
+  const auto launcher = options.ssh     ? Launcher::ssh
+                        : options.slurm ? Launcher::slurm
+                                        : Launcher::local;
+  auto processes =
+      ClusterProcesses::start(cluster->config, {config.config, config.set, "", launcher}, *log);
   if (!processes) return output.fail(processes.error());
   {
     auto client = open_client(*cluster);

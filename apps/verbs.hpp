@@ -46,6 +46,7 @@ int run_keys_api(const KeysApiOptions& options, Output& output);
 struct NodeOptions {
   ConfigOptions config;
   std::string name;
+  bool stop_at_eof = false;  // of standard input
 };
 int run_node(const NodeOptions& options, Output& output);
 
@@ -53,6 +54,9 @@ struct UpOptions {
   ConfigOptions config;
   std::string record;      // a folder for each node's recording; empty: as the config says
   std::string ready_file;  // written once every node is ready; empty: none
+  bool local = false;      // as where none of the three is given
+  bool ssh = false;        // each node on its machine
+  bool slurm = false;
 };
 int run_up(const UpOptions& options, Output& output);
 

@@ -28,7 +28,8 @@ struct NodeConfig {
   std::uint16_t urgent_port = 0;                // required
   std::uint16_t ordinary_port = 0;              // required
   std::vector<std::string> devices = {"auto"};  // one worker each: "cpu", "auto", "cuda:0"
-  std::string http{};  // where it serves HTTP, instead of [http]'s `listen`; "off": nowhere
+  std::string machine{};  // as ssh and Slurm know where it runs; empty: `host`
+  std::string http{};     // where it serves HTTP, instead of [http]'s `listen`; "off": nowhere
 };
 
 // [model.NAME]
@@ -118,6 +119,10 @@ struct UpConfig {
   Duration start_timeout = std::chrono::seconds(60);  // until every node is ready
   Duration stop_timeout = std::chrono::seconds(10);   // from the polite signal to the hard one
   std::uint32_t restarts_max = 5;                     // of one node, within a minute
+  std::string program = "troupe";                     // on machines that are not this one
+  std::vector<std::string> ssh = {
+      "ssh", "-o", "BatchMode=yes", "-o", "ConnectTimeout=10", "-o", "ServerAliveInterval=5"};
+  std::vector<std::string> srun = {"srun", "--nodes=1", "--ntasks=1", "--unbuffered"};
 };
 
 struct Config {

@@ -43,6 +43,17 @@ Complaint name_complaint(const std::string& text) {
          std::to_string(limits::name_bytes_max);
 }
 
+Complaint machine_complaint(const std::string& machine) {
+  constexpr std::size_t machine_bytes_max = 253;
+  const auto good = [](char c) {
+    return letter_or_digit(c) || std::string_view("-_.:@").find(c) != std::string_view::npos;
+  };
+  if (machine.empty() || (machine.size() <= machine_bytes_max && letter_or_digit(machine.front()) &&
+                          std::all_of(machine.begin(), machine.end(), good)))
+    return std::nullopt;
+  return "must be a machine's name, like gpu1 or user@gpu1.example";
+}
+
 Complaint host_complaint(const std::string& host) {
   constexpr std::size_t host_bytes_max = 253;
   if (is_wildcard(host))

@@ -18,6 +18,9 @@ Complaint name_complaint(const std::string& text);
 // One address or host name of a machine, in whatever spelling the system takes; no wildcard.
 Complaint host_complaint(const std::string& host);
 
+// May be empty. Never an option: it becomes a word of a command.
+Complaint machine_complaint(const std::string& machine);
+
 // "cpu", "auto" or "cuda:N".
 Complaint device_complaint(const std::string& device);
 

@@ -74,6 +74,10 @@ constexpr Key node_keys[] = {
      .min = 1,
      .max = limits::workers_per_node_max,
      .complaint = device_complaint},
+    {.name = "machine",
+     .slot = of<&Config::nodes, &NodeConfig::machine>,
+     .help = "what `ssh` or Slurm calls the machine that the node runs on; empty: as `host`",
+     .complaint = machine_complaint},
     {.name = "http",
      .slot = of<&Config::nodes, &NodeConfig::http>,
      .help = "where this node serves HTTP instead of `listen` of `[http]`; `\"off\"`: nowhere",
@@ -386,6 +390,22 @@ constexpr Key up_keys[] = {
      .slot = in<&Config::up, &UpConfig::restarts_max>,
      .help = "restarts of one node within a minute; after more `troupe up` gives up",
      .max = 1000},
+    {.name = "program",
+     .slot = in<&Config::up, &UpConfig::program>,
+     .help = "this program, as the other machines of `troupe up --ssh` and `--slurm` find it",
+     .complaint = file_complaint},
+    {.name = "ssh",
+     .slot = in<&Config::up, &UpConfig::ssh>,
+     .help = "the words of `troupe up --ssh` before the machine",
+     .min = 1,
+     .max = 64,
+     .complaint = file_complaint},
+    {.name = "srun",
+     .slot = in<&Config::up, &UpConfig::srun>,
+     .help = "the words of `troupe up --slurm` before the node's",
+     .min = 1,
+     .max = 64,
+     .complaint = file_complaint},
 };
 
 constexpr Section sections[] = {
@@ -400,7 +420,7 @@ constexpr Section sections[] = {
     {"link", "The connections between nodes.", link_keys},
     {"http", "The door for programs that speak HTTP ([http.md](http.md)).", http_keys},
     {"log", "What nodes tell their operator.", log_keys},
-    {"up", "`troupe up`, which runs every node on this machine.", up_keys},
+    {"up", "`troupe up`, which runs every node.", up_keys},
 };
 
 }  // namespace

@@ -127,3 +127,16 @@ class ClusterTest(unittest.TestCase):
     def children(self, up):
         with open(f"/proc/{up.pid}/task/{up.pid}/children", encoding="utf-8") as file:
             return [int(pid) for pid in file.read().split()]
+
+    def node_processes(self):
+        """The processes that are nodes of this cluster, whoever started them, by name."""
+        found = {}
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                with open(f"/proc/{pid}/cmdline", encoding="utf-8") as file:
+                    words = file.read().split("\0")
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            if words[:3] == [PROGRAM, "node", self.config]:
+                found[words[4]] = int(pid)
+        return found

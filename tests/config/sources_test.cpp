@@ -179,6 +179,6 @@ TEST_CASE("nodes and models are sorted by name, and settings follow the referenc
   CHECK(loaded->config.models[0].name == "bge-small-v1.5");
   CHECK(loaded->config.models[0].folder == "/b");
   CHECK(loaded->settings.front().key == "cluster.name");
-  CHECK(loaded->settings.back().key == "up.restarts_max");
+  CHECK(loaded->settings.back().key == "up.srun");
   CHECK(setting(*loaded, "model.bge-small-v1.5.folder").value == "\"/b\"");
 }
