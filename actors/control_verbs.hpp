@@ -14,6 +14,7 @@ struct ControlVerb {
 };
 
 inline constexpr auto control_verbs = std::to_array<ControlVerb>({
+    {"agents", true},
     {"cancel", false},
     {"drain", false},
     {"explain", true},

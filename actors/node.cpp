@@ -4,6 +4,7 @@
 #include <atomic>
 #include <random>
 
+#include "actors/agent_list.hpp"
 #include "actors/bridge.hpp"
 #include "actors/control_verbs.hpp"
 #include "actors/devices.hpp"
@@ -315,6 +316,7 @@ Status Node::State::open_bridge() {
 void Node::State::control(const std::string& verb, const std::string& body, ControlAnswer answer) {
   if (verb == "status") return answer(to_json(facts()));
   if (Inspector::knows(verb)) return inspector.answer(verb, body, std::move(answer));
+  if (verb == "agents") return answer(answer_agents(body, world));
   if (verb == "save") return save_memories(std::move(answer));
   if (verb == "drain" || verb == "undrain") {
     drain(verb == "drain");

@@ -412,6 +412,7 @@ void add_verbs(CommandLine& line) {
   add_memory(line);
   add_model(line);
   add_module(line);
+  add_agents(line);
   add_submit(line);
   add_task(line);
   add_explain(line);

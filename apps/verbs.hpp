@@ -129,6 +129,20 @@ struct ModuleCheckOptions {
 };
 int run_module_check(const ModuleCheckOptions& options, Output& output);
 
+struct AgentsOptions {
+  ConfigOptions config;
+  std::string type;  // empty: all
+  std::string node;  // empty: all
+  std::uint32_t limit = 100;
+};
+int run_agents_ls(const AgentsOptions& options, Output& output);
+
+struct AgentOptions {
+  ConfigOptions config;
+  std::string agent;  // "type/key"
+};
+int run_agents_show(const AgentOptions& options, Output& output);
+
 struct SubmitOptions {
   ConfigOptions config;
   std::string node;                        // empty: the first
