@@ -106,8 +106,8 @@ std::size_t Directory::stop_all(Duration limit) {
 Directory::Seen Directory::seen(const Entries::value_type& entry) {
   const auto& [id, kept] = entry;
   const Vitals& vitals = *kept.vitals;
-  return {id,           vitals.state(),    vitals.mail(), vitals.tasks(), vitals.restarts(),
-          vitals.last_active()};
+  return {
+      id, vitals.state(), vitals.mail(), vitals.tasks(), vitals.restarts(), vitals.last_active()};
 }
 
 // Among the last of those kept so far, whoever comes earlier takes the place of the very last.

@@ -130,8 +130,8 @@ int run_agents_show(const AgentOptions& options, Output& output) {
   if (asked->answers.empty() && !asked->silent.empty())
     return output.fail(asked->silent.front().why);
   if (asked->answers.empty())
-    return output.fail({ErrorCode::not_found, "no node knows the question",
-                        "are the nodes of an older version?"});
+    return output.fail(
+        {ErrorCode::not_found, "no node knows the question", "are the nodes of an older version?"});
   const bool active = std::any_of(asked->answers.begin(), asked->answers.end(),
                                   [](const json& answer) { return is(answer, "active"); });
   std::string text = whereabouts(asked->answers, options.agent, output);

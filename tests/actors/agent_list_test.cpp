@@ -78,7 +78,8 @@ TEST_CASE("a node lists its agents by address, so many as are asked for, and say
   TestCluster cluster{{"a"}};
   const auto node = cluster.start("a", {echo("echo"), echo("other")});
   const auto client = cluster.client({"a"});
-  CHECK(ask(*client, "a", json::object()) == json{{"node", "a"}, {"agents", json::array()}, {"all", 0}});
+  CHECK(ask(*client, "a", json::object()) ==
+        json{{"node", "a"}, {"agents", json::array()}, {"all", 0}});
 
   for (const std::string key : {"7", "3", "9", "1", "5"})
     REQUIRE(client->send("a", {"echo", key}, 1, "ask", ""));
@@ -97,19 +98,20 @@ TEST_CASE("a node lists its agents by address, so many as are asked for, and say
   CHECK(ask(*client, "a", {{"type", "nobody"}})["all"] == 0);
 }
 
-TEST_CASE("an agent that is busy shows the mail that waits for it, and one that failed its restarts") {
+TEST_CASE(
+    "an agent that is busy shows the mail that waits for it, and one that failed its restarts") {
   TestCluster cluster{{"a"}};
   Gate gate;
-  const auto node = cluster.start(
-      "a", {mail_module("slow",
-                        [&](Context& context, const AgentMail& mail) {
-                          gate.pass();
-                          answer(context, mail);
-                        }),
-            mail_module("frail", [](Context& context, const AgentMail& mail) {
-              if (mail.topic == "fail") throw std::runtime_error("as it was told");
-              answer(context, mail);
-            })});
+  const auto node =
+      cluster.start("a", {mail_module("slow",
+                                      [&](Context& context, const AgentMail& mail) {
+                                        gate.pass();
+                                        answer(context, mail);
+                                      }),
+                          mail_module("frail", [](Context& context, const AgentMail& mail) {
+                            if (mail.topic == "fail") throw std::runtime_error("as it was told");
+                            answer(context, mail);
+                          })});
   const auto client = cluster.client({"a"});
   for (int i = 0; i < 3; ++i) REQUIRE(client->send("a", {"slow", "1"}, 1, "ask", ""));
   // The first is being handled, the others wait. They come on the link, which gives no notice.
