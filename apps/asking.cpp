@@ -65,4 +65,14 @@ std::string silent_note(const Asked& asked) {
   return listed(asked.silent_names()) + (one ? " does not answer" : " do not answer");
 }
 
+std::string text_of(const json& answer, const char* key) {
+  const auto found = answer.find(key);
+  return found != answer.end() && found->is_string() ? found->get<std::string>() : "";
+}
+
+std::uint64_t count_of(const json& answer, const char* key) {
+  const auto found = answer.find(key);
+  return found != answer.end() && found->is_number_unsigned() ? found->get<std::uint64_t>() : 0;
+}
+
 }  // namespace troupe::apps
