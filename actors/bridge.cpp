@@ -10,6 +10,7 @@
 #include "actors/door.hpp"
 #include "actors/error_mail.hpp"
 #include "actors/host_verbs.hpp"
+#include "actors/rights.hpp"
 #include "base/clock.hpp"
 #include "scheduler/placement.hpp"
 
@@ -114,7 +115,7 @@ Status Bridge::open(transport::LinkOptions options, const std::vector<RemoteNode
   auto opened = transport::Link::open(std::move(options), std::move(events));
   if (!opened) return opened.error();
   link_ = std::move(*opened);
-  for (const auto& node : others) nodes_[node.name] = link_->connect(node.endpoint, node.key);
+  for (const auto& node : others) nodes_[node.name] = link_->connect(node.endpoint, node.keys);
   return {};
 }
 
@@ -198,8 +199,7 @@ void Bridge::cancel(TaskId task) {
 
 void Bridge::peer_up(transport::PeerId peer, const transport::PeerInfo& info) {
   world_.log->info(
-      "a peer is up",
-      {{"peer", info.name}, {"role", info.role == transport::Role::node ? "node" : "client"}});
+      "a peer is up", {{"peer", info.name}, {"role", std::string(transport::name(info.role))}});
   {
     const std::lock_guard lock(mutex_);
     up_[peer.value] = info;
@@ -221,6 +221,10 @@ void Bridge::peer_down(transport::PeerId peer, const Error& why) {
 }
 
 void Bridge::handle(const PeerUp& event) {
+  if (event.info.role == transport::Role::read_only) {  // has neither tasks nor agents here
+    lookers_[event.peer.value] = event.info;
+    return;
+  }
   hosts_.up(event.peer, event.info);
   if (const auto node = dialed(event.peer))
     exchange_.node_up(*node, event.peer, event.info);
@@ -229,6 +233,7 @@ void Bridge::handle(const PeerUp& event) {
 }
 
 void Bridge::handle(const PeerDown& event) {
+  if (lookers_.erase(event.peer.value) != 0) return;
   hosts_.down(event.peer);
   if (const auto node = dialed(event.peer))
     exchange_.node_down(*node);
@@ -237,6 +242,13 @@ void Bridge::handle(const PeerDown& event) {
 }
 
 void Bridge::handle(transport::PeerId peer, transport::Message& message) {
+  if (const auto looker = lookers_.find(peer.value); looker != lookers_.end())
+    if (const auto why = refused_read_only(message)) {
+      world_.log->debug("a peer that may only look was refused", {{"peer", looker->second.name}});
+      if (const auto told = refusal_of(message, *why, looker->second.delivery))
+        transmit(peer, told->lane, told->message);
+      return;
+    }
   std::visit(
       [&](auto& one) {
         using One = std::decay_t<decltype(one)>;

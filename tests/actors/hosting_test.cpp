@@ -50,7 +50,7 @@ class Host {
     link_ = std::move(*opened);
     for (const auto& node : options.nodes)
       peers_[node.name] =
-          link_->connect({node.host, node.urgent_port, node.ordinary_port}, {node.public_key});
+          link_->connect({node.host, node.urgent_port, node.ordinary_port}, {transport::PublicKey{node.public_key}});
   }
   ~Host() { link_->stop(0ns); }
 

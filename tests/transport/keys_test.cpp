@@ -1,4 +1,4 @@
-#include "transport/keys.hpp"
+#include "transport/key_files.hpp"
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -68,7 +68,7 @@ TEST_CASE("keys come back from their files as they were made") {
   CHECK(pair->secret_z85 == made.secret_z85);
   auto published = read_public_file(folder.path + "/node-a.pub");
   REQUIRE(published);
-  CHECK(*published == made.public_key);
+  CHECK(*published == PublicFile{made.public_key, {}, {}});
   CHECK(text_of(folder.path + "/node-a.pub").find(made.secret_z85) == std::string::npos);
 }
 
