@@ -87,7 +87,7 @@ Result<std::unique_ptr<TwoNodes>> TwoNodes::start(
     reach.secret_key = plan->keys.back().secret_z85;
     for (const auto& node : plan->cluster)
       reach.nodes.push_back({node.name, node.endpoint.host, node.endpoint.urgent_port,
-                             node.endpoint.ordinary_port, node.keys.front().z85, {}});
+                             node.endpoint.ordinary_port, node.keys.front().z85});
     auto client = Client::open(std::move(reach));
     if (!client) return client.error();
     two->client_ = std::move(*client);

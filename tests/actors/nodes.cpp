@@ -138,7 +138,7 @@ ClientOptions TestCluster::client_options() const {
   options.heartbeat_interval = heartbeat_interval;
   for (const auto& node : nodes_)
     options.nodes.push_back({node.name, node.endpoint.host, node.endpoint.urgent_port,
-                             node.endpoint.ordinary_port, node.keys.front().z85, {}});
+                             node.endpoint.ordinary_port, node.keys.front().z85});
   return options;
 }
 
