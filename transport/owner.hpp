@@ -42,8 +42,8 @@ class Owner {
     std::vector<PublicKey> server_keys;     // at least one
     std::size_t trying = 0;                 // which of them
     std::size_t first = 0;                  // where the round began in which all are tried
+    std::array<Socket, lane_count> breaks;  // tell when the connections break; outlive them
     std::array<Socket, lane_count> sockets;
-    std::array<Socket, lane_count> breaks;  // tell when the connections break
     std::array<bool, lane_count> broken{};  // they did; what came before is still to be read
     std::uint64_t connection = 0;
     Instant reopen_at;

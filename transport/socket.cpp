@@ -139,7 +139,11 @@ Socket::Received Socket::receive(std::vector<Frame>& frames, std::size_t frames_
 }
 
 void Socket::close() noexcept {
-  if (socket_ != nullptr) ::zmq_close(std::exchange(socket_, nullptr));
+  if (socket_ == nullptr) return;
+  // First nobody is told of breaks any more: ZeroMQ's thread would wait, for good, to tell one to
+  // whoever has stopped to listen.
+  ::zmq_socket_monitor(socket_, nullptr, 0);
+  ::zmq_close(std::exchange(socket_, nullptr));
 }
 
 }  // namespace troupe::transport
