@@ -198,8 +198,8 @@ void Bridge::cancel(TaskId task) {
 // --- what comes in -------------------------------------------------------------------------------
 
 void Bridge::peer_up(transport::PeerId peer, const transport::PeerInfo& info) {
-  world_.log->info(
-      "a peer is up", {{"peer", info.name}, {"role", std::string(transport::name(info.role))}});
+  world_.log->info("a peer is up",
+                   {{"peer", info.name}, {"role", std::string(transport::name(info.role))}});
   {
     const std::lock_guard lock(mutex_);
     up_[peer.value] = info;

@@ -27,7 +27,8 @@ Result<Cluster> load_cluster(const ConfigOptions& options) {
   if (!loaded) return loaded.error();
   auto keys = load_cluster_keys(loaded->config);
   if (!keys) return keys.error();
-  return Cluster{std::move(loaded->config), std::move(loaded->settings), std::move(*keys), options.as};
+  return Cluster{std::move(loaded->config), std::move(loaded->settings), std::move(*keys),
+                 options.as};
 }
 
 Result<std::unique_ptr<Client>> open_client(const Cluster& cluster) {

@@ -65,14 +65,17 @@ std::string padded(std::string text, std::size_t width) {
 std::string next_steps(const std::string& name, const Place& place,
                        const transport::Rotation& rotation, bool finished) {
   const std::string again = "troupe keys rotate " + name + " --folder " + place.folder;
-  const std::string copy = "copy " + place.folder + "/" + name + ".pub to every machine that has it";
+  const std::string copy =
+      "copy " + place.folder + "/" + name + ".pub to every machine that has it";
   switch (rotation.stage) {
     case transport::RotationStage::begun:
       return "'" + name + "' has a next key, which nobody uses yet. Then:\n  1. " + copy +
              "\n  2. troupe reload FILE: every node admits both keys\n  3. " + again + " --switch";
     case transport::RotationStage::switched:
-      return "'" + name + "' has its next key from its next start on. Then:\n  1. start it anew "
-             "(of a node: troupe restart " + name + " FILE)\n  2. " + again + " --finish";
+      return "'" + name +
+             "' has its next key from its next start on. Then:\n  1. start it anew "
+             "(of a node: troupe restart " +
+             name + " FILE)\n  2. " + again + " --finish";
     case transport::RotationStage::none:
       break;
   }

@@ -17,8 +17,8 @@ void add_folder(CLI::App& verb, KeysFolder& folder) {
 }  // namespace
 
 void add_keys(CommandLine& line) {
-  auto& keys =
-      *line.app.add_subcommand("keys", "Make, show and rotate the keys that nodes know each other by");
+  auto& keys = *line.app.add_subcommand(
+      "keys", "Make, show and rotate the keys that nodes know each other by");
   keys.require_subcommand(1);
   keys.footer("Example:\n  troupe keys new node-a --folder keys");
 
@@ -58,10 +58,12 @@ void add_keys(CommandLine& line) {
       ->type_name("NAME")
       ->required();
   add_folder(rotate, rotate_options->folder);
-  auto* turn = rotate.add_flag("--switch", rotate_options->turn,
-                               "Use the next key from the next start on; every node has to admit it");
-  rotate.add_flag("--finish", rotate_options->finish,
-                  "Take the old key out of the .pub file; nobody may use it any more")
+  auto* turn =
+      rotate.add_flag("--switch", rotate_options->turn,
+                      "Use the next key from the next start on; every node has to admit it");
+  rotate
+      .add_flag("--finish", rotate_options->finish,
+                "Take the old key out of the .pub file; nobody may use it any more")
       ->excludes(turn);
   on_chosen(line, rotate, rotate_options, run_keys_rotate);
 

@@ -151,13 +151,12 @@ Result<std::string> Reloading::reload() {
   }
   log_.info("the config was read again",
             {{"applied", applied.size()}, {"need_restart", restart.size()}});
-  return nlohmann::json{{"node", node_},
-                        {"applied", applied},
-                        {"restart", restart},
-                        {"keys",
-                         {{"added", changes.added},
-                          {"removed", changes.removed},
-                          {"changed", changes.changed}}}}
+  return nlohmann::json{
+      {"node", node_},
+      {"applied", applied},
+      {"restart", restart},
+      {"keys",
+       {{"added", changes.added}, {"removed", changes.removed}, {"changed", changes.changed}}}}
       .dump();
 }
 

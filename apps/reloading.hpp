@@ -1,8 +1,8 @@
 // A running node's config, read again: what changed is applied where that is possible, and named
 // where it takes a restart. A file with a mistake in it changes nothing.
 //
-// Applied at once: `http.keys`, and who is in the folder of keys. Everything else is what a node was
-// built from. Thread-safe.
+// Applied at once: `http.keys`, and who is in the folder of keys. Everything else is what a node
+// was built from. Thread-safe.
 #pragma once
 
 #include <map>

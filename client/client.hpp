@@ -42,7 +42,7 @@ struct NodeAddress {
   std::string host;  // an address of a named interface
   std::uint16_t urgent_port = 0;
   std::uint16_t ordinary_port = 0;
-  std::string public_key;  // 40 characters of Z85, as NAME.pub has it
+  std::string public_key;         // 40 characters of Z85, as NAME.pub has it
   std::string next_public_key{};  // while its key is rotated: NAME.pub's `next`; else empty
 };
 

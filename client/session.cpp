@@ -92,8 +92,7 @@ Result<std::unique_ptr<Client::Session>> Client::Session::open(ClientOptions opt
   events.on_message = [self](auto peer, auto&& message) {
     self->on_message(peer, std::forward<decltype(message)>(message));
   };
-  if (self->options_.fresh_keys)
-    events.on_retry = [self](auto peer) { self->on_retry(peer); };
+  if (self->options_.fresh_keys) events.on_retry = [self](auto peer) { self->on_retry(peer); };
   auto opened = transport::Link::open(std::move(link), std::move(events));
   if (!opened) return opened.error();
   {

@@ -117,7 +117,7 @@ class Client::Session {
   std::uint64_t last_question_ = 0;
   std::map<std::uint64_t, std::optional<transport::ControlReply>> questions_;
   std::set<std::uint32_t> retries_;  // nodes whose keys may have changed
-  Instant sleeps_until_{};  // our thread, at most
+  Instant sleeps_until_{};           // our thread, at most
   bool closing_ = false;
   std::thread thread_;
 };

@@ -120,8 +120,7 @@ Result<ClusterKeys> read_cluster_keys(const Config& config, const std::string& f
     const auto file = transport::read_public_file(path.string());
     if (!file) return file.error();
     if (auto good = check_role(path.string(), *file, false); !good) return good.error();
-    if (auto admitted =
-            admit(keys, name, *file, file->role.value_or(transport::Role::client));
+    if (auto admitted = admit(keys, name, *file, file->role.value_or(transport::Role::client));
         !admitted)
       return admitted.error();
   }

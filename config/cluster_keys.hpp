@@ -2,7 +2,8 @@
 //
 // The folder (config: cluster.keys) holds NODE.key and NODE.pub for each node and client.key and
 // client.pub for the command line; every other *.pub in it admits a further client of that name,
-// one that may only look where the file says role = "read-only" (transport/key_files.hpp). A machine needs the private files of its own nodes only. With keys = "auto" the folder is
+// one that may only look where the file says role = "read-only" (transport/key_files.hpp). A
+// machine needs the private files of its own nodes only. With keys = "auto" the folder is
 // $XDG_STATE_HOME/troupe/CLUSTER/keys (mode 0700) and missing pairs are made on first use, which is
 // for clusters whose nodes all run on this machine.
 #pragma once

@@ -17,11 +17,12 @@ Result<AllowList> AllowList::make(const std::vector<AllowedKey>& keys) {
     auto& roles = names[allowed.name];
     roles.push_back(allowed.role);
     if (roles.size() > keys_per_name_max)
-      return Error{ErrorCode::config, "more than two allowed keys have the name '" + allowed.name + "'",
+      return Error{ErrorCode::config,
+                   "more than two allowed keys have the name '" + allowed.name + "'",
                    "give each key a name of its own"};
     if (roles.front() != allowed.role)
-      return Error{ErrorCode::config, "two allowed keys of different roles have the name '" +
-                                          allowed.name + "'",
+      return Error{ErrorCode::config,
+                   "two allowed keys of different roles have the name '" + allowed.name + "'",
                    "give each key a name of its own"};
     if (!list.keys_.emplace(allowed.key.z85, allowed).second)
       return Error{ErrorCode::config, "'" + allowed.name + "' has the key of somebody else",

@@ -22,9 +22,11 @@ void Owner::accept(AllowCommand&& command) {
     // One that follows the rules ends the connection and knocks again; any other is ignored.
     for (const auto& [lane, route] : evicted.routes) answer_hello(lane, route, 0);
     for (const PeerId peer : evicted.peers)
-      drop(peers_.at(peer.value),
-           {ErrorCode::unauthorized, "the key of '" + who->name + "' was taken off the allow-list, "
-            "or has another role", ""});
+      drop(peers_.at(peer.value), {ErrorCode::unauthorized,
+                                   "the key of '" + who->name +
+                                       "' was taken off the allow-list, "
+                                       "or has another role",
+                                   ""});
   }
   allowed_.become(std::move(command.allowed));
   for (std::size_t i = 0; i < dialed.size(); ++i)
@@ -54,10 +56,10 @@ void Owner::expect(Peer& peer, std::vector<PublicKey> keys, bool at_once) {
   dial.first = dial.trying;
   dial.server_keys = std::move(keys);
   if (gone && dial.sockets[0].is_open() && (at_once || !peer.life.up()))
-    hang_up(peer,
-            {ErrorCode::unauthorized, "the key of '" + peer.info.name + "' was taken off the list",
-             ""},
-            reopen_delay, false);
+    hang_up(
+        peer,
+        {ErrorCode::unauthorized, "the key of '" + peer.info.name + "' was taken off the list", ""},
+        reopen_delay, false);
 }
 
 // Where a peer may have one of two keys, a connection that breaks before anything was said is most

@@ -64,7 +64,7 @@ class Guests {
 
   // The key is not on the allow-list any more, or not as it was: forgets all of its routes.
   struct Evicted {
-    std::vector<PeerId> peers;                            // that were up
+    std::vector<PeerId> peers;                           // that were up
     std::vector<std::pair<Lane, std::string>> routes{};  // ways back to whoever has the key
   };
   Evicted evict(const AllowedKey* who);

@@ -92,8 +92,8 @@ Status read_line(std::string_view text, Entries& entries, const std::string& pat
 
 Result<Entries> parse(std::string_view text, const std::string& path) {
   Entries entries;
-  const auto read = each_line(
-      text, [&](std::string_view line) { return read_line(line, entries, path); });
+  const auto read =
+      each_line(text, [&](std::string_view line) { return read_line(line, entries, path); });
   if (!read) return read.error();
   if (entries.public_z85.empty()) return damaged(path, "it has no public key");
   return entries;

@@ -60,7 +60,8 @@ Status check_options(const LinkOptions& options) {
 
 Status check_server_keys(const std::vector<PublicKey>& keys) {
   if (keys.empty())
-    return Error{ErrorCode::invalid_argument, "no key of the server is given", "give its .pub file's"};
+    return Error{ErrorCode::invalid_argument, "no key of the server is given",
+                 "give its .pub file's"};
   for (const auto& key : keys)
     if (auto valid = parse_public_key(key.z85); !valid) return valid.error();
   return {};

@@ -329,9 +329,8 @@ void Owner::dial(Peer& peer) {
   dial.malformed = 0;
   for (const Lane lane : {Lane::urgent, Lane::ordinary}) {
     const auto index = static_cast<std::size_t>(lane);
-    auto socket =
-        dial_socket(context_, options_.keys, dial.addresses[index], dial.server_keys[dial.trying],
-                    lane);
+    auto socket = dial_socket(context_, options_.keys, dial.addresses[index],
+                              dial.server_keys[dial.trying], lane);
     if (!socket) {
       hang_up(peer, socket.error(), refused_reopen_delay, true);
       return;

@@ -12,7 +12,7 @@ namespace {
 struct Files {
   std::string stem;  // FOLDER/NAME
   PublicFile file;
-  PublicKey own;                        // NAME.key's
+  PublicKey own;                       // NAME.key's
   std::optional<PublicKey> next_pair;  // NAME.key.next's
 
   [[nodiscard]] std::string pub() const { return stem + ".pub"; }
@@ -63,10 +63,10 @@ Result<RotationStage> stage_of(const Files& files) {
                  "copy the .pub file again from where its key is in use"};
   if (!file.next) return RotationStage::none;
   if (files.next_pair == file.next) return RotationStage::begun;
-  return Error{ErrorCode::malformed,
-               "'" + files.pub() + "' has a next key, and its pair is not in '" +
-                   files.next_key() + "'",
-               "bring that file back, or take the line `next` out of the .pub file and begin anew"};
+  return Error{
+      ErrorCode::malformed,
+      "'" + files.pub() + "' has a next key, and its pair is not in '" + files.next_key() + "'",
+      "bring that file back, or take the line `next` out of the .pub file and begin anew"};
 }
 
 Status begin(Files& files, const std::string& folder, const std::string& name) {

@@ -56,8 +56,8 @@ struct StopCommand {
   Duration linger{};
 };
 
-using Command = std::variant<SendCommand, ConnectCommand, RekeyCommand, OwnKeysCommand, AllowCommand,
-                             StopCommand>;
+using Command = std::variant<SendCommand, ConnectCommand, RekeyCommand, OwnKeysCommand,
+                             AllowCommand, StopCommand>;
 
 struct AtomicCounters {
   std::atomic<std::uint64_t> messages_sent{0};

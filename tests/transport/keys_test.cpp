@@ -191,7 +191,8 @@ TEST_CASE("a .pub file may say a role and a next key, and an older one says neit
   CHECK(*read("role=\"client\"\r\n" + second + first) == PublicFile{key, next, Role::client});
   CHECK(read(first + second)->halves() == std::vector<PublicKey>{key, next});
 
-  for (const char* role : {"\"admin\"", "\"Read-Only\"", "\"\"", "read-only", "\"client\" # c", "7"}) {
+  for (const char* role :
+       {"\"admin\"", "\"Read-Only\"", "\"\"", "read-only", "\"client\" # c", "7"}) {
     const auto refused = read(first + "role = " + role + "\n");
     REQUIRE(!refused);
     CHECK(refused.error().code == ErrorCode::config);
@@ -223,5 +224,6 @@ TEST_CASE("a private file says no role and no next key") {
 TEST_CASE("words are roles only as they are written") {
   for (const Role role : {Role::node, Role::client, Role::read_only})
     CHECK(*parse_role(name(role)) == role);
-  for (const char* word : {"", "Client", "read_only", "readonly", "node "}) CHECK(!parse_role(word));
+  for (const char* word : {"", "Client", "read_only", "readonly", "node "})
+    CHECK(!parse_role(word));
 }

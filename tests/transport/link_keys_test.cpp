@@ -135,8 +135,7 @@ TEST_CASE("the same list again, and one with a mistake, disturb nobody") {
 TEST_CASE("a name with two keys is let in by either, as the same one") {
   Stage stage;
   Member next("client");
-  REQUIRE(stage.server.link->allow(
-      {entry(stage.client, Role::client), entry(next, Role::client)}));
+  REQUIRE(stage.server.link->allow({entry(stage.client, Role::client), entry(next, Role::client)}));
   next.start();
   const PeerId to_server = next.connect_to(stage.server);
   next.up();
@@ -187,13 +186,14 @@ TEST_CASE("a server that was started anew with its other key is found with that"
   }
 }
 
-TEST_CASE("a server is found whose first key is not the one that it has, and one with neither is not") {
+TEST_CASE(
+    "a server is found whose first key is not the one that it has, and one with neither is not") {
   Stage stage;
   Member client("client");
   client.keys = stage.client.keys;
   client.start();
-  const PeerId lost = client.link->connect(*stage.server.endpoint,
-                                           {new_keys().public_key, new_keys().public_key});
+  const PeerId lost =
+      client.link->connect(*stage.server.endpoint, {new_keys().public_key, new_keys().public_key});
   const PeerId found = client.link->connect(*stage.server.endpoint,
                                             {new_keys().public_key, stage.server.keys.public_key});
   CHECK(client.up() == found);

@@ -94,7 +94,7 @@ TEST_CASE("a rotation that was interrupted goes on where it was") {
   const PublicFile begun = keys.pub();
   write(keys.path + "/a.pub", pub, 0644);  // killed after the pair was made
   CHECK(keys.stage_after(begin_rotation) == RotationStage::begun);
-  CHECK(keys.pub() == begun);  // with that pair, not with another
+  CHECK(keys.pub() == begun);                          // with that pair, not with another
   write(keys.path + "/a.pub.new", "half a fi", 0644);  // killed while a file was replaced
   REQUIRE(keys.take(switch_rotation));
   REQUIRE(keys.take(finish_rotation));
