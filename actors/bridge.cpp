@@ -8,6 +8,7 @@
 #include "actors/door.hpp"
 #include "actors/error_mail.hpp"
 #include "actors/host_verbs.hpp"
+#include "actors/rights.hpp"
 #include "base/clock.hpp"
 
 namespace troupe::actors {
@@ -116,7 +117,7 @@ Status Bridge::open(transport::LinkOptions options, const std::vector<RemoteNode
   auto opened = transport::Link::open(std::move(options), std::move(events));
   if (!opened) return opened.error();
   link_ = std::move(*opened);
-  for (const auto& node : others) nodes_[node.name] = link_->connect(node.endpoint, node.key);
+  for (const auto& node : others) nodes_[node.name] = link_->connect(node.endpoint, node.keys);
   post_urgent(inbox_, ExchangeWork{});  // from here on the members' times run
   return {};
 }
@@ -161,9 +162,8 @@ void Bridge::cancel(TaskId task) {
 // --- what comes in -------------------------------------------------------------------------------
 
 void Bridge::peer_up(transport::PeerId peer, const transport::PeerInfo& info) {
-  world_.log->info(
-      "a peer is up",
-      {{"peer", info.name}, {"role", info.role == transport::Role::node ? "node" : "client"}});
+  world_.log->info("a peer is up",
+                   {{"peer", info.name}, {"role", std::string(transport::name(info.role))}});
   {
     const std::lock_guard lock(mutex_);
     up_[peer.value] = info;
@@ -185,6 +185,10 @@ void Bridge::peer_down(transport::PeerId peer, const Error& why) {
 }
 
 void Bridge::handle(const PeerUp& event) {
+  if (event.info.role == transport::Role::read_only) {  // has neither tasks nor agents here
+    lookers_[event.peer.value] = event.info;
+    return;
+  }
   hosts_.up(event.peer, event.info);
   if (const auto node = dialed(event.peer)) {
     exchange_.node_up(*node, event.peer, event.info);
@@ -196,6 +200,7 @@ void Bridge::handle(const PeerUp& event) {
 }
 
 void Bridge::handle(const PeerDown& event) {
+  if (lookers_.erase(event.peer.value) != 0) return;
   hosts_.down(event.peer);
   if (const auto node = dialed(event.peer)) {
     exchange_.node_down(*node);
@@ -206,6 +211,13 @@ void Bridge::handle(const PeerDown& event) {
 }
 
 void Bridge::handle(transport::PeerId peer, transport::Message& message) {
+  if (const auto looker = lookers_.find(peer.value); looker != lookers_.end())
+    if (const auto why = refused_read_only(message)) {
+      world_.log->debug("a peer that may only look was refused", {{"peer", looker->second.name}});
+      if (const auto told = refusal_of(message, *why, looker->second.delivery))
+        transmit(peer, told->lane, told->message);
+      return;
+    }
   std::visit(
       [&](auto& one) {
         using One = std::decay_t<decltype(one)>;

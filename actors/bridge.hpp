@@ -30,7 +30,7 @@ namespace troupe::actors {
 struct RemoteNode {
   std::string name;
   transport::Endpoint endpoint;
-  transport::PublicKey key;
+  std::vector<transport::PublicKey> keys;  // one, or two while it is rotated
 };
 
 // Questions to the node ("status"): an answer in JSON, or an error. Asked on the bridge's actor;
@@ -46,6 +46,9 @@ class Bridge {
 
   // Opens the link, starts listening and connects to the other nodes.
   Status open(transport::LinkOptions options, const std::vector<RemoteNode>& others);
+
+  // From now on. Errors: config.
+  Status allow(const std::vector<transport::AllowedKey>& allowed) { return link_->allow(allowed); }
 
   // Stops the link; our tasks that have no outcome are answered as draining.
   void close(Duration linger);
@@ -115,6 +118,8 @@ class Bridge {
   Exchange exchange_;
   Hosts hosts_;
   std::atomic<std::uint64_t> moved_{0};  // by submit(), to other nodes
+  // Peers that are read-only. The actor's alone: it hears of a peer before and after its questions.
+  std::unordered_map<std::uint64_t, transport::PeerInfo> lookers_;
 
   mutable std::mutex mutex_;                                     // guards the rest
   std::map<std::string, transport::PeerId, std::less<>> nodes_;  // fixed once open

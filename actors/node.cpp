@@ -135,6 +135,9 @@ Result<TaskId> Node::submit(TaskRequest request, ReplyTo reply) {
     return taken.error();
   return id;
 }
+Status Node::allow(const std::vector<transport::AllowedKey>& allowed) {
+  return state_->bridge->allow(allowed);
+}
 void Node::cancel(TaskId task) {
   state_->door->cancel(task);
   state_->bridge->cancel(task);
@@ -308,7 +311,7 @@ Status Node::State::open_bridge() {
     if (node.name == options.name)
       link.listen = node.endpoint;
     else
-      others.push_back({node.name, node.endpoint, node.key});
+      others.push_back({node.name, node.endpoint, node.keys});
   }
   return bridge->open(std::move(link), others);
 }

@@ -31,7 +31,7 @@ namespace troupe::actors {
 struct ClusterNode {
   std::string name;
   transport::Endpoint endpoint;
-  transport::PublicKey key;
+  std::vector<transport::PublicKey> keys;  // one, or two while it is rotated
 };
 
 struct PolicySource {
@@ -95,6 +95,9 @@ class Node {
   void drain();
   void undrain();
   [[nodiscard]] bool draining() const;
+
+  // Who may connect from now on, in place of `link.allowed` (transport/link.hpp). Errors: config.
+  Status allow(const std::vector<transport::AllowedKey>& allowed);
 
   // Work of the program itself, which may submit tasks until end_work(): it counts among what is
   // left. False, and nothing begins, while the node drains.

@@ -7,17 +7,29 @@
 #include "client/cluster_file.hpp"
 
 namespace troupe::apps {
+namespace {
+
+// A node's own words do not always say which node it is.
+Error naming(const std::string& node, Error error) {
+  const std::string quoted = "'" + node + "'";
+  if (error.what.find(quoted) == std::string::npos)
+    error.what = "node " + quoted + ": " + error.what;
+  return error;
+}
+
+}  // namespace
 
 Result<Cluster> load_cluster(const ConfigOptions& options) {
   auto loaded = config::load_config(options.config, {config::config_environment(), options.set});
   if (!loaded) return loaded.error();
   auto keys = load_cluster_keys(loaded->config);
   if (!keys) return keys.error();
-  return Cluster{std::move(loaded->config), std::move(loaded->settings), std::move(*keys)};
+  return Cluster{std::move(loaded->config), std::move(loaded->settings), std::move(*keys),
+                 options.as};
 }
 
 Result<std::unique_ptr<Client>> open_client(const Cluster& cluster) {
-  auto options = client_options(cluster.config, cluster.keys, "client");
+  auto options = client_options(cluster.config, cluster.keys, cluster.as);
   if (!options) return options.error();
   return Client::open(std::move(*options));
 }
@@ -54,18 +66,25 @@ Result<Reached> reach(const ConfigOptions& options, const std::string& node) {
   return Reached{std::move(*cluster), std::move(*nodes), std::move(*client)};
 }
 
+Result<nlohmann::json> ask(Client& client, const std::string& node, const std::string& verb,
+                           const std::string& body, Duration limit) {
+  const auto answer = client.control(node, verb, body, limit);
+  if (!answer) return naming(node, answer.error());
+  auto read = nlohmann::json::parse(*answer, nullptr, false);
+  if (!read.is_object())
+    return Error{ErrorCode::malformed, "node '" + node + "' answered no JSON", ""};
+  return read;
+}
+
 Result<std::string> ask_each(const Question& question, const OnAnswer& on_answer) {
   constexpr Duration connect_limit = std::chrono::seconds(5);
   const auto reached = reach(question.config, question.node);
   if (!reached) return reached.error();
   for (const auto& name : reached->nodes) {
     if (auto up = reached->client->wait_connected(name, connect_limit); !up) return up.error();
-    const auto body = reached->client->control(name, question.verb, question.body, question.limit);
-    if (!body) return body.error();
-    auto answer = nlohmann::json::parse(*body, nullptr, false);
-    if (!answer.is_object())
-      return Error{ErrorCode::malformed, "node '" + name + "' answered no JSON", ""};
-    on_answer(name, std::move(answer));
+    auto answer = ask(*reached->client, name, question.verb, question.body, question.limit);
+    if (!answer) return answer.error();
+    on_answer(name, std::move(*answer));
   }
   return reached->cluster.config.cluster.name;
 }

@@ -23,11 +23,12 @@ struct Cluster {
   Config config;
   std::vector<config::Setting> settings;  // the same, key by key
   ClusterKeys keys;
+  std::string as = "client";  // whose key is used to ask it
 };
 
 Result<Cluster> load_cluster(const ConfigOptions& options);
 
-// As "client", to every node. Needs client.key in the cluster's key folder.
+// As `cluster.as`, to every node. Needs its private key in the cluster's folder of keys.
 Result<std::unique_ptr<Client>> open_client(const Cluster& cluster);
 
 // `given`, or the first node when it is empty. Errors: config for a name that is not in the file.
@@ -43,6 +44,11 @@ struct Reached {
   std::unique_ptr<Client> client;
 };
 Result<Reached> reach(const ConfigOptions& options, const std::string& node);
+
+// One question of the control protocol (actors/node.hpp). Errors: the client's, malformed where the
+// answer is no JSON object, unauthorized where the key may not ask this.
+Result<nlohmann::json> ask(Client& client, const std::string& node, const std::string& verb,
+                           const std::string& body, Duration limit);
 
 // What a running cluster's nodes are asked, one after the other.
 struct Question {

@@ -61,12 +61,7 @@ Result<Duration> timeout_of(const std::string& text) {
 Result<json> Drainage::ask(const std::string& node, const std::string& verb,
                            const std::string& body) {
   if (auto up = client_.wait_connected(node, answer_limit); !up) return up.error();
-  const auto answer = client_.control(node, verb, body, answer_limit);
-  if (!answer) return answer.error();
-  json read = json::parse(*answer, nullptr, false);
-  if (!read.is_object())
-    return Error{ErrorCode::malformed, "node '" + node + "' answered no JSON", ""};
-  return read;
+  return apps::ask(client_, node, verb, body, answer_limit);
 }
 
 bool Drainage::interrupted() {

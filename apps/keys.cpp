@@ -1,7 +1,7 @@
 // troupe keys: makes key pairs and shows public halves. A secret half never leaves its file. And
 // API keys for HTTP, of which the config gets a hash.
 
-#include "transport/keys.hpp"
+#include "transport/key_files.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -18,15 +18,23 @@ int run_keys_new(const KeysNewOptions& options, Output& output) {
         {ErrorCode::invalid_argument,
          "the name of a key " + *must + ", not \"" + config::shown(options.name) + '"',
          "use the node's name in the cluster file"});
+  std::optional<transport::Role> role;
+  if (!options.role.empty()) {
+    const auto read = transport::parse_role(options.role);
+    if (!read) return output.fail(read.error());
+    role = *read;
+  }
   const auto keys = transport::generate_keys();
   if (!keys) return output.fail(keys.error());
-  if (const auto written = transport::write_keys(options.folder, options.name, *keys); !written)
+  if (const auto written = transport::write_keys(options.folder, options.name, *keys, role);
+      !written)
     return output.fail(written.error());
   const std::string stem = options.folder + "/" + options.name;
   output.text("wrote " + stem + ".key (private: it stays on this machine)\n" + "wrote " + stem +
               ".pub (public: copy it into the keys folder of every node that should admit it)\n" +
               "public key " + keys->public_key.z85);
   output.object({{"name", options.name},
+                 {"role", role ? nlohmann::json(transport::name(*role)) : nlohmann::json()},
                  {"private_file", stem + ".key"},
                  {"public_file", stem + ".pub"},
                  {"public_key", keys->public_key.z85}});
@@ -35,7 +43,11 @@ int run_keys_new(const KeysNewOptions& options, Output& output) {
 
 int run_keys_show(const KeysShowOptions& options, Output& output) {
   const auto public_key = [&]() -> Result<transport::PublicKey> {
-    if (!options.path.ends_with(".key")) return transport::read_public_file(options.path);
+    if (!options.path.ends_with(".key")) {
+      const auto file = transport::read_public_file(options.path);
+      if (!file) return file.error();
+      return file->key;
+    }
     const auto keys = transport::read_key_file(options.path);
     if (!keys) return keys.error();
     return keys->public_key;

@@ -44,6 +44,13 @@ void add_config(CLI::App& verb, ConfigAs as, ConfigOptions& options) {
       ->allow_extra_args(false);
 }
 
+void add_cluster(CLI::App& verb, ConfigAs as, ConfigOptions& options) {
+  add_config(verb, as, options);
+  verb.add_option("--as", options.as, "Whose NAME.key to use of the cluster's folder of keys")
+      ->type_name("NAME")
+      ->capture_default_str();
+}
+
 namespace {
 
 void add_check(CommandLine& line) {
@@ -54,39 +61,6 @@ void add_check(CommandLine& line) {
   add_config(verb, ConfigAs::position, options->config);
   verb.add_flag("--reference", options->reference, "Print the reference of all keys")->group("");
   on_chosen(line, verb, options, run_check);
-}
-
-void add_keys(CommandLine& line) {
-  auto& keys =
-      *line.app.add_subcommand("keys", "Make and show the keys that nodes know each other by");
-  keys.require_subcommand(1);
-  keys.footer("Example:\n  troupe keys new node-a --folder keys");
-
-  auto& make =
-      add_verb(line, keys, "new", "Make a key pair: NAME.key is private, NAME.pub is to be shared",
-               "troupe keys new node-a --folder keys");
-  auto new_options = std::make_shared<KeysNewOptions>();
-  make.add_option("name", new_options->name, "A node's name, or 'client' for the command line")
-      ->type_name("NAME")
-      ->required();
-  make.add_option("--folder", new_options->folder, "Where to put the two files; made if missing")
-      ->type_name("DIR")
-      ->required();
-  on_chosen(line, make, new_options, run_keys_new);
-
-  auto& show = add_verb(line, keys, "show", "Show the public half of a .key or .pub file",
-                        "troupe keys show keys/node-a.pub");
-  auto show_options = std::make_shared<KeysShowOptions>();
-  show.add_option("path", show_options->path, "The file")->type_name("FILE")->required();
-  on_chosen(line, show, show_options, run_keys_show);
-
-  auto& api = add_verb(line, keys, "api", "Make a key with which a program may ask over HTTP",
-                       "troupe keys api search-team");
-  auto api_options = std::make_shared<KeysApiOptions>();
-  api.add_option("tenant", api_options->tenant, "In whose name its tasks are")
-      ->type_name("TENANT")
-      ->required();
-  on_chosen(line, api, api_options, run_keys_api);
 }
 
 void add_node(CommandLine& line) {
@@ -133,7 +107,7 @@ void add_status(CommandLine& line) {
   auto& verb = add_verb(line, line.app, "status", "Ask running nodes how they are",
                         "troupe status configs/quickstart.toml --node a");
   auto options = std::make_shared<StatusOptions>();
-  add_config(verb, ConfigAs::position, options->config);
+  add_cluster(verb, ConfigAs::position, options->config);
   verb.add_option("--node", options->node, "Only this node")->type_name("NAME");
   on_chosen(line, verb, options, run_status);
 }
@@ -143,7 +117,7 @@ void add_top(CommandLine& line) {
                         "Watch what running nodes do and why, live; q or Ctrl-C ends it",
                         "troupe top configs/quickstart.toml --interval 2s");
   auto options = std::make_shared<TopOptions>();
-  add_config(verb, ConfigAs::position, options->config);
+  add_cluster(verb, ConfigAs::position, options->config);
   verb.add_option("--node", options->node, "Only this node")->type_name("NAME");
   verb.add_option("--interval", options->interval,
                   "How often to look, as 500ms; with --json, an "
@@ -163,7 +137,7 @@ void add_memory(CommandLine& line) {
   auto& save = add_verb(line, memory, "save", "Save it now, as each node does by itself at times",
                         "troupe memory save configs/quickstart.toml --node a");
   auto options = std::make_shared<MemorySaveOptions>();
-  add_config(save, ConfigAs::position, options->config);
+  add_cluster(save, ConfigAs::position, options->config);
   save.add_option("--node", options->node, "Only this node")->type_name("NAME");
   on_chosen(line, save, options, run_memory_save);
 }
@@ -180,7 +154,7 @@ void add_model(CommandLine& line) {
       verb.add_option("model", options->model, "Its name in the config")
           ->type_name("NAME")
           ->required();
-    add_config(verb, ConfigAs::position, options->config);
+    add_cluster(verb, ConfigAs::position, options->config);
     verb.add_option("--node", options->node, "Only on this node")->type_name("NAME");
     on_chosen(line, verb, options, run);
   };
@@ -220,7 +194,7 @@ void add_submit(CommandLine& line) {
   auto* classify = verb.add_flag("--classify", options->classify,
                                  "The scores of the model's labels in place of a vector")
                        ->needs(text);
-  add_config(verb, ConfigAs::flag, options->config);
+  add_cluster(verb, ConfigAs::flag, options->config);
   verb.add_option("--node", options->node,
                   "The node that gets it first; otherwise the least busy one")
       ->type_name("NAME");
@@ -264,7 +238,7 @@ void add_explain(CommandLine& line) {
   verb.add_option("task", options->task, "The task's id, as submit prints it")
       ->type_name("TASK")
       ->required();
-  add_config(verb, ConfigAs::position, options->config);
+  add_cluster(verb, ConfigAs::position, options->config);
   on_chosen(line, verb, options, run_explain);
 }
 

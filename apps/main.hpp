@@ -37,6 +37,12 @@ enum class ConfigAs { position, flag };
 // Where the config is a position, the flag is understood as well, so that nobody has to remember.
 void add_config(CLI::App& verb, ConfigAs as, ConfigOptions& options);
 
+// As add_config(), of a cluster that runs, and as whom to ask it.
+void add_cluster(CLI::App& verb, ConfigAs as, ConfigOptions& options);
+
+// main_keys.cpp
+void add_keys(CommandLine& line);
+
 // main_running.cpp: verbs that take nodes of a running cluster out and in.
 void add_down(CommandLine& line);
 void add_drain(CommandLine& line);

@@ -15,7 +15,7 @@ void add_down(CommandLine& line) {
                         "End a running cluster, wherever it was started: drain it, then stop it",
                         "troupe down configs/quickstart.toml");
   auto options = std::make_shared<DownOptions>();
-  add_config(verb, ConfigAs::position, options->config);
+  add_cluster(verb, ConfigAs::position, options->config);
   add_timeout(verb, options->timeout,
               "How long to wait for tasks; then the nodes are stopped all the same");
   on_chosen(line, verb, options, run_down);
@@ -27,7 +27,7 @@ void add_drain(CommandLine& line) {
                          "troupe drain a configs/quickstart.toml --timeout 5m");
   auto options = std::make_shared<DrainOptions>();
   drain.add_option("node", options->node, "Which [node.NAME]")->type_name("NODE")->required();
-  add_config(drain, ConfigAs::position, options->config);
+  add_cluster(drain, ConfigAs::position, options->config);
   add_timeout(drain, options->timeout, "How long to wait; it goes on draining after that");
   drain.add_flag("--undo", options->undo, "Take it back into service, as troupe undrain does");
   on_chosen(line, drain, options, run_drain);
@@ -36,7 +36,7 @@ void add_drain(CommandLine& line) {
                            "troupe undrain a configs/quickstart.toml");
   auto undo = std::make_shared<DrainOptions>();
   undrain.add_option("node", undo->node, "Which [node.NAME]")->type_name("NODE")->required();
-  add_config(undrain, ConfigAs::position, undo->config);
+  add_cluster(undrain, ConfigAs::position, undo->config);
   on_chosen(line, undrain, undo, run_undrain);
 }
 
@@ -51,7 +51,7 @@ void add_restart(CommandLine& line) {
                   "Which [node.NAME], not with --rolling; the cluster file")
       ->type_name("[NODE] [FILE]")
       ->expected(0, 2);
-  add_config(verb, ConfigAs::flag, options->config);
+  add_cluster(verb, ConfigAs::flag, options->config);
   verb.add_flag("--rolling", options->rolling, "Every node, one after the other");
   add_timeout(verb, options->timeout,
               "How long each may drain; one that is not empty then stays in service");
@@ -63,7 +63,7 @@ void add_reload(CommandLine& line) {
                         "Let running nodes read their file again, and apply what needs no restart",
                         "troupe reload configs/quickstart.toml");
   auto options = std::make_shared<ReloadOptions>();
-  add_config(verb, ConfigAs::position, options->config);
+  add_cluster(verb, ConfigAs::position, options->config);
   verb.add_option("--node", options->node, "Only this node")->type_name("NAME");
   on_chosen(line, verb, options, run_reload);
 }

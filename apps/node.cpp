@@ -63,7 +63,7 @@ int run_node(const NodeOptions& options, Output& output) {
   if (!http) return output.fail(http.error());
 
   const auto log = open_log(cluster->config, *name);
-  Reloading reloading(options.config, *name, cluster->settings, *log);
+  Reloading reloading(options.config, *name, *cluster, wiring->link.keys.public_key, *log);
   wiring->on_reload = [&reloading] { return reloading.reload(); };
   ask_for_exact_timers();
   log->info("starting");
@@ -78,6 +78,7 @@ int run_node(const NodeOptions& options, Output& output) {
     log->error("the node cannot start", node.error());
     return exit_code(node.error().code);
   }
+  reloading.attach(**node);
   std::unique_ptr<gateway::FrontDoor> door;
   if (*http) {
     auto opened = gateway::FrontDoor::open(std::move(**http), **node, *log);

@@ -25,6 +25,10 @@ void print(const std::string& node, const json& answer, Output& output) {
     line += "applied: " + applied;
   else
     line += restart.empty() ? "nothing has changed" : "nothing applied";
+  const json keys = answer.value("keys", json::object());
+  for (const auto& [change, names] : keys.items())
+    if (const std::string all = listed(names); !all.empty())
+      line += "\n    keys " + change + ": " + all;
   if (!restart.empty())
     line += "\n    changed, and takes a restart (troupe restart " + node + "): " + restart;
   output.text(line);

@@ -1,14 +1,18 @@
 // A running node's config, read again: what changed is applied where that is possible, and named
 // where it takes a restart. A file with a mistake in it changes nothing.
 //
-// Applied at once: `http.keys`. Everything else is what a node was built from. Thread-safe.
+// Applied at once: `http.keys`, and who is in the folder of keys. Everything else is what a node
+// was built from. Thread-safe.
 #pragma once
 
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "actors/node.hpp"
+#include "apps/cluster.hpp"
 #include "apps/verbs.hpp"
 #include "base/log.hpp"
 #include "base/result.hpp"
@@ -21,24 +25,49 @@ namespace troupe::apps {
 std::vector<std::string> changed_keys(const std::map<std::string, std::string>& before,
                                       const std::map<std::string, std::string>& after);
 
+// What differs between two allow-lists, as names: whose key is admitted or refused from now on, and
+// who has another role.
+struct KeyChanges {
+  std::vector<std::string> added;    // "b", or "a (next key)" where it has another one as before
+  std::vector<std::string> removed;  // "b", or "a (old key)" where it has another one
+  std::vector<std::string> changed;
+
+  [[nodiscard]] bool none() const { return added.empty() && removed.empty() && changed.empty(); }
+};
+KeyChanges key_changes(const std::vector<transport::AllowedKey>& before,
+                       const std::vector<transport::AllowedKey>& after);
+
 class Reloading {
  public:
-  // `settings` are those that the node was started with; `log` outlives it.
-  Reloading(ConfigOptions options, std::string node, const std::vector<config::Setting>& settings,
-            Log& log);
+  // `cluster` is what the node was started with, `own_key` what it proves to have; `log` outlives
+  // it.
+  Reloading(ConfigOptions options, std::string node, const Cluster& cluster,
+            transport::PublicKey own_key, Log& log);
 
-  // The node serves HTTP by this door, which lives until the last reload().
+  // The node, which lives until the last reload().
+  void attach(actors::Node& node);
+  // It serves HTTP by this door, which lives until the last reload().
   void attach(gateway::FrontDoor& door);
 
-  // {"node": N, "applied": [keys], "restart": [keys]}. Errors: those of load_config().
+  // {"node": N, "applied": [keys], "restart": [keys], "keys": {"added", "removed", "changed"}}.
+  // Errors: those of load_config() and of read_cluster_keys().
   Result<std::string> reload();
 
  private:
+  [[nodiscard]] Result<std::vector<transport::AllowedKey>> read_allowed() const;
+  Status admit(std::vector<transport::AllowedKey> allowed);
+
   const ConfigOptions options_;
   const std::string node_;
+  const config::Config started_with_;  // says who is a node, until the next start
+  const std::string folder_;           // of keys
+  const transport::PublicKey own_key_;
   Log& log_;
   std::mutex mutex_;  // guards the rest
   std::map<std::string, std::string> in_effect_;
+  std::vector<transport::AllowedKey> allowed_;
+  actors::Node* running_ = nullptr;
+  std::optional<std::vector<transport::AllowedKey>> early_allowed_;  // read before there was a node
   gateway::FrontDoor* door_ = nullptr;
   std::optional<gateway::ApiKeys> early_keys_;  // read before there was a door
 };

@@ -19,6 +19,7 @@ namespace troupe::apps {
 struct ConfigOptions {
   std::string config = "configs/quickstart.toml";
   std::vector<std::string> set;  // scheduling.lanes=false
+  std::string as = "client";     // whose key, of verbs that ask a running cluster
 };
 
 struct CheckOptions {
@@ -30,6 +31,7 @@ int run_check(const CheckOptions& options, Output& output);
 struct KeysNewOptions {
   std::string name;
   std::string folder;
+  std::string role;  // empty: a node or a client, as the cluster's file says
 };
 int run_keys_new(const KeysNewOptions& options, Output& output);
 
@@ -37,6 +39,24 @@ struct KeysShowOptions {
   std::string path;
 };
 int run_keys_show(const KeysShowOptions& options, Output& output);
+
+struct KeysFolder {
+  std::string path;    // or:
+  std::string config;  // the cluster file that names it
+};
+
+struct KeysListOptions {
+  KeysFolder folder;
+};
+int run_keys_list(const KeysListOptions& options, Output& output);
+
+struct KeysRotateOptions {
+  std::string name;
+  KeysFolder folder;
+  bool turn = false;  // to the next key
+  bool finish = false;
+};
+int run_keys_rotate(const KeysRotateOptions& options, Output& output);
 
 struct KeysApiOptions {
   std::string tenant;

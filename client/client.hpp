@@ -42,7 +42,15 @@ struct NodeAddress {
   std::string host;  // an address of a named interface
   std::uint16_t urgent_port = 0;
   std::uint16_t ordinary_port = 0;
-  std::string public_key;  // 40 characters of Z85, as NAME.pub has it
+  std::string public_key;         // 40 characters of Z85, as NAME.pub has it
+  std::string next_public_key{};  // while its key is rotated: NAME.pub's `next`; else empty
+};
+
+// The keys of today: our own pair, and those that a node may have.
+struct FreshKeys {
+  std::string public_key;
+  std::string secret_key;
+  std::vector<std::string> node_keys;
 };
 
 struct ClientOptions {
@@ -53,6 +61,9 @@ struct ClientOptions {
   Duration heartbeat_interval = std::chrono::seconds(1);  // the cluster's
   std::uint32_t tasks_max = 65536;      // without an outcome; more are refused as queue_full
   std::uint32_t letters_max = 1000000;  // answers that nobody has received; more are dropped
+  // Called on a thread of the client's own when a connection to that node broke or did not come
+  // about: what it is opened with next. Nothing changes where it is empty or answers nothing.
+  std::function<std::optional<FreshKeys>(const std::string& node)> fresh_keys;
 };
 
 // A task on its way. The id is also known to the nodes (`troupe explain ID`).

@@ -1,8 +1,22 @@
 #include "client/cluster_file.hpp"
 
 #include "config/load.hpp"
+#include "transport/key_files.hpp"
 
 namespace troupe {
+namespace {
+
+std::optional<FreshKeys> read_fresh_keys(const std::string& folder, const std::string& name,
+                                         const std::string& node) {
+  auto own = transport::read_key_file(folder + "/" + name + ".key");
+  const auto theirs = transport::read_public_file(folder + "/" + node + ".pub");
+  if (!own || !theirs) return std::nullopt;
+  FreshKeys fresh{own->public_key.z85, std::move(own->secret_z85), {}};
+  for (const auto& half : theirs->halves()) fresh.node_keys.push_back(half.z85);
+  return fresh;
+}
+
+}  // namespace
 
 Result<ClientOptions> client_options(const config::Config& config, const config::ClusterKeys& keys,
                                      const std::string& name) {
@@ -13,9 +27,14 @@ Result<ClientOptions> client_options(const config::Config& config, const config:
   options.public_key = own->public_key.z85;
   options.secret_key = own->secret_z85;
   options.heartbeat_interval = config.link.heartbeat_interval;
-  for (const auto& node : config.nodes)
-    options.nodes.push_back(
-        {node.name, node.host, node.urgent_port, node.ordinary_port, keys.nodes.at(node.name).z85});
+  for (const auto& node : config.nodes) {
+    const auto& halves = keys.nodes.at(node.name);
+    options.nodes.push_back({node.name, node.host, node.urgent_port, node.ordinary_port,
+                             halves.front().z85, halves.size() > 1 ? halves[1].z85 : ""});
+  }
+  options.fresh_keys = [folder = keys.folder, name](const std::string& node) {
+    return read_fresh_keys(folder, name, node);
+  };
   return options;
 }
 

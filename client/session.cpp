@@ -32,6 +32,12 @@ Error not_connected(std::string_view node) {
           "is it running (troupe status), and does its allow-list name this client's key?"};
 }
 
+std::vector<transport::PublicKey> keys_of(const NodeAddress& node) {
+  std::vector<transport::PublicKey> keys{{node.public_key}};
+  if (!node.next_public_key.empty()) keys.push_back({node.next_public_key});
+  return keys;
+}
+
 Status check(const ClientOptions& options) {
   const transport::KeyPair keys{{options.public_key}, options.secret_key};
   if (auto good = transport::check_keys(keys); !good) return good;
@@ -41,7 +47,8 @@ Status check(const ClientOptions& options) {
                  "name those of the cluster"};
   std::set<std::string_view> names;
   for (const auto& node : options.nodes) {
-    if (const auto key = transport::parse_public_key(node.public_key); !key) return key.error();
+    for (const auto& half : keys_of(node))
+      if (const auto key = transport::parse_public_key(half.z85); !key) return key.error();
     if (!names.insert(node.name).second)
       return Error{ErrorCode::invalid_argument, "two nodes are called '" + node.name + "'",
                    "name each node of the cluster once"};
@@ -86,6 +93,7 @@ Result<std::unique_ptr<Client::Session>> Client::Session::open(ClientOptions opt
   events.on_message = [self](auto peer, auto&& message) {
     self->on_message(peer, std::forward<decltype(message)>(message));
   };
+  if (self->options_.fresh_keys) events.on_retry = [self](auto peer) { self->on_retry(peer); };
   auto opened = transport::Link::open(std::move(link), std::move(events));
   if (!opened) return opened.error();
   {
@@ -94,7 +102,7 @@ Result<std::unique_ptr<Client::Session>> Client::Session::open(ClientOptions opt
     for (const auto& node : self->options_.nodes) {
       self->names_.push_back(node.name);
       const transport::Endpoint endpoint{node.host, node.urgent_port, node.ordinary_port};
-      self->nodes_.push_back({self->link_->connect(endpoint, {node.public_key})});
+      self->nodes_.push_back({self->link_->connect(endpoint, keys_of(node))});
     }
     self->thread_ = std::thread([self] { self->run(); });
   }
@@ -129,6 +137,12 @@ void Client::Session::run() {
       continue;
     }
     if (closing_) return;
+    if (!retries_.empty()) {
+      const auto node = *retries_.begin();
+      retries_.erase(retries_.begin());
+      rekey(node, lock);
+      continue;
+    }
     const auto next = sender_.next_wakeup();
     const Instant at = now();
     if (next && *next <= at) {
@@ -145,6 +159,19 @@ void Client::Session::run() {
       work_.wait(lock);
     }
   }
+}
+
+// Somebody may have rotated a key since.
+void Client::Session::rekey(std::uint32_t node, Lock& lock) {
+  const auto peer = nodes_[node].peer;
+  lock.unlock();
+  if (auto fresh = options_.fresh_keys(names_[node])) {
+    std::vector<transport::PublicKey> keys;
+    for (auto& key : fresh->node_keys) keys.push_back({std::move(key)});
+    (void)link_->rekey({{std::move(fresh->public_key)}, std::move(fresh->secret_key)});
+    (void)link_->rekey(peer, std::move(keys));
+  }
+  lock.lock();
 }
 
 // --- the caller's threads ------------------------------------------------------------------------
@@ -268,6 +295,14 @@ void Client::Session::on_down(transport::PeerId peer) {
   tell(delivery::NodeDown{*node});
   changed_.notify_all();
   settle(lock);
+}
+
+void Client::Session::on_retry(transport::PeerId peer) {
+  const Lock lock(mutex_);
+  const auto node = node_of(peer);
+  if (!node) return;
+  retries_.insert(node->value);
+  work_.notify_all();
 }
 
 void Client::Session::on_message(transport::PeerId peer, transport::Message&& message) {

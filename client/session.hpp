@@ -12,6 +12,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <thread>
 #include <unordered_map>
@@ -73,9 +74,11 @@ class Client::Session {
 
   explicit Session(ClientOptions options);
   void run();
+  void rekey(std::uint32_t node, Lock& lock);
 
   void on_up(transport::PeerId peer, const transport::PeerInfo& info);
   void on_down(transport::PeerId peer);
+  void on_retry(transport::PeerId peer);
   void on_message(transport::PeerId peer, transport::Message&& message);
 
   // An event of the protocol with what belongs to it; decides and carries out, under the lock.
@@ -114,7 +117,8 @@ class Client::Session {
   std::deque<Letter> letters_;
   std::uint64_t last_question_ = 0;
   std::map<std::uint64_t, std::optional<transport::ControlReply>> questions_;
-  Instant sleeps_until_{};  // our thread, at most
+  std::set<std::uint32_t> retries_;  // nodes whose keys may have changed
+  Instant sleeps_until_{};           // our thread, at most
   bool closing_ = false;
   std::thread thread_;
 };

@@ -1,35 +1,16 @@
 #include "config/cluster_keys.hpp"
 
-#include <fcntl.h>
-#include <sys/file.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+
+#include "transport/files.hpp"
 
 namespace troupe::config {
 namespace {
 
 namespace fs = std::filesystem;
 constexpr const char* client_name = "client";
-
-// Two programs that start at the same time must not both make keys.
-class FolderLock {
- public:
-  explicit FolderLock(const std::string& folder)
-      : file_(::open((folder + "/.lock").c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600)) {
-    if (file_ >= 0) ::flock(file_, LOCK_EX);
-  }
-  ~FolderLock() {
-    if (file_ >= 0) ::close(file_);
-  }
-  FolderLock(const FolderLock&) = delete;
-  FolderLock& operator=(const FolderLock&) = delete;
-
- private:
-  int file_;
-};
 
 Status make_private_folder(const std::string& folder) {
   std::error_code failed;
@@ -42,7 +23,7 @@ Status make_private_folder(const std::string& folder) {
 }
 
 Status make_missing_keys(const std::string& folder, const std::vector<std::string>& names) {
-  const FolderLock lock(folder);
+  const transport::FolderLock lock(folder);
   for (const auto& name : names) {
     if (fs::exists(folder + "/" + name + ".key")) continue;
     const auto keys = transport::generate_keys();
@@ -59,16 +40,29 @@ std::vector<std::string> names_of(const Config& config) {
   return names;
 }
 
-Status admit(ClusterKeys& keys, const std::string& name, const transport::PublicKey& key,
+Status admit(ClusterKeys& keys, const std::string& name, const transport::PublicFile& file,
              transport::Role role) {
-  const auto twin = std::find_if(keys.allowed.begin(), keys.allowed.end(),
-                                 [&](const auto& other) { return other.key == key; });
-  if (twin != keys.allowed.end())
-    return Error{ErrorCode::config,
-                 "'" + twin->name + "' and '" + name + "' have the same public key",
-                 "make a pair for each with `troupe keys new`"};
-  keys.allowed.push_back({key, name, role});
+  for (const auto& key : file.halves()) {
+    const auto twin = std::find_if(keys.allowed.begin(), keys.allowed.end(),
+                                   [&](const auto& other) { return other.key == key; });
+    if (twin != keys.allowed.end())
+      return Error{ErrorCode::config,
+                   "'" + twin->name + "' and '" + name + "' have the same public key",
+                   "make a pair for each with `troupe keys new`"};
+    keys.allowed.push_back({key, name, role});
+  }
   return {};
+}
+
+// A node is who has a table in the config, whatever a file says.
+Status check_role(const std::string& path, const transport::PublicFile& file, bool is_node) {
+  if (!file.role || (*file.role == transport::Role::node) == is_node) return {};
+  const std::string role(transport::name(*file.role));
+  return Error{ErrorCode::config,
+               "'" + path + "' gives the role \"" + role + "\", but the cluster has " +
+                   (is_node ? "a" : "no") + " node of that name",
+               is_node ? "take the line `role` out of it, or choose another name for this key"
+                       : "say \"client\" or \"read-only\", or add the node to the cluster's file"};
 }
 
 }  // namespace
@@ -82,34 +76,52 @@ Result<std::string> state_folder(const Config& config) {
                "set XDG_STATE_HOME to a private folder"};
 }
 
+Result<std::string> keys_folder(const Config& config) {
+  if (config.cluster.keys != "auto") return config.cluster.keys;
+  auto state = state_folder(config);
+  if (!state) return state.error();
+  return *state + "/keys";
+}
+
 Result<ClusterKeys> load_cluster_keys(const Config& config) {
-  ClusterKeys keys;
-  keys.folder = config.cluster.keys;
-  if (keys.folder == "auto") {
-    auto state = state_folder(config);
-    if (!state) return state.error();
-    keys.folder = *state + "/keys";
-    if (auto made = make_private_folder(keys.folder); !made) return made.error();
-    if (auto made = make_missing_keys(keys.folder, names_of(config)); !made) return made.error();
+  const auto folder = keys_folder(config);
+  if (!folder) return folder.error();
+  if (config.cluster.keys == "auto") {
+    if (auto made = make_private_folder(*folder); !made) return made.error();
+    if (auto made = make_missing_keys(*folder, names_of(config)); !made) return made.error();
   }
+  return read_cluster_keys(config, *folder);
+}
+
+Result<ClusterKeys> read_cluster_keys(const Config& config, const std::string& folder) {
+  ClusterKeys keys;
+  keys.folder = folder;
   for (const auto& node : config.nodes) {
-    auto key = transport::read_public_file(keys.folder + "/" + node.name + ".pub");
-    if (!key) return key.error();
-    if (auto admitted = admit(keys, node.name, *key, transport::Role::node); !admitted)
+    const std::string path = folder + "/" + node.name + ".pub";
+    const auto file = transport::read_public_file(path);
+    if (!file) return file.error();
+    if (auto good = check_role(path, *file, true); !good) return good.error();
+    if (auto admitted = admit(keys, node.name, *file, transport::Role::node); !admitted)
       return admitted.error();
-    keys.nodes[node.name] = std::move(*key);
+    keys.nodes[node.name] = file->halves();
   }
   std::error_code failed;
   std::vector<fs::path> files;
-  for (const auto& entry : fs::directory_iterator(keys.folder, failed))
-    if (entry.path().extension() == ".pub") files.push_back(entry.path());
+  for (fs::directory_iterator entry(folder, failed); !failed && entry != fs::directory_iterator();
+       entry.increment(failed))
+    if (entry->path().extension() == ".pub") files.push_back(entry->path());
+  if (failed)
+    return Error{ErrorCode::io, "cannot read the folder " + folder + ": " + failed.message(),
+                 "set cluster.keys to the folder that holds the keys"};
   std::sort(files.begin(), files.end());
-  for (const auto& file : files) {
-    const std::string name = file.stem().string();
+  for (const auto& path : files) {
+    const std::string name = path.stem().string();
     if (keys.nodes.contains(name)) continue;
-    auto key = transport::read_public_file(file.string());
-    if (!key) return key.error();
-    if (auto admitted = admit(keys, name, *key, transport::Role::client); !admitted)
+    const auto file = transport::read_public_file(path.string());
+    if (!file) return file.error();
+    if (auto good = check_role(path.string(), *file, false); !good) return good.error();
+    if (auto admitted = admit(keys, name, *file, file->role.value_or(transport::Role::client));
+        !admitted)
       return admitted.error();
   }
   return keys;

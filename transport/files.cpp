@@ -1,11 +1,13 @@
 #include "transport/files.hpp"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <string_view>
 
@@ -141,6 +143,21 @@ Status write_new_file(const std::string& path, const std::string& text, mode_t m
   return {};
 }
 
+Status replace_file(const std::string& path, const std::string& text, mode_t mode) {
+  const std::string beside = path + ".new";
+  remove_file(beside);  // what an interrupted attempt left
+  if (auto written = write_new_file(beside, text, mode); !written) return written;
+  auto renamed = rename_file(beside, path);
+  if (!renamed) remove_file(beside);
+  return renamed;
+}
+
+Status rename_file(const std::string& from, const std::string& to) {
+  if (std::rename(from.c_str(), to.c_str()) != 0 || !sync_folder_of(to))
+    return refused("replace", to, errno, "choose a folder that you may write");
+  return {};
+}
+
 void remove_file(const std::string& path) noexcept {
   ::unlink(path.c_str());
 }
@@ -151,6 +168,15 @@ Result<std::string> read_private_file(const std::string& path) {
 
 Result<std::string> read_public_text(const std::string& path) {
   return read_file(path, false);
+}
+
+FolderLock::FolderLock(const std::string& folder)
+    : file_(::open((folder + "/.lock").c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600)) {
+  if (file_ >= 0) ::flock(file_, LOCK_EX);
+}
+
+FolderLock::~FolderLock() {
+  if (file_ >= 0) ::close(file_);
 }
 
 }  // namespace troupe::transport

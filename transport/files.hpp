@@ -19,6 +19,12 @@ Status make_private_folder(const std::string& folder);
 // Refuses to touch anything that already exists under that name, a dangling link included.
 Status write_new_file(const std::string& path, const std::string& text, mode_t mode);
 
+// Puts a whole file, made with that mode, in the place of what `path` names.
+Status replace_file(const std::string& path, const std::string& text, mode_t mode);
+
+// Puts `from` in the place of what `to` names, in the same folder.
+Status rename_file(const std::string& from, const std::string& to);
+
 // For taking back what write_new_file() made; quiet.
 void remove_file(const std::string& path) noexcept;
 
@@ -28,5 +34,17 @@ Result<std::string> read_private_file(const std::string& path);
 
 // The same without a look at owner and mode.
 Result<std::string> read_public_text(const std::string& path);
+
+// Two programs that change the keys of a folder at the same time wait for each other.
+class FolderLock {
+ public:
+  explicit FolderLock(const std::string& folder);
+  ~FolderLock();
+  FolderLock(const FolderLock&) = delete;
+  FolderLock& operator=(const FolderLock&) = delete;
+
+ private:
+  int file_;
+};
 
 }  // namespace troupe::transport

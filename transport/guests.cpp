@@ -1,5 +1,7 @@
 #include "transport/guests.hpp"
 
+#include <algorithm>
+
 #include "base/assert.hpp"
 
 namespace troupe::transport {
@@ -93,6 +95,20 @@ void Guests::erase_if(Condition condition) {
 
 void Guests::forget(PeerId peer) {
   erase_if([&](const Route& route) { return route.peer == peer; });
+}
+
+Guests::Evicted Guests::evict(const AllowedKey* who) {
+  Evicted evicted;
+  for (const auto& [key, route] : routes_) {
+    if (route.who != who) continue;
+    evicted.routes.push_back(key);
+    const auto& peers = evicted.peers;
+    if (route.peer.value != 0 && std::find(peers.begin(), peers.end(), route.peer) == peers.end())
+      evicted.peers.push_back(route.peer);
+  }
+  erase_if([&](const Route& route) { return route.who == who; });
+  routes_of_.erase(who);
+  return evicted;
 }
 
 void Guests::sweep(Instant before) {

@@ -16,6 +16,7 @@
 #include <map>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "base/time.hpp"
 #include "transport/link.hpp"
@@ -32,7 +33,7 @@ class Guests {
   struct Caller {
     Lane lane = Lane::ordinary;
     std::string route;                // the routing id
-    const AllowedKey* who = nullptr;  // from the allow-list, by the message's key; outlives this
+    const AllowedKey* who = nullptr;  // from the allow-list, by the message's key; until evict()
   };
 
   enum class Verdict {
@@ -60,6 +61,13 @@ class Guests {
 
   // The peer is down: its routes lead nowhere until a new hello comes along them.
   void forget(PeerId peer);
+
+  // The key is not on the allow-list any more, or not as it was: forgets all of its routes.
+  struct Evicted {
+    std::vector<PeerId> peers;                           // that were up
+    std::vector<std::pair<Lane, std::string>> routes{};  // ways back to whoever has the key
+  };
+  Evicted evict(const AllowedKey* who);
 
   // Forgets routes without a peer of which nothing was heard since `before`.
   void sweep(Instant before);

@@ -1,11 +1,8 @@
-// CURVE key pairs and the files that hold them.
-//
-// A key pair lives in two files: NAME.key (mode 0600, both halves) and NAME.pub (the public half,
-// to be copied to whoever should admit it). Both are TOML with one key per line, so that a person
-// can read them. A private file that others may read is refused, like ssh does.
+// CURVE key pairs, and what the owner of one may do. key_files.hpp has the files that hold them.
 #pragma once
 
 #include <compare>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -24,6 +21,14 @@ struct KeyPair {
   std::string secret_z85;
 };
 
+// A node is one of the cluster; a client may ask for anything; who is read-only may look.
+enum class Role : std::uint8_t { node, client, read_only };
+
+// "node", "client", "read-only".
+std::string_view name(Role role) noexcept;
+// Errors: invalid_argument, with the words that are understood.
+Result<Role> parse_role(std::string_view word);
+
 Result<KeyPair> generate_keys();
 
 // Checks length and alphabet.
@@ -31,12 +36,5 @@ Result<PublicKey> parse_public_key(std::string_view z85);
 
 // Checks both halves, and that they belong together. Its messages never show a secret.
 Status check_keys(const KeyPair& keys);
-
-// Writes NAME.key and NAME.pub into `folder`, which is made with mode 0700 when missing. Never
-// overwrites: already_exists is told as io with a next step.
-Status write_keys(const std::string& folder, const std::string& name, const KeyPair& keys);
-
-Result<KeyPair> read_key_file(const std::string& path);       // NAME.key
-Result<PublicKey> read_public_file(const std::string& path);  // NAME.pub
 
 }  // namespace troupe::transport

@@ -58,6 +58,15 @@ Status check_options(const LinkOptions& options) {
   return {};
 }
 
+Status check_server_keys(const std::vector<PublicKey>& keys) {
+  if (keys.empty())
+    return Error{ErrorCode::invalid_argument, "no key of the server is given",
+                 "give its .pub file's"};
+  for (const auto& key : keys)
+    if (auto valid = parse_public_key(key.z85); !valid) return valid.error();
+  return {};
+}
+
 class ZmqLink final : public Link {
  public:
   ZmqLink(std::unique_ptr<Owner> owner, std::shared_ptr<Shared> shared,
@@ -71,11 +80,12 @@ class ZmqLink final : public Link {
 
   ~ZmqLink() override { ZmqLink::stop(destructor_linger); }
 
-  PeerId connect(const Endpoint& endpoint, const PublicKey& server_key) override {
+  PeerId connect(const Endpoint& endpoint, std::vector<PublicKey> server_keys) override {
     const PeerId peer = stopped_.load() ? PeerId{} : shared_->slots.open(true);
     if (peer.value == 0) return peer;
-    ConnectCommand command{peer, {}, server_key, {}};
-    if (auto valid = parse_public_key(server_key.z85); !valid) command.refused = valid.error();
+    ConnectCommand command{peer, {}, {}, {}};
+    if (auto valid = check_server_keys(server_keys); !valid) command.refused = valid.error();
+    command.server_keys = std::move(server_keys);
     for (const Lane lane : {Lane::urgent, Lane::ordinary}) {
       const auto port = lane == Lane::urgent ? endpoint.urgent_port : endpoint.ordinary_port;
       auto address = connect_address(endpoint.host, port);
@@ -86,6 +96,25 @@ class ZmqLink final : public Link {
     }
     shared_->mailbox.push(std::move(command));
     return peer;
+  }
+
+  Status rekey(PeerId peer, std::vector<PublicKey> server_keys) override {
+    if (auto valid = check_server_keys(server_keys); !valid) return valid;
+    shared_->mailbox.push(RekeyCommand{peer, std::move(server_keys)});
+    return {};
+  }
+
+  Status rekey(KeyPair own) override {
+    if (auto valid = check_keys(own); !valid) return valid;
+    shared_->mailbox.push(OwnKeysCommand{std::move(own)});
+    return {};
+  }
+
+  Status allow(const std::vector<AllowedKey>& allowed) override {
+    auto list = AllowList::make(allowed);
+    if (!list) return list.error();
+    shared_->mailbox.push(AllowCommand{std::move(*list)});
+    return {};
   }
 
   Status send(PeerId peer, Lane lane, const Message& message) override {

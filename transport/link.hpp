@@ -34,7 +34,6 @@ struct PeerId {
 };
 
 // Who is at the other end, as its authenticated key says (the allow-list names the keys).
-enum class Role : std::uint8_t { node, client };
 struct PeerInfo {
   std::string name;
   Role role = Role::client;
@@ -48,10 +47,12 @@ struct Endpoint {
   std::uint16_t ordinary_port = 0;
 };
 
+// Of one name there may be two while its key is rotated.
 struct AllowedKey {
   PublicKey key;
   std::string name;
   Role role = Role::client;
+  bool operator==(const AllowedKey&) const = default;
 };
 
 struct LinkOptions {
@@ -69,6 +70,9 @@ struct LinkEvents {
   std::function<void(PeerId, const PeerInfo&)> on_up;     // HELLO exchanged
   std::function<void(PeerId, const Error& why)> on_down;  // silent too long, restarted, or gone
   std::function<void(PeerId, Message&&)> on_message;      // valid, from a peer that is up
+  // A connection that we opened broke or did not come about, and is opened again: the moment to
+  // rekey() it. May be empty.
+  std::function<void(PeerId)> on_retry{};
 };
 
 struct LinkCounters {
@@ -88,7 +92,20 @@ class Link {
   virtual ~Link() = default;  // stops
 
   // Starts to connect and keeps trying; on_up says when it worked. Messages sent before that wait.
-  virtual PeerId connect(const Endpoint& endpoint, const PublicKey& server_key) = 0;
+  // The server proves to have any one of the keys; they are tried in turn.
+  virtual PeerId connect(const Endpoint& endpoint, std::vector<PublicKey> server_keys) = 0;
+
+  // Of a connection that we opened: what it is opened with from the next time on. Errors:
+  // invalid_argument for keys that are none.
+  virtual Status rekey(PeerId peer, std::vector<PublicKey> server_keys) = 0;
+  // As whom all of them are.
+  virtual Status rekey(KeyPair own) = 0;
+
+  // Replaces the allow-list. Who is not on it any more, or not as before, is down from then on, and
+  // what comes along its connections is ignored until it has said hello with a key that is. A
+  // connection of ours to a node whose key has gone is opened again with those of its name. Errors:
+  // those of open().
+  virtual Status allow(const std::vector<AllowedKey>& allowed) = 0;
 
   // Errors: queue_full over outbox_bytes_max, unreachable for a peer that is down or unknown,
   // too_large over a frame's limit. Success means queued, not delivered.

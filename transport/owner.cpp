@@ -141,9 +141,16 @@ void Owner::take_breaks(std::size_t first) {
     if ((items_[first + i].revents & ZMQ_POLLIN) == 0) continue;
     Peer& peer = peers_.at(watched_[i].peer);
     const auto lane = static_cast<std::size_t>(watched_[i].lane);
+    if (!peer.dial->breaks[lane].is_open()) continue;  // closed for what the other lane told
+    bool heard_break = false;
     while (peer.dial->breaks[lane].receive(frames_, limits::frames_per_message_max) !=
            Socket::Received::nothing)
-      if (peer.life.up()) peer.dial->broken[lane] = any_broken_ = true;
+      heard_break = true;
+    if (!heard_break) continue;
+    if (peer.life.up())
+      peer.dial->broken[lane] = any_broken_ = true;
+    else if (peer.dial->server_keys.size() > 1)
+      try_other_key(peer);
   }
 }
 
@@ -264,7 +271,7 @@ void Owner::accept(ConnectCommand&& command) {
   dialed_.push_back(command.peer.value);
   peer.dial = std::make_unique<Dial>();
   peer.dial->addresses = std::move(command.addresses);
-  peer.dial->server_key = std::move(command.server_key);
+  peer.dial->server_keys = std::move(command.server_keys);
   dial(peer);
 }
 
@@ -338,8 +345,8 @@ void Owner::dial(Peer& peer) {
   dial.malformed = 0;
   for (const Lane lane : {Lane::urgent, Lane::ordinary}) {
     const auto index = static_cast<std::size_t>(lane);
-    auto socket =
-        dial_socket(context_, options_.keys, dial.addresses[index], dial.server_key, lane);
+    auto socket = dial_socket(context_, options_.keys, dial.addresses[index],
+                              dial.server_keys[dial.trying], lane);
     if (!socket) {
       hang_up(peer, socket.error(), refused_reopen_delay, true);
       return;
@@ -365,6 +372,7 @@ void Owner::hang_up(Peer& peer, const Error& why, Duration reopen_after, bool te
   peer.dial->reopen_at = later(now_, std::max(reopen_after, reopen_delay));
   next_due_ = std::min(next_due_, peer.dial->reopen_at);
   peer.blocked = {};
+  if (events_.on_retry) events_.on_retry(peer.id);
   if (!was_up && !tell) return;
   set_writable(peer, false);
   discard(peer);

@@ -39,9 +39,11 @@ class Owner {
   // A connection that we opened; its sockets are replaced whenever the conversation breaks.
   struct Dial {
     std::array<std::string, lane_count> addresses;
-    PublicKey server_key;
+    std::vector<PublicKey> server_keys;     // at least one
+    std::size_t trying = 0;                 // which of them
+    std::size_t first = 0;                  // where the round began in which all are tried
+    std::array<Socket, lane_count> breaks;  // tell when the connections break; outlive them
     std::array<Socket, lane_count> sockets;
-    std::array<Socket, lane_count> breaks;  // tell when the connections break
     std::array<bool, lane_count> broken{};  // they did; what came before is still to be read
     std::uint64_t connection = 0;
     Instant reopen_at;
@@ -97,6 +99,13 @@ class Owner {
   void set_writable(Peer& peer, bool writable);
   Peer& add_peer(PeerId id);
   [[nodiscard]] Liveness fresh_liveness() const;
+
+  // changing.cpp: keys that change.
+  void accept(AllowCommand&& command);
+  void accept(RekeyCommand&& command);
+  void accept(OwnKeysCommand&& command);
+  void expect(Peer& peer, std::vector<PublicKey> keys, bool at_once);
+  void try_other_key(Peer& peer);
 
   // receive.cpp: what comes in.
   void receive();

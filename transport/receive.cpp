@@ -212,7 +212,7 @@ void Owner::dialed_hello(Peer& peer, const Hello& hello) {
             reopen_delay, false);
     return;
   }
-  const AllowedKey* const known = allowed_.find(peer.dial->server_key.z85);
+  const AllowedKey* const known = allowed_.find(peer.dial->server_keys[peer.dial->trying].z85);
   if (hello.connection != peer.dial->connection) {
     dialed_malformed(peer, {ErrorCode::malformed, "a hello answers another connection", ""});
     return;
@@ -236,6 +236,7 @@ void Owner::dialed_hello(Peer& peer, const Hello& hello) {
   }
   peer.info = {hello.node, known != nullptr ? known->role : Role::node, hello.epoch,
                hello.delivery};
+  peer.dial->first = peer.dial->trying;
   set_writable(peer, true);
   for (const Lane lane : {Lane::urgent, Lane::ordinary})
     if (!peer.waiting[static_cast<std::size_t>(lane)].empty()) mark_ready(peer, lane);

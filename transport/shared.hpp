@@ -8,8 +8,10 @@
 #include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "base/time.hpp"
+#include "transport/allow_list.hpp"
 #include "transport/link.hpp"
 #include "transport/mailbox.hpp"
 #include "transport/slots.hpp"
@@ -33,15 +35,29 @@ struct SendCommand {
 struct ConnectCommand {
   PeerId peer;
   std::array<std::string, lane_count> addresses;
-  PublicKey server_key;
+  std::vector<PublicKey> server_keys;
   std::optional<Error> refused;  // the caller's endpoint or key was wrong: say so in on_down
+};
+
+struct RekeyCommand {
+  PeerId peer;
+  std::vector<PublicKey> server_keys;
+};
+
+struct OwnKeysCommand {
+  KeyPair keys;
+};
+
+struct AllowCommand {
+  AllowList allowed;
 };
 
 struct StopCommand {
   Duration linger{};
 };
 
-using Command = std::variant<SendCommand, ConnectCommand, StopCommand>;
+using Command = std::variant<SendCommand, ConnectCommand, RekeyCommand, OwnKeysCommand,
+                             AllowCommand, StopCommand>;
 
 struct AtomicCounters {
   std::atomic<std::uint64_t> messages_sent{0};

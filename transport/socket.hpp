@@ -78,7 +78,7 @@ class Socket {
   int connect(const std::string& address) noexcept;
 
   // A socket that has a message for each time that a connection of this one breaks which had stood.
-  // Of the same thread. Errors: as make().
+  // Of the same thread; closed after this one. Errors: as make().
   Result<Socket> monitor_breaks(Context& context) noexcept;
 
   enum class Sent { yes, full, gone };

@@ -26,6 +26,9 @@ inline constexpr Duration guest_retry_interval = std::chrono::milliseconds(1);
 inline constexpr Duration reopen_delay = std::chrono::milliseconds(50);
 inline constexpr Duration refused_reopen_delay = std::chrono::seconds(30);
 
+// Where a server may have one of two keys and had neither.
+inline constexpr Duration other_keys_delay = std::chrono::seconds(1);
+
 // How long a hello may go unanswered before the connection is begun afresh.
 inline constexpr Duration hello_patience = std::chrono::seconds(3);
 

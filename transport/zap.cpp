@@ -1,6 +1,8 @@
 #include "transport/zap.hpp"
 
 #include <array>
+#include <string>
+#include <vector>
 
 namespace troupe::transport {
 namespace {
@@ -22,28 +24,6 @@ const AllowedKey* admit(const std::vector<Frame>& request, const AllowList& allo
 }
 
 }  // namespace
-
-Result<AllowList> AllowList::make(const std::vector<AllowedKey>& keys) {
-  AllowList list;
-  std::map<std::string_view, int> names;
-  for (const AllowedKey& allowed : keys) {
-    if (auto valid = parse_public_key(allowed.key.z85); !valid)
-      return Error{ErrorCode::config, "the key of '" + allowed.name + "' is malformed",
-                   valid.error().next_step};
-    if (++names[allowed.name] > 1)
-      return Error{ErrorCode::config, "two allowed keys have the name '" + allowed.name + "'",
-                   "give each key a name of its own"};
-    if (!list.keys_.emplace(allowed.key.z85, allowed).second)
-      return Error{ErrorCode::config, "'" + allowed.name + "' has the key of somebody else",
-                   "make a key pair of its own with 'troupe keys'"};
-  }
-  return list;
-}
-
-const AllowedKey* AllowList::find(std::string_view z85) const {
-  const auto found = keys_.find(z85);
-  return found == keys_.end() ? nullptr : &found->second;
-}
 
 Result<Zap> Zap::make(Context& context) {
   auto socket = Socket::make(context, ZMQ_REP);

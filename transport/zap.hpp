@@ -8,30 +8,15 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
-#include <string>
 #include <string_view>
-#include <vector>
 
-#include "transport/link.hpp"
+#include "transport/allow_list.hpp"
 #include "transport/socket.hpp"
 
 namespace troupe::transport {
 
 // The domain that our server sockets name.
 inline constexpr std::string_view zap_domain = "troupe";
-
-class AllowList {
- public:
-  // Errors: config for a malformed key, or a key or name that stands in it twice.
-  static Result<AllowList> make(const std::vector<AllowedKey>& keys);
-
-  // Null when the key is not on it. Pointers stay valid as long as the list.
-  [[nodiscard]] const AllowedKey* find(std::string_view z85) const;
-
- private:
-  std::map<std::string, AllowedKey, std::less<>> keys_;
-};
 
 class Zap {
  public:

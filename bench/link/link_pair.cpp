@@ -61,7 +61,7 @@ Result<std::unique_ptr<LinkPair>> LinkPair::open(OnMessage arrived) {
   auto opened = transport::Link::open(std::move(options), std::move(events));
   if (!opened) return opened.error();
   pair->near_ = std::move(*opened);
-  pair->peer_ = pair->near_->connect(endpoint, far_keys->public_key);
+  pair->peer_ = pair->near_->connect(endpoint, {far_keys->public_key});
   std::unique_lock lock(up->mutex);
   if (!up->changed.wait_for(lock, connect_limit, [&] { return up->up; }))
     return Error{ErrorCode::unreachable, "the two ends of the link do not find each other", ""};

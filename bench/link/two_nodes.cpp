@@ -28,7 +28,7 @@ Result<Plan> make_plan() {
   for (std::size_t i = 0; i < names.size(); ++i)
     plan.cluster.push_back({names[i],
                             {"127.0.0.1", scenarios::next_port(), scenarios::next_port()},
-                            plan.keys[i].public_key});
+                            {plan.keys[i].public_key}});
   return plan;
 }
 
@@ -87,7 +87,7 @@ Result<std::unique_ptr<TwoNodes>> TwoNodes::start(
     reach.secret_key = plan->keys.back().secret_z85;
     for (const auto& node : plan->cluster)
       reach.nodes.push_back({node.name, node.endpoint.host, node.endpoint.urgent_port,
-                             node.endpoint.ordinary_port, node.key.z85});
+                             node.endpoint.ordinary_port, node.keys.front().z85});
     auto client = Client::open(std::move(reach));
     if (!client) return client.error();
     two->client_ = std::move(*client);

@@ -134,7 +134,7 @@ Result<std::unique_ptr<RealNode>> RealNode::start(RealOptions options) {
   for (int attempt = 1; real->node_ == nullptr; ++attempt) {
     const transport::Endpoint endpoint{"127.0.0.1", next_port(), next_port()};
     actors::NodeOptions these = base;
-    these.cluster = {{name, endpoint, keys->public_key}};
+    these.cluster = {{name, endpoint, {keys->public_key}}};
     auto node = actors::Node::start(std::move(these), real->log_);
     if (node) {
       real->node_ = std::move(*node);

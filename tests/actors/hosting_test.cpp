@@ -49,8 +49,8 @@ class Host {
     REQUIRE(opened);
     link_ = std::move(*opened);
     for (const auto& node : options.nodes)
-      peers_[node.name] =
-          link_->connect({node.host, node.urgent_port, node.ordinary_port}, {node.public_key});
+      peers_[node.name] = link_->connect({node.host, node.urgent_port, node.ordinary_port},
+                                         {transport::PublicKey{node.public_key}});
   }
   ~Host() { link_->stop(0ns); }
 

@@ -101,7 +101,7 @@ TestCluster::TestCluster(std::vector<std::string> names) : names_(std::move(name
     keys_.push_back(std::move(*keys));
   }
   for (std::size_t i = 0; i < names_.size(); ++i)
-    nodes_.push_back({names_[i], free_endpoint(), keys_[i].public_key});
+    nodes_.push_back({names_[i], free_endpoint(), {keys_[i].public_key}});
 }
 
 actors::NodeOptions TestCluster::options(const std::string& name, Modules modules) const {
@@ -138,7 +138,7 @@ ClientOptions TestCluster::client_options() const {
   options.heartbeat_interval = heartbeat_interval;
   for (const auto& node : nodes_)
     options.nodes.push_back({node.name, node.endpoint.host, node.endpoint.urgent_port,
-                             node.endpoint.ordinary_port, node.key.z85});
+                             node.endpoint.ordinary_port, node.keys.front().z85});
   return options;
 }
 

@@ -158,3 +158,20 @@ TEST_CASE("one key cannot take all the room for strangers") {
   door.guests.sweep(start + seconds(1));
   CHECK(door.say(door.b, "one more").verdict == Verdict::ask);
 }
+
+TEST_CASE("a key that is evicted has no routes, no peers and no past") {
+  Door door;
+  door.enter_as({1}, door.a, "1");
+  door.enter_as({2}, door.b, "2");
+  for (std::uint32_t i = 0; i < Guests::malformed_max; ++i) door.babble(door.a, "3");
+  auto evicted = door.guests.evict(&door.a);
+  CHECK(evicted.peers == std::vector<PeerId>{{1}});
+  CHECK(evicted.routes.size() == 3);  // those of its peer, and the one that was cut off
+  CHECK(door.guests.routes() == 2);
+  CHECK(door.say(door.b, "2").peer == PeerId{2});
+  CHECK(door.say(door.a, "1").verdict == Verdict::ask);
+  evicted = door.guests.evict(&door.a);
+  CHECK(evicted.peers.empty());
+  door.enter_as({3}, door.a, "1");
+  CHECK(door.say(door.a, "1").peer == PeerId{3});
+}

@@ -1,62 +1,11 @@
 #include "transport/keys.hpp"
 
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <filesystem>
-#include <fstream>
-#include <sstream>
-
-#include "tests/catch.hpp"
+#include "tests/transport/key_folder.hpp"
 
 using namespace troupe;
 using namespace troupe::transport;
-
-namespace {
-
+using namespace troupe::transport::testing;
 namespace fs = std::filesystem;
-
-// A private folder that goes away with the test.
-struct Folder {
-  std::string path;
-  Folder() {
-    std::string name = (fs::temp_directory_path() / "troupe-keys-XXXXXX").string();
-    REQUIRE(::mkdtemp(name.data()) != nullptr);
-    path = name;
-  }
-  ~Folder() { fs::remove_all(path); }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-};
-
-KeyPair keys() {
-  auto made = generate_keys();
-  REQUIRE(made);
-  return *made;
-}
-
-std::string text_of(const std::string& path) {
-  std::ostringstream text;
-  text << std::ifstream(path).rdbuf();
-  return text.str();
-}
-
-void write(const std::string& path, const std::string& text, mode_t mode = 0600) {
-  std::ofstream(path) << text;
-  REQUIRE(::chmod(path.c_str(), mode) == 0);
-}
-
-mode_t mode_of(const std::string& path) {
-  struct stat file {};
-  REQUIRE(::stat(path.c_str(), &file) == 0);
-  return file.st_mode & 0777U;
-}
-
-bool mentions(const Error& error, const std::string& text) {
-  return error.to_string().find(text) != std::string::npos;
-}
-
-}  // namespace
 
 TEST_CASE("keys come back from their files as they were made") {
   const Folder folder;
@@ -68,7 +17,7 @@ TEST_CASE("keys come back from their files as they were made") {
   CHECK(pair->secret_z85 == made.secret_z85);
   auto published = read_public_file(folder.path + "/node-a.pub");
   REQUIRE(published);
-  CHECK(*published == made.public_key);
+  CHECK(*published == PublicFile{made.public_key, {}, {}});
   CHECK(text_of(folder.path + "/node-a.pub").find(made.secret_z85) == std::string::npos);
 }
 
@@ -224,4 +173,57 @@ TEST_CASE("a folder that cannot be made is told") {
   REQUIRE(!written);
   CHECK(written.error().code == ErrorCode::io);
   CHECK(!write_keys(folder.path + "/file", "a", keys()));
+}
+
+TEST_CASE("a .pub file may say a role and a next key, and an older one says neither") {
+  const Folder folder;
+  const PublicKey key = keys().public_key;
+  const PublicKey next = keys().public_key;
+  const std::string path = folder.path + "/x.pub";
+  const auto read = [&](const std::string& text) {
+    write(path, text, 0644);
+    return read_public_file(path);
+  };
+  const std::string first = "# mine\npublic = \"" + key.z85 + "\"\n";
+  const std::string second = "next = \"" + next.z85 + "\"\n";
+  CHECK(*read(first) == PublicFile{key, {}, {}});
+  CHECK(*read(first + "role = \"read-only\"\n") == PublicFile{key, {}, Role::read_only});
+  CHECK(*read("role=\"client\"\r\n" + second + first) == PublicFile{key, next, Role::client});
+  CHECK(read(first + second)->halves() == std::vector<PublicKey>{key, next});
+
+  for (const char* role :
+       {"\"admin\"", "\"Read-Only\"", "\"\"", "read-only", "\"client\" # c", "7"}) {
+    const auto refused = read(first + "role = " + role + "\n");
+    REQUIRE(!refused);
+    CHECK(refused.error().code == ErrorCode::config);
+    CHECK(mentions(refused.error(), path));
+    CHECK(mentions(refused.error(), "read-only"));
+  }
+  for (const std::string& text :
+       {second, first + second + second, first + "role = \"client\"\nrole = \"client\"\n",
+        first + "next = \"" + key.z85 + "\"\n", first + "next = \"short\"\n", first + "next\n",
+        first + "nextt = \"" + next.z85 + "\"\n"}) {
+    const auto refused = read(text);
+    REQUIRE(!refused);
+    CHECK(refused.error().code == ErrorCode::malformed);
+  }
+}
+
+TEST_CASE("a private file says no role and no next key") {
+  const Folder folder;
+  REQUIRE(write_keys(folder.path, "a", keys(), Role::read_only));
+  const std::string good = text_of(folder.path + "/a.key");
+  CHECK(read_public_file(folder.path + "/a.pub")->role == Role::read_only);
+  for (const std::string& more :
+       {std::string("role = \"client\"\n"), "next = \"" + keys().public_key.z85 + "\"\n"}) {
+    write(folder.path + "/b.key", good + more);
+    CHECK(!read_key_file(folder.path + "/b.key"));
+  }
+}
+
+TEST_CASE("words are roles only as they are written") {
+  for (const Role role : {Role::node, Role::client, Role::read_only})
+    CHECK(*parse_role(name(role)) == role);
+  for (const char* word : {"", "Client", "read_only", "readonly", "node "})
+    CHECK(!parse_role(word));
 }

@@ -94,7 +94,7 @@ void Member::restart() {
 }
 
 PeerId Member::connect_to(const Member& server) {
-  return link->connect(*server.endpoint, server.keys.public_key);
+  return link->connect(*server.endpoint, {server.keys.public_key});
 }
 
 PeerId Member::up(std::size_t nth) {

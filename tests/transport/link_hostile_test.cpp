@@ -79,7 +79,7 @@ TEST_CASE("a server with another key than expected is never spoken to") {
   Member client("mallory");
   client.keys = stage.mallory.keys;
   client.start();
-  const PeerId peer = client.link->connect(*stage.server.endpoint, new_keys().public_key);
+  const PeerId peer = client.link->connect(*stage.server.endpoint, {new_keys().public_key});
   REQUIRE(client.link->send(peer, Lane::urgent, message("secret")));
   // The same client does get through to where the key is right, so it had its chance.
   client.connect_to(stage.server);

@@ -331,7 +331,7 @@ TEST_CASE("stop sends what is queued, whichever side opened the connection") {
 TEST_CASE("stop gives up on a peer that never was there when its time is over") {
   Member client("client");
   client.start();
-  const PeerId peer = client.link->connect(free_endpoint(), new_keys().public_key);
+  const PeerId peer = client.link->connect(free_endpoint(), {new_keys().public_key});
   REQUIRE(client.link->send(peer, Lane::urgent, message("anybody?")));
   const auto begin = std::chrono::steady_clock::now();
   client.link->stop(milliseconds(100));

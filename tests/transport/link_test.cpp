@@ -313,9 +313,9 @@ TEST_CASE("a peer that cannot even be tried is down at once") {
   client.start();
   const PublicKey key = new_keys().public_key;
   const std::vector<PeerId> peers = {
-      client.link->connect({"no such host!", 1, 2}, key),
-      client.link->connect({"127.0.0.1", 0, 2}, key),
-      client.link->connect({"127.0.0.1", 1, 2}, {"not a key"}),
+      client.link->connect({"no such host!", 1, 2}, {key}),
+      client.link->connect({"127.0.0.1", 0, 2}, {key}),
+      client.link->connect({"127.0.0.1", 1, 2}, {PublicKey{"not a key"}}),
   };
   REQUIRE(client.recorder->wait([](const Recorder::Seen& seen) { return seen.downs.size() == 3; }));
   for (const PeerId peer : peers)

@@ -150,7 +150,7 @@ int main() {
                                             answers.fetch_add(1);
                                             answers.notify_one();
                                           }});
-  const PeerId peer = client->connect(endpoint, server_keys.public_key);
+  const PeerId peer = client->connect(endpoint, {server_keys.public_key});
   up.get_future().wait();
 
   const Report tcp = bare_tcp();
