@@ -11,12 +11,13 @@
 namespace troupe::actors {
 
 AgentShell::AgentShell(caf::actor_config& config, AgentId id, std::shared_ptr<AgentModule> module,
-                       World& world)
+                       World& world, std::shared_ptr<Vitals> vitals)
     : Actor(config, *world.log),
       id_(std::move(id)),
       name_(to_string(id_)),
       module_(std::move(module)),
       world_(world),
+      vitals_(std::move(vitals)),
       budget_(world.restarts) {}
 
 AgentShell::~AgentShell() = default;
@@ -85,9 +86,15 @@ void AgentShell::on_exit() {
   world_.directory->gone();
 }
 
+void AgentShell::become(State state) {
+  state_ = state;
+  vitals_->became(state);
+}
+
 void AgentShell::start() {
   ++incarnation_;
-  state_ = State::running;
+  vitals_->started();
+  become(State::running);
   run(nullptr, [this] {
     agent_ = module_->create(id_);
     if (agent_ == nullptr) throw std::runtime_error("its module made no agent");
@@ -101,17 +108,20 @@ void AgentShell::start() {
 }
 
 void AgentShell::receive(AgentMail&& mail) {
+  vitals_->mail_taken();
   switch (state_) {
     case State::running:
       run(&mail, [&] { agent_->on_message(*this, mail); });
       return;
     case State::backing_off:
-      if (stash_.size() < world_.stash_messages_max)
+      if (stash_.size() < world_.stash_messages_max) {
+        vitals_->mail_came();
         stash_.push_back(std::move(mail));
-      else
+      } else {
         answer_with_error(
             mail, {ErrorCode::queue_full, to_string(id_) + " is restarting and its stash is full",
                    "retry later"});
+      }
       return;
     case State::down:
       answer_with_error(
@@ -127,6 +137,7 @@ void AgentShell::receive(AgentMail&& mail) {
 
 template <class Handler>
 void AgentShell::run(const AgentMail* cause, Handler handler) {
+  vitals_->active(now());
   try {
     handler();
   } catch (const std::exception& failure) {
@@ -145,13 +156,13 @@ void AgentShell::crashed(const std::string& what, const AgentMail* cause) {
                                "the message was dropped; fix the handler or the message"});
   const auto wait = budget_.crashed(now());
   if (!wait) {
-    state_ = State::down;
+    become(State::down);
     log().error("an agent failed too often and stays down",
                 {{"agent", to_string(id_)}, {"what", what}});
     for (const auto& mail : std::exchange(stash_, {})) receive(AgentMail(mail));
     return;
   }
-  state_ = State::backing_off;
+  become(State::backing_off);
   log().warn("an agent failed and will be restarted",
              {{"agent", to_string(id_)},
               {"what", what},
@@ -177,10 +188,10 @@ void AgentShell::move_away() {
 // Mail that is in the mailbox already reaches the successor: the name is free from here on, and
 // this shell quits behind what was sent to it so far.
 void AgentShell::leave() {
-  state_ = State::leaving;
+  become(State::leaving);
   if (agent_ != nullptr) run(nullptr, [this] { agent_->on_stop(*this); });
   agent_.reset();
-  state_ = State::leaving;
+  become(State::leaving);
   world_.directory->remove(id_, this);
   for (auto& mail : std::exchange(stash_, {})) receive(AgentMail(mail));
   post(caf::actor{this}, Restart{});
@@ -192,12 +203,12 @@ ReplyTo AgentShell::reply_to_me() {
 }
 
 void AgentShell::task_begins() {
-  ++tasks_;
+  vitals_->has_tasks(++tasks_);
   world_.in_hand.add();
 }
 
 void AgentShell::tasks_end(std::uint64_t count) {
-  tasks_ -= count;
+  vitals_->has_tasks(tasks_ -= count);
   world_.in_hand.remove(count);
 }
 

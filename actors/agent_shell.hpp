@@ -10,6 +10,7 @@
 #include "actors/agent_type.hpp"
 #include "actors/caf.hpp"
 #include "actors/messages.hpp"
+#include "actors/vitals.hpp"
 #include "actors/world.hpp"
 
 namespace troupe::actors {
@@ -17,7 +18,7 @@ namespace troupe::actors {
 class AgentShell final : public Actor, private Context {
  public:
   AgentShell(caf::actor_config& config, AgentId id, std::shared_ptr<AgentModule> module,
-             World& world);
+             World& world, std::shared_ptr<Vitals> vitals);
   ~AgentShell() override;
 
   [[nodiscard]] const char* name() const override { return "agent"; }
@@ -25,14 +26,14 @@ class AgentShell final : public Actor, private Context {
   void on_exit() override;
 
  private:
-  // running: has an agent. backing_off: waits for Restart, stashes mail. down: gave up, answers
-  // everything with an error. leaving: stop() was called, or it moved away; passes mail on to its
-  // successor and quits at the Restart that it sent itself.
-  enum class State { running, backing_off, down, leaving };
+  // backing_off: waits for Restart. leaving: stop() was called, or it moved away; it quits at the
+  // Restart that it sent itself.
+  using State = ShellState;
 
   // An agent that moved away and whose tasks have no outcome for so long does not wait for them.
   static constexpr Duration move_limit = std::chrono::seconds(30);
 
+  void become(State state);
   void start();
   void receive(AgentMail&& mail);
   template <class Handler>
@@ -69,6 +70,7 @@ class AgentShell final : public Actor, private Context {
   const std::string name_;  // "type/key"
   const std::shared_ptr<AgentModule> module_;
   World& world_;
+  const std::shared_ptr<Vitals> vitals_;  // the directory's, too
   std::unique_ptr<Agent> agent_;
   RestartBudget budget_;
   State state_ = State::running;

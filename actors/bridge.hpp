@@ -65,6 +65,7 @@ class Bridge {
   // expired, queue_full, draining.
   Status submit_on(std::string_view node, TaskRequest request, ReplyTo reply);
   void cancel(TaskId task);
+  [[nodiscard]] Exchange::Whereabouts look(TaskId task) const { return exchange_.look(task); }
 
   // Others' new tasks are rejected as draining, or taken again.
   void drain(bool on) { exchange_.drain(on); }

@@ -1,10 +1,12 @@
 #include "actors/directory.hpp"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
 #include "actors/agent_shell.hpp"
 #include "actors/members.hpp"
+#include "base/clock.hpp"
 
 namespace troupe::actors {
 
@@ -23,7 +25,7 @@ Result<bool> Directory::deliver(const AgentId& to, AgentMail& mail) {
   {
     const std::shared_lock lock(mutex_);
     if (const auto found = shells_.find(to); found != shells_.end()) {
-      post(found->second, Deliver{std::move(mail), Held(world_.in_hand)});
+      give(found->second, std::move(mail));
       return true;
     }
   }
@@ -32,15 +34,20 @@ Result<bool> Directory::deliver(const AgentId& to, AgentMail& mail) {
   if (found == shells_.end()) {
     // Asked here again: whoever looked may have done so before move_away().
     if (!world_.members->is_home(to_string(to))) return false;
-    auto shell = create(to);
-    if (!shell) return shell.error();
-    found = shells_.emplace(to, std::move(*shell)).first;
+    auto entry = create(to);
+    if (!entry) return entry.error();
+    found = shells_.emplace(to, std::move(*entry)).first;
   }
-  post(found->second, Deliver{std::move(mail), Held(world_.in_hand)});
+  give(found->second, std::move(mail));
   return true;
 }
 
-Result<caf::actor> Directory::create(const AgentId& id) {
+void Directory::give(const Entry& to, AgentMail&& mail) {
+  to.vitals->mail_came();
+  post(to.shell, Deliver{std::move(mail), Held(world_.in_hand)});
+}
+
+Result<Directory::Entry> Directory::create(const AgentId& id) {
   if (closed_) return Error{ErrorCode::draining, "the node is shutting down", ""};
   const auto module = modules_.find(id.type);
   if (module == modules_.end())
@@ -55,15 +62,16 @@ Result<caf::actor> Directory::create(const AgentId& id) {
     const std::lock_guard alive_lock(alive_mutex_);
     ++alive_;
   }
-  return caf::actor(system_.spawn<AgentShell>(id, module->second, std::ref(world_)));
+  auto vitals = std::make_shared<Vitals>(now());
+  return Entry{system_.spawn<AgentShell>(id, module->second, std::ref(world_), vitals), vitals};
 }
 
 std::size_t Directory::move_away() {
   std::vector<std::pair<AgentId, caf::actor>> leaving;
   {
     const std::shared_lock lock(mutex_);
-    for (const auto& [id, shell] : shells_)
-      if (!world_.members->is_home(to_string(id))) leaving.emplace_back(id, shell);
+    for (const auto& [id, entry] : shells_)
+      if (!world_.members->is_home(to_string(id))) leaving.emplace_back(id, entry.shell);
   }
   for (const auto& [id, shell] : leaving) {
     remove(id, shell);
@@ -74,7 +82,7 @@ std::size_t Directory::move_away() {
 
 void Directory::remove(const AgentId& id, const caf::actor& shell) {
   const std::unique_lock lock(mutex_);
-  if (const auto found = shells_.find(id); found != shells_.end() && found->second == shell)
+  if (const auto found = shells_.find(id); found != shells_.end() && found->second.shell == shell)
     shells_.erase(found);
 }
 
@@ -87,12 +95,48 @@ std::size_t Directory::stop_all(Duration limit) {
   {
     const std::unique_lock lock(mutex_);
     closed_ = true;
-    for (const auto& [id, shell] : shells_) post_exit(shell);
+    for (const auto& [id, entry] : shells_) post_exit(entry.shell);
     shells_.clear();
   }
   std::unique_lock lock(alive_mutex_);
   all_gone_.wait_for(lock, limit, [&] { return alive_ == 0; });
   return alive_;
+}
+
+Directory::Seen Directory::seen(const Entries::value_type& entry) {
+  const auto& [id, kept] = entry;
+  const Vitals& vitals = *kept.vitals;
+  return {
+      id, vitals.state(), vitals.mail(), vitals.tasks(), vitals.restarts(), vitals.last_active()};
+}
+
+// Among the last of those kept so far, whoever comes earlier takes the place of the very last.
+Directory::Listed Directory::list(std::string_view type, std::size_t agents_max) const {
+  const auto earlier = [](const auto* a, const auto* b) { return a->first < b->first; };
+  std::vector<const Entries::value_type*> first;  // a heap, the last in front
+  Listed listed;
+  const std::shared_lock lock(mutex_);
+  for (const auto& entry : shells_) {
+    if (!type.empty() && entry.first.type != type) continue;
+    ++listed.all;
+    if (first.size() == agents_max && (first.empty() || !earlier(&entry, first.front()))) continue;
+    if (first.size() == agents_max) {
+      std::pop_heap(first.begin(), first.end(), earlier);
+      first.pop_back();
+    }
+    first.push_back(&entry);
+    std::push_heap(first.begin(), first.end(), earlier);
+  }
+  std::sort_heap(first.begin(), first.end(), earlier);
+  for (const auto* entry : first) listed.agents.push_back(seen(*entry));
+  return listed;
+}
+
+std::optional<Directory::Seen> Directory::see(const AgentId& id) const {
+  const std::shared_lock lock(mutex_);
+  const auto found = shells_.find(id);
+  if (found == shells_.end()) return std::nullopt;
+  return seen(*found);
 }
 
 std::size_t Directory::agents() const {
@@ -103,7 +147,7 @@ std::size_t Directory::agents() const {
 std::map<std::string, std::size_t> Directory::agents_by_type() const {
   std::map<std::string, std::size_t> counts;
   const std::shared_lock lock(mutex_);
-  for (const auto& [id, shell] : shells_) ++counts[id.type];
+  for (const auto& [id, entry] : shells_) ++counts[id.type];
   return counts;
 }
 

@@ -7,13 +7,16 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <shared_mutex>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "actors/agent_type.hpp"
 #include "actors/messages.hpp"
+#include "actors/vitals.hpp"
 #include "actors/world.hpp"
 
 namespace troupe::actors {
@@ -48,11 +51,36 @@ class Directory {
   // Ends every agent and waits until all are gone. Returns how many did not go within the limit.
   std::size_t stop_all(Duration limit);
 
+  // Agents of this node as they are now, for whoever looks. Every agent is looked at; no answer is
+  // longer than its limit.
+  struct Seen {
+    AgentId id;
+    ShellState state = ShellState::running;
+    std::uint64_t mail = 0;
+    std::uint64_t tasks = 0;
+    std::uint64_t restarts = 0;
+    Instant last_active;
+  };
+  struct Listed {
+    std::vector<Seen> agents;  // the first by address
+    std::size_t all = 0;       // of the type
+  };
+  // Of that type, or of all where it is empty.
+  [[nodiscard]] Listed list(std::string_view type, std::size_t agents_max) const;
+  [[nodiscard]] std::optional<Seen> see(const AgentId& id) const;
+
   [[nodiscard]] std::size_t agents() const;
   [[nodiscard]] std::map<std::string, std::size_t> agents_by_type() const;
 
  private:
-  Result<caf::actor> create(const AgentId& id);  // under mutex_
+  struct Entry {
+    caf::actor shell;
+    std::shared_ptr<Vitals> vitals;
+  };
+  using Entries = std::unordered_map<AgentId, Entry>;
+  Result<Entry> create(const AgentId& id);  // under mutex_
+  void give(const Entry& to, AgentMail&& mail);
+  [[nodiscard]] static Seen seen(const Entries::value_type& entry);
 
   caf::actor_system& system_;
   World& world_;
@@ -60,8 +88,8 @@ class Directory {
       modules_;  // fixed once there are agents
 
   mutable std::shared_mutex mutex_;
-  std::unordered_map<AgentId, caf::actor> shells_;  // guarded by mutex_
-  bool closed_ = false;                             // guarded by mutex_
+  Entries shells_;       // guarded by mutex_
+  bool closed_ = false;  // guarded by mutex_
 
   std::mutex alive_mutex_;
   std::condition_variable all_gone_;

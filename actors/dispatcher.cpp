@@ -154,10 +154,13 @@ Instant Dispatcher::next_look() const {
 // Whether there was anything to do.
 bool Dispatcher::work_a_round() {
   incoming_->reports.take(taken_reports_);
+  // Looks before orders, so that what was submitted before a look is followed before it.
+  if (taken_looks_.empty() && taken_ordinary_.empty()) looks_.take(taken_looks_);
   orders_[index_of(Lane::urgent)].take(taken_urgent_);
   if (taken_ordinary_.empty()) orders_[index_of(Lane::ordinary)].take(taken_ordinary_);
   const bool due = next_look() <= now();
-  if (taken_reports_.empty() && taken_urgent_.empty() && taken_ordinary_.empty() && !due)
+  if (taken_reports_.empty() && taken_urgent_.empty() && taken_ordinary_.empty() &&
+      taken_looks_.empty() && !due)
     return false;
 
   // A device that is free again counts for the tasks that come.
@@ -166,6 +169,10 @@ bool Dispatcher::work_a_round() {
   std::size_t urgent_done = 0;
   follow(taken_urgent_, urgent_done, taken_urgent_.size());
   follow(taken_ordinary_, ordinary_done_, orders_per_round);
+  if (!taken_looks_.empty() && taken_ordinary_.empty()) {
+    for (Look& look : taken_looks_) look_here(now(), look);
+    looked_.swap(taken_looks_);
+  }
   if (due) {
     give_up_stuck_workers(now());
     advance(now());
@@ -390,6 +397,7 @@ void Dispatcher::send_out() {
   if (!explained_.empty()) explanations_.add(explained_);
   explained_.clear();
   outbox_.flush();
+  if (!looked_.empty()) answer_looks();
 }
 
 void Dispatcher::count(NodeStats& stats) {
@@ -468,6 +476,8 @@ void Dispatcher::end() {
     why.timing.lane = asked_for(carried_[slot].record);
     conclude(slot, draining_error(), std::move(why));
   }
+  for (Look& look : taken_looks_) looked_.push_back(std::move(look));
+  for (Look& look : looks_.close()) looked_.push_back(std::move(look));
   send_out();
 }
 

@@ -30,6 +30,7 @@
 #include "actors/carried.hpp"
 #include "actors/explanations.hpp"
 #include "actors/inbox.hpp"
+#include "actors/live_task.hpp"
 #include "actors/queue_age.hpp"
 #include "actors/stats.hpp"
 #include "actors/wakeup.hpp"
@@ -85,6 +86,11 @@ class Dispatcher {
   Status submit(Submission&& task);
   void cancel(TaskId task);
   void raise(TaskId task, Instant deadline);
+  // Whether it carries the task, and in what state, after all that was submitted before; with
+  // Looking::cancel it is canceled in the same moment. `found` is called once, soon, on its thread,
+  // and must only post; on the caller's after stop(). What is not found had its outcome, and its
+  // explanation is kept, or was never here.
+  void look(TaskId task, Looking how, OnFound found);
   // The devices hold that text encoder from now on, and can guess what it costs.
   void model_came(ModelId model);
 
@@ -104,6 +110,12 @@ class Dispatcher {
   struct Order {
     enum class What { submit, cancel, raise, model_came } what = What::submit;
     Submission task;  // of the others only the id, the deadline or the model count
+  };
+  struct Look {
+    TaskId task;
+    Looking how = Looking::only;
+    OnFound found;
+    std::optional<LiveTask> live;
   };
   struct Report {
     WorkerId worker;
@@ -144,6 +156,8 @@ class Dispatcher {
   void enter(Instant at, Submission&& task);
   void cancel_here(Instant at, TaskId task);
   void raise_here(Instant at, const scheduler::TaskRecord& wanted);
+  void look_here(Instant at, Look& look);
+  void answer_looks();
   void guess_cost(Instant at, WorkerId worker, ModelId model);
   void tell(Instant at, const scheduler::Event& event);
   void advance(Instant at);
@@ -169,6 +183,7 @@ class Dispatcher {
   std::array<Held, lane_count> held_;
   BusyGauge gauge_;
   std::array<Inbox<Order>, lane_count> orders_;
+  Inbox<Look> looks_;
   struct Incoming {
     Inbox<Report> reports;
     Wakeup wakeup;
@@ -187,6 +202,8 @@ class Dispatcher {
   std::vector<Order> taken_urgent_;
   std::vector<Order> taken_ordinary_;
   std::size_t ordinary_done_ = 0;  // of taken_ordinary_
+  std::vector<Look> taken_looks_;  // before the ordinary orders that stand in taken_ordinary_
+  std::vector<Look> looked_;       // to be answered at the end of the round
   scheduler::Actions actions_;
   Outbox outbox_;
   std::vector<Explanation> explained_;

@@ -150,6 +150,29 @@ void Door::cancel(TaskId task) {
              TaskOutcome{task, Error{ErrorCode::canceled, "the task was canceled", ""}, {}});
 }
 
+void Door::look(TaskId task, Looking how, OnFound found) {
+  std::optional<LiveTask> live;
+  {
+    const std::lock_guard lock(mutex_);
+    if (const auto early = early_.find(task); early != early_.end() && !early->second.admitting) {
+      const Early& one = early->second;
+      live.emplace();
+      live->record.id = task;
+      live->record.account = accounts_.account_of(one.request);
+      live->record.units = 0;
+      live->record.lane = one.request.lane;
+      live->record.submitted = one.submitted;
+      if (one.request.time_limit)
+        live->record.deadline = later(one.submitted, *one.request.time_limit);
+      live->known_as = one.known_as.is_none() ? task : one.known_as;
+      live->model = one.request.model;
+    }
+  }
+  if (!live) return dispatcher_.look(task, how, std::move(found));
+  if (how == Looking::cancel) cancel(task);
+  found(live);
+}
+
 void Door::raise(TaskId task, Instant deadline) {
   {
     const std::lock_guard lock(mutex_);

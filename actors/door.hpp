@@ -51,6 +51,9 @@ class Door {
   // The task's outcome will be `canceled`, unless it is done already.
   void cancel(TaskId task);
 
+  // As Dispatcher::look(), and of a task that waits for its model.
+  void look(TaskId task, Looking how, OnFound found);
+
   // Somebody urgent waits for it: it is urgent from now on, and wanted by `deadline`.
   void raise(TaskId task, Instant deadline);
 

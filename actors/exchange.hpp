@@ -25,6 +25,7 @@
 #include <variant>
 #include <vector>
 
+#include "actors/live_task.hpp"
 #include "actors/placing.hpp"
 #include "actors/reply.hpp"
 #include "actors/stats.hpp"
@@ -93,6 +94,14 @@ class Exchange {
 
   // Answers our tasks as draining. Everything after it does nothing.
   void close();
+
+  // What it knows of the task that somebody knows by that id.
+  struct Whereabouts {
+    std::optional<OnItsWay> ours;  // one of our tasks
+    std::optional<TaskId> here;    // its id on this node, if somebody gave it to us, and who:
+    std::string from;              // empty: we ourselves
+  };
+  [[nodiscard]] Whereabouts look(TaskId task) const;
 
   [[nodiscard]] std::size_t pending() const;  // our tasks without an outcome
   // Others' tasks that are here: that run, or whose results have not reached who asked, where they

@@ -118,6 +118,12 @@ bool is_host_verb(std::string_view verb) noexcept {
   return std::find(verbs.begin(), verbs.end(), verb) != verbs.end();
 }
 
+std::string host_verbs() {
+  std::string all;
+  for (const auto verb : verbs) all += (all.empty() ? "" : ", ") + std::string(verb);
+  return all;
+}
+
 Result<std::string> answer_host(std::string_view verb, const std::string& body,
                                 transport::PeerId client, Hosts& hosts, World& world) {
   const auto read = models::parse_json(body, "the request");

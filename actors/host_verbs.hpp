@@ -22,6 +22,8 @@
 namespace troupe::actors {
 
 [[nodiscard]] bool is_host_verb(std::string_view verb) noexcept;
+// Their names: "forget, host".
+[[nodiscard]] std::string host_verbs();
 
 // Of a verb that is one. Errors: malformed and invalid_argument for the body, unauthorized for
 // somebody else's agent, not_found for an agent that lives elsewhere, those of Hosts and of

@@ -4,12 +4,15 @@
 #include <atomic>
 #include <random>
 
+#include "actors/agent_list.hpp"
 #include "actors/bridge.hpp"
+#include "actors/control_verbs.hpp"
 #include "actors/devices.hpp"
 #include "actors/directory.hpp"
 #include "actors/dispatcher.hpp"
 #include "actors/door.hpp"
-#include "actors/explain.hpp"
+#include "actors/host_verbs.hpp"
+#include "actors/inspector.hpp"
 #include "actors/members.hpp"
 #include "actors/memory_keeper.hpp"
 #include "actors/node_status.hpp"
@@ -92,6 +95,7 @@ struct Node::State {
   std::unique_ptr<Members> members;
   std::unique_ptr<Directory> directory;
   std::unique_ptr<Bridge> bridge;
+  Inspector inspector{world, explanations, shelf, policies, devices};
   std::vector<std::shared_ptr<AgentModule>> started;
   Instant started_at;
   std::atomic<bool> draining{false};
@@ -108,7 +112,6 @@ struct Node::State {
   void drain(bool on);
   void end(const std::string& how, const ControlAnswer& answer) const;
   [[nodiscard]] Result<std::string> reload() const;
-  Result<std::string> explain(const std::string& task) const;
   Status start_modules();
   Status open_bridge();
   [[nodiscard]] std::vector<PolicyFacts> policy_facts() const;
@@ -315,7 +318,8 @@ Status Node::State::open_bridge() {
 
 void Node::State::control(const std::string& verb, const std::string& body, ControlAnswer answer) {
   if (verb == "status") return answer(to_json(facts()));
-  if (verb == "explain") return answer(explain(body));
+  if (Inspector::knows(verb)) return inspector.answer(verb, body, std::move(answer));
+  if (verb == "agents") return answer(answer_agents(body, world));
   if (verb == "save") return save_memories(std::move(answer));
   if (verb == "drain" || verb == "undrain") {
     drain(verb == "drain");
@@ -324,10 +328,11 @@ void Node::State::control(const std::string& verb, const std::string& body, Cont
   if (verb == "stop") return end(body, answer);
   if (verb == "reload") return answer(reload());
   if (verb == "load" || verb == "unload") return change_models(verb, body, std::move(answer));
+  std::string known;
+  for (const auto& one : control_verbs)
+    known += (known.empty() ? "" : ", ") + std::string(one.name);
   answer(Error{ErrorCode::not_found, "a node does not know the verb '" + verb + "'",
-               "it knows: drain, explain, forget, host, load, reload, remember, save, status, "
-               "stop, undrain, "
-               "unhost, unload"});
+               "it knows: " + known + "; of processes that host agents: " + host_verbs()});
 }
 
 void Node::State::drain(bool on) {
@@ -368,24 +373,6 @@ void Node::State::save_memories(ControlAnswer answer) const {
     answer(saved ? Result<std::string>(to_json(keeper->facts(), world.memory->documents()))
                  : saved.error());
   });
-}
-
-Result<std::string> Node::State::explain(const std::string& task) const {
-  const auto id = parse_task_id(task);
-  if (!id) return id.error();
-  const auto found = explanations.find(*id);
-  if (!found)
-    return Error{ErrorCode::not_found, "node '" + options.name + "' does not know task " + task,
-                 "it remembers the last " + std::to_string(Explanations::tasks_max) +
-                     " that had their outcome here"};
-  const scheduler::TaskRecord& record = found->record;
-  ExplainedNames names{options.name, "", door->accounts().tenant(record.account.tenant),
-                       door->accounts().workflow(record.account.workflow)};
-  if (record.kind.operation == scheduler::Operation::encode)
-    names.model = shelf.name(record.kind.model);
-  if (record.kind.operation == scheduler::Operation::act)
-    names.model = policies[record.kind.model.value].name;
-  return to_json(*found, names);
 }
 
 std::vector<PolicyFacts> Node::State::policy_facts() const {

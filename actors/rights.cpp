@@ -1,22 +1,19 @@
 #include "actors/rights.hpp"
 
 #include <algorithm>
-#include <array>
 #include <string>
 
 #include "actors/agent.hpp"
+#include "actors/control_verbs.hpp"
 #include "actors/error_mail.hpp"
 
 namespace troupe::actors {
-namespace {
 
-// Everything else is refused, also what is not known yet.
-constexpr std::array<std::string_view, 2> looks = {"explain", "status"};
-
-}  // namespace
-
+// Everything else is refused, also what is not known.
 bool only_looks(std::string_view verb) noexcept {
-  return std::find(looks.begin(), looks.end(), verb) != looks.end();
+  return std::any_of(control_verbs.begin(), control_verbs.end(), [verb](const ControlVerb& known) {
+    return known.name == verb && known.only_looks;
+  });
 }
 
 std::optional<Error> refused_read_only(const transport::Message& message) {

@@ -386,7 +386,9 @@ void add_verbs(CommandLine& line) {
   add_memory(line);
   add_model(line);
   add_module(line);
+  add_agents(line);
   add_submit(line);
+  add_task(line);
   add_explain(line);
   add_replay(line);
   add_run(line);

@@ -49,4 +49,9 @@ void add_drain(CommandLine& line);
 void add_restart(CommandLine& line);
 void add_reload(CommandLine& line);
 
+// main_looking.cpp: verbs that look for one thing in a running cluster, and act on it.
+void add_task(CommandLine& line);
+// main_agents.cpp
+void add_agents(CommandLine& line);
+
 }  // namespace troupe::apps

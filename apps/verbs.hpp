@@ -149,6 +149,20 @@ struct ModuleCheckOptions {
 };
 int run_module_check(const ModuleCheckOptions& options, Output& output);
 
+struct AgentsOptions {
+  ConfigOptions config;
+  std::string type;  // empty: all
+  std::string node;  // empty: all
+  std::uint32_t limit = 100;
+};
+int run_agents_ls(const AgentsOptions& options, Output& output);
+
+struct AgentOptions {
+  ConfigOptions config;
+  std::string agent;  // "type/key"
+};
+int run_agents_show(const AgentOptions& options, Output& output);
+
 struct SubmitOptions {
   ConfigOptions config;
   std::string node;                        // empty: the first
@@ -165,6 +179,13 @@ struct SubmitOptions {
   float weight = 1;                        // where not all can be in time
 };
 int run_submit(const SubmitOptions& options, Output& output);
+
+struct TaskOptions {
+  ConfigOptions config;
+  std::string task;  // as `troupe submit` prints it
+};
+int run_task(const TaskOptions& options, Output& output);
+int run_cancel(const TaskOptions& options, Output& output);
 
 struct ExplainOptions {
   ConfigOptions config;

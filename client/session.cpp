@@ -8,6 +8,7 @@
 
 #include "base/clock.hpp"
 #include "base/limits.hpp"
+#include "client/node_error.hpp"
 #include "scheduler/placement.hpp"
 
 namespace troupe {
@@ -268,8 +269,7 @@ Result<std::string> Client::Session::control(std::string_view node, std::string 
   questions_.erase(asked);
   if (!reply) return not_connected(node);
   if (reply->ok) return reply->body;
-  return Error{ErrorCode::invalid_argument,
-               "node '" + std::string(node) + "' answered " + reply->body, ""};
+  return error_of_body(node, reply->body);
 }
 
 // --- the link's thread ---------------------------------------------------------------------------

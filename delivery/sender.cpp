@@ -150,6 +150,14 @@ void Sender::on(Instant, const Canceled& event, SenderActions& out) {
   if (found != tasks_.end()) conclude(found, Conclude::With::error, ErrorCode::canceled, out);
 }
 
+std::optional<Sender::Standing> Sender::standing(TaskId task) const {
+  const auto found = tasks_.find(task);
+  if (found == tasks_.end()) return std::nullopt;
+  const Task& one = found->second;
+  return Standing{one.node, one.state == State::offered, one.state == State::held,
+                  one.wanted.deadline};
+}
+
 // --- time ----------------------------------------------------------------------------------------
 
 void Sender::look_at(Instant now, Tasks::iterator found, SenderActions& out) {

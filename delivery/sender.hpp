@@ -77,6 +77,16 @@ class Sender {
   [[nodiscard]] std::size_t tasks() const noexcept { return tasks_.size(); }
   [[nodiscard]] bool has(TaskId task) const { return tasks_.contains(task); }
 
+  // Where a task without an outcome stands. A node that neither has it nor was offered it is the
+  // one that is waited for, or the last that would not have it.
+  struct Standing {
+    NodeId node;
+    bool offered = false;  // no word yet whether the node took it
+    bool held = false;     // the node has accepted it
+    Instant deadline = never;
+  };
+  [[nodiscard]] std::optional<Standing> standing(TaskId task) const;
+
  private:
   enum class State : std::uint8_t { waiting, offered, held };
   struct Given {

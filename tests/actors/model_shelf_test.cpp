@@ -4,6 +4,7 @@
 #include <atomic>
 #include <filesystem>
 #include <future>
+#include <nlohmann/json.hpp>
 #include <thread>
 
 #include "actors/door.hpp"
@@ -161,6 +162,27 @@ TEST_CASE("a task that waits for a model is canceled at once, and late when its 
   const auto outcomes = world.collector->wait_for(3);
   CHECK(outcomes.at(1).result.error().code == ErrorCode::expired);
   CHECK(outcomes.at(2).result);
+}
+
+TEST_CASE("a task that waits for a model is found and canceled by its id") {
+  Waiting world;
+  const auto client = world.cluster.client({"a"});
+  const auto id = world.submit(0, 1h);
+  REQUIRE(id);
+  const auto asked = [&](const char* verb) {
+    const auto answer = client->control("a", verb, to_string(*id), limit);
+    return answer ? nlohmann::json::parse(*answer)
+                  : nlohmann::json{{"error", name(answer.error().code)}};
+  };
+  const auto waits = asked("task");
+  CHECK(waits.value("where", "") == "waiting_for_model");
+  CHECK(waits.value("state", "") == "submitted");
+  CHECK(waits.value("model", "") == "tiny");
+  CHECK(waits.value("deadline_left_ms", 0.0) > 0);
+  CHECK(asked("cancel").value("canceled", false));
+  CHECK(world.collector->wait_for(1).at(0).result.error().code == ErrorCode::canceled);
+  CHECK(asked("cancel").value("error", "") == "not_found");
+  world.gate->open();
 }
 
 TEST_CASE("so many tasks wait for a model and not more") {

@@ -7,6 +7,7 @@
 #include <set>
 #include <thread>
 
+#include "client/node_error.hpp"
 #include "tests/actors/burst.hpp"
 #include "tests/actors/nodes.hpp"
 #include "tests/catch.hpp"
@@ -98,6 +99,10 @@ TEST_CASE("a client balances its tasks, and a node that is named gets them") {
   for (int i = 0; i < 200; ++i) outcomes.submit(encode("anywhere"));
   while (outcomes.next(limit)) {
   }
+  const auto nothing = client->control("a", "task", to_string(TaskId{1, 1}), limit);
+  REQUIRE_FALSE(nothing);
+  CHECK(nothing.error().code == ErrorCode::not_found);
+  CHECK(nothing.error().what.find("node 'a'") != std::string::npos);
   for (const char* node : {"a", "b"}) {
     const auto status = client->control(node, "status", "", limit);
     REQUIRE(status);
@@ -106,6 +111,27 @@ TEST_CASE("a client balances its tasks, and a node that is named gets them") {
   }
   Task there = client->submit(encode("there"), "nowhere");
   CHECK(code_of(ended(there)) == ErrorCode::not_found);
+}
+
+TEST_CASE("whatever a node sends where it refuses a question is an error that says so") {
+  const Error refused = error_of_body(
+      "a", R"({"error": {"code": "queue_full", "what": "no room", "next_step": "wait"}})");
+  CHECK(refused.code == ErrorCode::queue_full);
+  CHECK(refused.what == "no room");
+  CHECK(refused.next_step == "wait");
+  CHECK(error_of_body("a", R"({"error": {"code": "new_in_2.0", "what": "no"}})").what ==
+        "new_in_2.0: no");
+  for (const char* body :
+       {"", "no JSON", "7", "[]", "{}", R"({"error": 7})", R"({"error": {}})",
+        R"({"error": {"code": 7, "what": 7}})", "{\"error\": {\"what\": \"\xff\"}}"}) {
+    INFO(body);
+    const Error error = error_of_body("a", body);
+    CHECK(error.code == ErrorCode::malformed);
+    CHECK(error.what.find("node 'a'") != std::string::npos);
+  }
+  const std::string deep(100'000, '[');
+  CHECK(error_of_body("a", deep).code == ErrorCode::malformed);
+  CHECK(error_of_body("a", deep + std::string(100'000, ']')).code == ErrorCode::malformed);
 }
 
 TEST_CASE(
