@@ -11,16 +11,6 @@ namespace {
 
 using nlohmann::json;
 
-std::string text_of(const json& answer, const char* key) {
-  const auto found = answer.find(key);
-  return found != answer.end() && found->is_string() ? found->get<std::string>() : "";
-}
-
-std::uint64_t count_of(const json& answer, const char* key) {
-  const auto found = answer.find(key);
-  return found != answer.end() && found->is_number_unsigned() ? found->get<std::uint64_t>() : 0;
-}
-
 bool is(const json& answer, const char* key) {
   const auto found = answer.find(key);
   return found != answer.end() && found->is_boolean() && found->get<bool>();

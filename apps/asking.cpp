@@ -35,17 +35,14 @@ Result<Asked> ask_all(const Reached& reached, const std::string& verb, const std
       asked.silent.push_back({node, up.error()});
       continue;
     }
-    const auto answered = reached.client->control(node, verb, body, answer_limit);
-    if (!answered && answered.error().code == ErrorCode::not_found) continue;
-    if (!answered && answered.error().code == ErrorCode::unreachable) {
-      asked.silent.push_back({node, answered.error()});
+    auto answer = ask(*reached.client, node, verb, body, answer_limit);
+    if (answer) {
+      asked.answers.push_back(std::move(*answer));
       continue;
     }
-    if (!answered) return answered.error();
-    json answer = json::parse(*answered, nullptr, false);
-    if (!answer.is_object())
-      return Error{ErrorCode::malformed, "node '" + node + "' answered no JSON", ""};
-    asked.answers.push_back(std::move(answer));
+    if (answer.error().code == ErrorCode::not_found) continue;
+    if (answer.error().code != ErrorCode::unreachable) return answer.error();
+    asked.silent.push_back({node, answer.error()});
   }
   return asked;
 }
@@ -63,6 +60,16 @@ std::string silent_note(const Asked& asked) {
   if (asked.silent.empty()) return "";
   const bool one = asked.silent.size() == 1;
   return listed(asked.silent_names()) + (one ? " does not answer" : " do not answer");
+}
+
+std::string text_of(const json& answer, const char* key) {
+  const auto found = answer.find(key);
+  return found != answer.end() && found->is_string() ? found->get<std::string>() : "";
+}
+
+std::uint64_t count_of(const json& answer, const char* key) {
+  const auto found = answer.find(key);
+  return found != answer.end() && found->is_number_unsigned() ? found->get<std::uint64_t>() : 0;
 }
 
 }  // namespace troupe::apps

@@ -2,6 +2,7 @@
 // nodes that do not know it say `not_found`, and those that do not answer are named.
 #pragma once
 
+#include <cstdint>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -30,5 +31,9 @@ Error nobody_knows(const Asked& asked, Error unknown);
 
 // A line about those that are silent; empty where none is.
 std::string silent_note(const Asked& asked);
+
+// A field of an answer; nothing, or 0, where it is not there or something else.
+std::string text_of(const nlohmann::json& answer, const char* key);
+std::uint64_t count_of(const nlohmann::json& answer, const char* key);
 
 }  // namespace troupe::apps

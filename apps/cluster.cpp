@@ -9,15 +9,12 @@
 namespace troupe::apps {
 namespace {
 
-// A client passes on what a node answered; that the key is not enough is told as such.
-Error in_its_words(const std::string& node, const Error& error) {
-  const auto begin = std::min(error.what.find('{'), error.what.size());
-  const auto told = nlohmann::json::parse(error.what.substr(begin), nullptr, false);
-  if (!told.is_object() || !told.contains("error") || !told["error"].is_object()) return error;
-  const auto& why = told["error"];
-  if (why.value("code", "") != name(ErrorCode::unauthorized)) return error;
-  return {ErrorCode::unauthorized, "node '" + node + "': " + why.value("what", ""),
-          why.value("next_step", "")};
+// A node's own words do not always say which node it is.
+Error naming(const std::string& node, Error error) {
+  const std::string quoted = "'" + node + "'";
+  if (error.what.find(quoted) == std::string::npos)
+    error.what = "node " + quoted + ": " + error.what;
+  return error;
 }
 
 }  // namespace
@@ -72,7 +69,7 @@ Result<Reached> reach(const ConfigOptions& options, const std::string& node) {
 Result<nlohmann::json> ask(Client& client, const std::string& node, const std::string& verb,
                            const std::string& body, Duration limit) {
   const auto answer = client.control(node, verb, body, limit);
-  if (!answer) return in_its_words(node, answer.error());
+  if (!answer) return naming(node, answer.error());
   auto read = nlohmann::json::parse(*answer, nullptr, false);
   if (!read.is_object())
     return Error{ErrorCode::malformed, "node '" + node + "' answered no JSON", ""};

@@ -3,7 +3,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
-#include "apps/cluster.hpp"
+#include "apps/asking.hpp"
 #include "apps/verbs.hpp"
 #include "base/id.hpp"
 #include "base/units.hpp"
@@ -13,17 +13,10 @@ namespace {
 
 using nlohmann::json;
 
-constexpr Duration answer_limit = std::chrono::seconds(3);
-
 Duration duration_of(const json& answer, const char* key) {
   const auto found = answer.find(key);
   if (found == answer.end() || !found->is_number()) return {};
   return Duration{static_cast<Duration::rep>(found->get<double>() * 1e6)};
-}
-
-std::string text_of(const json& answer, const char* key) {
-  const auto found = answer.find(key);
-  return found != answer.end() && found->is_string() ? found->get<std::string>() : "";
 }
 
 std::string why_launched(const std::string& reason) {
@@ -99,27 +92,16 @@ int run_explain(const ExplainOptions& options, Output& output) {
   const auto reached = reach(options.config, "");
   if (!reached) return output.fail(reached.error());
 
-  Error silent{ErrorCode::not_found, "", ""};
-  bool asked_all = true;
-  for (const auto& node : reached->nodes) {
-    if (auto up = reached->client->wait_connected(node, answer_limit); !up) {
-      silent = up.error();
-      asked_all = false;
-      continue;
-    }
-    const auto body = reached->client->control(node, "explain", to_string(*id), answer_limit);
-    if (!body) continue;  // it does not know the task
-    const json answer = json::parse(*body, nullptr, false);
-    if (!answer.is_object())
-      return output.fail({ErrorCode::malformed, "node '" + node + "' answered no JSON", ""});
-    output.text(describe(answer));
-    output.object(answer);
-    return exit_ok;
-  }
-  if (!asked_all) return output.fail(silent);
-  return output.fail({ErrorCode::not_found, "no node knows task " + to_string(*id),
-                      "a node remembers the last few thousand that had their outcome on it; a "
-                      "task that still waits has none"});
+  const auto asked = ask_all(*reached, "explain", to_string(*id));
+  if (!asked) return output.fail(asked.error());
+  if (asked->answers.empty())
+    return output.fail(nobody_knows(
+        *asked, {ErrorCode::not_found, "no node knows how task " + to_string(*id) + " ended",
+                 "a node remembers the last few thousand that had their outcome on it; `troupe "
+                 "task` finds one that has none yet"}));
+  output.text(describe(asked->answers.front()));
+  output.object(asked->answers.front());
+  return exit_ok;
 }
 
 }  // namespace troupe::apps

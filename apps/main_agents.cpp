@@ -11,7 +11,7 @@ void add_agents(CommandLine& line) {
   auto& list = add_verb(line, agents, "ls", "List them, by address: where each lives, what it does",
                         "troupe agents ls configs/quickstart.toml --type librarian --limit 20");
   auto listed = std::make_shared<AgentsOptions>();
-  add_config(list, ConfigAs::position, listed->config);
+  add_cluster(list, ConfigAs::position, listed->config);
   list.add_option("--type", listed->type, "Only agents of this type")->type_name("TYPE");
   list.add_option("--node", listed->node, "Only those on this node")->type_name("NAME");
   list.add_option("--limit", listed->limit, "How many to show")
@@ -24,7 +24,7 @@ void add_agents(CommandLine& line) {
                         "troupe agents show librarian/017 configs/quickstart.toml");
   auto shown = std::make_shared<AgentOptions>();
   show.add_option("agent", shown->agent, "Its address")->type_name("TYPE/KEY")->required();
-  add_config(show, ConfigAs::position, shown->config);
+  add_cluster(show, ConfigAs::position, shown->config);
   on_chosen(line, show, shown, run_agents_show);
 }
 

@@ -14,7 +14,7 @@ void add_task_verb(CommandLine& line, const std::string& name, const std::string
   verb.add_option("task", options->task, "The task's id, as submit prints it")
       ->type_name("TASK")
       ->required();
-  add_config(verb, ConfigAs::position, options->config);
+  add_cluster(verb, ConfigAs::position, options->config);
   on_chosen(line, verb, options, run);
 }
 

@@ -12,20 +12,10 @@ namespace {
 
 using nlohmann::json;
 
-std::string text_of(const json& answer, const char* key) {
-  const auto found = answer.find(key);
-  return found != answer.end() && found->is_string() ? found->get<std::string>() : "";
-}
-
 std::string time_of(const json& answer, const char* key) {
   const auto found = answer.find(key);
   if (found == answer.end() || !found->is_number()) return "?";
   return human_duration(Duration{static_cast<Duration::rep>(found->get<double>() * 1e6)});
-}
-
-std::uint64_t count_of(const json& answer, const char* key) {
-  const auto found = answer.find(key);
-  return found != answer.end() && found->is_number_unsigned() ? found->get<std::uint64_t>() : 0;
 }
 
 // What it is and for whom: the end of a line.

@@ -26,8 +26,8 @@ namespace {
 constexpr Duration limit = 20s;  // nothing here takes long; this only ends a broken test
 
 const std::vector<std::string> verbs_that_act = {
-    "drain", "forget",  "host",   "load",   "reload", "remember", "save",
-    "stop",  "undrain", "unhost", "unload", "Status", "statuses", "nobody-knows-this"};
+    "cancel", "drain",   "forget", "host",   "load",   "reload",   "remember",         "save",
+    "stop",   "undrain", "unhost", "unload", "Status", "statuses", "nobody-knows-this"};
 
 SubmitTask task(std::uint64_t number, std::optional<Lane> lane) {
   SubmitTask submit;

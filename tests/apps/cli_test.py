@@ -18,7 +18,7 @@ PROGRAM = sys.argv[1]
 SOURCE = pathlib.Path(sys.argv[2])
 QUICKSTART = str(SOURCE / "configs" / "quickstart.toml")
 VERBS = ["check", "keys", "node", "up", "status", "top", "module", "submit", "task", "cancel", "run", "bench", "version"]
-SUBVERBS = [["keys", "new"], ["keys", "show"], ["module", "new"], ["module", "check"], ["bench", "sim"], ["bench", "lanes"],
+SUBVERBS = [["agents", "ls"], ["agents", "show"], ["keys", "new"], ["keys", "show"], ["module", "new"], ["module", "check"], ["bench", "sim"], ["bench", "lanes"],
             ["bench", "encode"], ["bench", "act"], ["bench", "recall"]]
 
 

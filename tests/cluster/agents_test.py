@@ -1,6 +1,7 @@
 """Which agents live where, asked of a cluster of real processes: before mail, after it, and of a node
 that is down."""
 
+import json
 import os
 import subprocess
 import unittest
@@ -12,13 +13,17 @@ AGENTS = [f"librarian/{number}" for number in range(6)]
 
 
 class Agents(ClusterTest):
+    def documents(self):
+        return sum(agent["documents"] for agent in self.json_of("agents", "ls", self.config)["agents"])
+
     def write(self, *agents):
-        """One letter to each; they live until the cluster ends."""
-        writer = subprocess.Popen([WRITES, self.config, *agents], env=self.environment,
+        """A text for each to remember; they live until the cluster ends."""
+        text = json.dumps({"document": 7, "model": "tiny", "text": "a fast text editor"})
+        writer = subprocess.Popen([WRITES, self.config, "shelve", text, *agents], env=self.environment,
                                   stdin=subprocess.PIPE)
         self.addCleanup(self.end, writer)
         self.addCleanup(writer.stdin.close)
-        wait_until(lambda: self.json_of("agents", "ls", self.config)["all"] >= len(agents), "the agents")
+        wait_until(lambda: self.documents() >= len(agents), "the agents")
 
     def test_agents_are_seen_before_and_after_they_are_written_to(self):
         up = self.start_up()
@@ -36,7 +41,8 @@ class Agents(ClusterTest):
         self.assertEqual(set(homes.values()), {"a", "b"})
         self.assertEqual(homes[AGENTS[0]], before["home"])
         for agent in after["agents"]:
-            self.assertEqual((agent["state"], agent["mail"], agent["restarts"]), ("running", 0, 0))
+            self.assertEqual((agent["state"], agent["mail"], agent["restarts"], agent["documents"]),
+                             ("running", 0, 0, 1))
 
         shown = self.json_of("agents", "show", AGENTS[0], self.config)
         self.assertTrue(shown["active"])

@@ -170,13 +170,15 @@ class Roles(Keys):
         viewer = ("--as", "viewer")
         self.assertEqual(set(self.statuses(*viewer)), set(NODES))
         self.assertEqual(self.json_of("explain", task, self.config, *viewer)["task"], task)
+        self.assertEqual(self.json_of("task", task, self.config, *viewer)["state"], "completed")
+        self.assertEqual(self.json_of("agents", "ls", self.config, *viewer)["all"], 0)
         self.assertEqual(len(self.json_of("model", "list", self.config, *viewer)["nodes"]), 3)
         self.assertEqual(self.troupe("top", self.config, "--once", *viewer).returncode, 0)
         config = ("--config", self.config)
         for words in (
             ("submit", "hello", *config), ("submit", "hello", *config, "--node", "b"),
             ("drain", "a", self.config), ("undrain", "a", self.config), ("restart", "a", *config),
-            ("reload", self.config), ("model", "load", "tiny", self.config),
+            ("reload", self.config), ("cancel", task, self.config), ("model", "load", "tiny", self.config),
             ("model", "unload", "tiny", self.config), ("memory", "save", self.config),
         ):  # fmt: skip
             self.refused(*words, *viewer)
@@ -271,7 +273,7 @@ class Changed(Keys):
             self.write(self.path("keys", "wrong.pub"), wrong)
             done = self.troupe("reload", desk, "--json")
             self.assertNotEqual(done.returncode, 0, wrong)
-            self.assertIn("node 'a' answered", done.stdout)
+            self.assertIn("node 'a': ", done.stdout)
             self.assertIn("wrong", done.stdout)
             self.json_of("status", desk, "--node", "a", "--as", "guest", exit_code=3)
             self.json_of("status", desk)
