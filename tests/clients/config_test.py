@@ -133,13 +133,6 @@ class Config(unittest.TestCase):
             self.assertNotIn(key[1:], str(told.exception))
         put(public, f'public = "{key}"\n', 0o644)
         self.assertEqual(file.public_key("a"), key)
-        self.assertEqual(file.public_keys("a"), (key,))
-        other = "b" + key[1:]
-        put(public, f'public = "{key}"\nnext = "{other}"\nrole = "read-only"\n', 0o644)
-        self.assertEqual(file.public_keys("a"), (key, other))
-        for text in (f'public = "{key}"\nnext = "short"\n', f'public = "{key}"\nrole = "king"\n'):
-            put(public, text, 0o644)
-            self.assertRaises(troupe.ConfigMistake, file.public_keys, "a")
         put(public, good, 0o644)
         self.assertRaises(troupe.ConfigMistake, file.public_key, "a")
         os.remove(public)

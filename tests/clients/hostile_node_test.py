@@ -216,21 +216,6 @@ class HostileNodes(unittest.TestCase):
             client.wait_connected("a", 0.5)
         self.assertEqual(node.hellos, 0)
 
-    def test_a_node_whose_key_is_rotated_is_reached_with_either_half_and_after_it(self):
-        node = self.fake(lambda m: [embedding_of(m)])
-        public = os.path.join(self.folder, "a.pub")
-        client = self.connect(node)
-        self.assertEqual(client.encode("x").tokens, 3)
-        for text in (f'public = "{key_pair().public}"\nnext = "{node.keys.public}"\n',
-                     f'public = "{node.keys.public}"\nnext = "{key_pair().public}"\n'):
-            with open(public, "w", encoding="utf-8") as key:
-                key.write(text)
-            before = node.hellos
-            for lane in wire.LANES:  # so that it connects anew
-                node.posted.append(lambda n, lane=lane: n.say(lane, wire.Heartbeat(n.epoch, last=True)))
-            self.assertTrue(node.wait_for(lambda n: n.hellos > before + 1))
-            self.assertEqual(client.encode("x").tokens, 3)
-
     def test_deadlines_are_kept_by_the_client_where_the_node_does_not(self):
         node = self.fake(lambda m: [wire.TaskAccepted(m.task, m.attempt)])
         client = self.connect(node)

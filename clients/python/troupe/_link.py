@@ -44,14 +44,6 @@ class Address:
     urgent_port: int
     ordinary_port: int
     public_key: str  # 40 characters of Z85
-    # What it may have instead by now, read again before each connection: its key may be rotated.
-    keys_now: Callable[[], tuple[str, ...]] | None = field(default=None, compare=False)
-
-    def keys(self) -> tuple[str, ...]:
-        try:
-            return self.keys_now() if self.keys_now else (self.public_key,)
-        except TroupeError:
-            return (self.public_key,)
 
     def endpoint(self, lane: str) -> str:
         port = self.urgent_port if lane == "urgent" else self.ordinary_port
@@ -76,7 +68,6 @@ class _Peer:
     )
     outbox_bytes: int = 0
     connection: int = 0
-    failures: int = 0  # of connections, since one stood
     up: bool = False
     ended: set[str] = field(default_factory=set)  # lanes on which it said its last word
     epoch: int = 0
@@ -214,18 +205,16 @@ class Link:
         peer.connection = int.from_bytes(os.urandom(8), "little") | 1
         peer.malformed = peer.missed = 0
         peer.up = peer.heard = False
-        keys = peer.address.keys()
-        key = keys[peer.failures % len(keys)]
         peer.next_beat = time.monotonic() + self._interval
         for lane in wire.LANES:
             try:
-                self._open(peer, lane, key)
+                self._open(peer, lane)
             except (zmq.ZMQError, OSError) as refused:
                 why = Unreachable(f"cannot connect to {peer.address.endpoint(lane)}: {refused}")
                 return self._hang_up(peer, why, REFUSED_REOPEN_DELAY_S, tell=True)
         self._say_hello(peer)
 
-    def _open(self, peer: _Peer, lane: str, key: str) -> None:
+    def _open(self, peer: _Peer, lane: str) -> None:
         one = self._context.socket(zmq.DEALER)
         peer.sockets[lane] = one
         one.sndhwm = one.rcvhwm = MESSAGES_HELD_MAX[lane]
@@ -240,7 +229,7 @@ class Link:
         one.setsockopt(zmq.RECONNECT_IVL, 50)
         one.setsockopt(zmq.RECONNECT_IVL_MAX, 1000)
         one.setsockopt(zmq.CONNECT_TIMEOUT, HANDSHAKE_MS_MAX)
-        one.setsockopt_string(zmq.CURVE_SERVERKEY, key)
+        one.setsockopt_string(zmq.CURVE_SERVERKEY, peer.address.public_key)
         one.setsockopt_string(zmq.CURVE_PUBLICKEY, self._keys.public)
         one.setsockopt_string(zmq.CURVE_SECRETKEY, self._keys.secret)
         one.connect(peer.address.endpoint(lane))
@@ -257,7 +246,6 @@ class Link:
 
     def _hang_up(self, peer: _Peer, why: TroupeError, reopen_after: float, *, tell: bool = False) -> None:
         was_up, peer.up = peer.up, False
-        peer.failures = 0 if was_up else peer.failures + 1
         peer.ended.clear()
         self._close(peer)
         for waiting in peer.outbox.values():

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import atexit
 import concurrent.futures
-import functools
 import json
 import os
 import queue
@@ -101,10 +100,7 @@ def session_of(
 ) -> Session:  # fmt: skip
     file = cluster if isinstance(cluster, ClusterFile) else read_cluster_file(cluster)
     nodes = [
-        Address(
-            node.name, node.host, node.urgent_port, node.ordinary_port, file.public_key(node.name),
-            functools.partial(file.public_keys, node.name),
-        )
+        Address(node.name, node.host, node.urgent_port, node.ordinary_port, file.public_key(node.name))
         for node in file.nodes
     ]
     return Session(

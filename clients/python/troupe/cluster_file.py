@@ -63,12 +63,6 @@ class ClusterFile:
             raise ConfigMistake(f"'{name}.pub' holds a secret key, which does not belong there")
         return entries["public"]
 
-    def public_keys(self, name: str) -> tuple[str, ...]:
-        """As the file is now: one, or two while that of the name is rotated."""
-        first = self.public_key(name)
-        entries = _read_key_file(Path(self.keys_folder, name + ".pub"), private=False)
-        return (first, entries["next"]) if "next" in entries else (first,)
-
     def http_url(self, node: str | None = None) -> str:
         """Of that node, or of the first one that serves HTTP."""
         for one in self.nodes:
@@ -249,10 +243,7 @@ def _read_key_file(path: Path, *, private: bool) -> dict[str, str]:
             continue
         name, _, value = (part.strip() for part in line.partition("="))
         good = len(value) == 42 and value[0] == value[-1] == '"' and _Z85.issuperset(value[1:-1])
-        if name == "role" and not private:  # the nodes' business
-            good = value in ('"node"', '"client"', '"read-only"')
-        known = ("public", "secret") if private else ("public", "secret", "next", "role")
-        if name not in known or name in entries or not good:
+        if name not in ("public", "secret") or name in entries or not good:
             raise ConfigMistake(f"'{path}' is not a key file", "make new keys with `troupe keys new`")
         entries[name] = value[1:-1]
     if "public" not in entries:
