@@ -56,7 +56,7 @@ class HostileNodes(unittest.TestCase):
                 file.write(f"[node.{name}]\nurgent_port = {at.urgent_port}\n"
                            f"ordinary_port = {at.ordinary_port}\n")
                 with open(os.path.join(self.folder, name + ".pub"), "w", encoding="utf-8") as key:
-                    key.write(f'# a comment\npublic = "{at.public_key}"\n')
+                    key.write(f'# a comment\npublic = "{at.public_keys[0]}"\n')
         path = os.path.join(self.folder, "client.key")
         with open(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w", encoding="utf-8") as key:
             key.write(f'public = "{own.public}"\nsecret = "{own.secret}"\n')
@@ -210,7 +210,7 @@ class HostileNodes(unittest.TestCase):
     def test_a_wrong_server_key_never_connects(self):
         node = self.fake()
         node.address = troupe._link.Address("a", "127.0.0.1", node.address.urgent_port,
-                                            node.address.ordinary_port, key_pair().public)
+                                            node.address.ordinary_port, (key_pair().public,))
         client = self.connect(node)
         with self.assertRaises(troupe.Unreachable):
             client.wait_connected("a", 0.5)
