@@ -1,5 +1,6 @@
 """Single tasks of a real cluster, looked for and canceled from the command line."""
 
+import json
 import os
 import signal
 import subprocess
@@ -27,7 +28,7 @@ class Tasks(ClusterTest):
     def where(self, task):
         """Where the task is, once the node has it."""
         told = self.troupe("task", task, self.config, "--json")
-        return told.returncode == 0 and self.json_of("task", task, self.config)["where"]
+        return told.returncode == 0 and json.loads(told.stdout)["where"]
 
     def name_of(self, pid):
         with open(f"/proc/{pid}/cmdline", encoding="utf-8") as file:
