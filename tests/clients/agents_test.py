@@ -382,10 +382,11 @@ class Failures(HostTest):
         self.run_async(main)
 
     def test_mailboxes_have_an_end(self):
-        gate = asyncio.Event()
+        gate, entered = asyncio.Event(), asyncio.Event()
 
         class Waiting(troupe.Agent):
             async def on_message(self, mail):
+                entered.set()
                 await gate.wait()
                 await self.context.reply(mail, "done")
 
@@ -399,6 +400,8 @@ class Failures(HostTest):
                 for numbers, to, refused in ((range(5), one, 4), (range(5, 8), two, 7)):
                     for number in numbers:
                         await client.send(to, "x", reply=number)
+                        await entered.wait()  # after the first one of each
+                    entered.clear()
                     self.assertEqual((await client.receive(LIMIT_S)).reply, refused)
                 gate.set()
                 done = [await client.receive(LIMIT_S) for _ in range(6)]
