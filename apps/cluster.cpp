@@ -29,6 +29,10 @@ Result<Cluster> load_cluster(const ConfigOptions& options) {
 }
 
 Result<std::unique_ptr<Client>> open_client(const Cluster& cluster) {
+  // The others would take it for the node, started anew.
+  if (cluster.keys.nodes.contains(cluster.as))
+    return Error{ErrorCode::invalid_argument, "'" + cluster.as + "' is a node, and no client",
+                 "give --as the name of a client's key"};
   auto options = client_options(cluster.config, cluster.keys, cluster.as);
   if (!options) return options.error();
   return Client::open(std::move(*options));

@@ -106,7 +106,8 @@ class Rotated(Keys):
         refused = sum(node["link"]["unauthorized"] for node in self.statuses().values())
         for name in names:
             # Node a's own key, at least, is the right one: it is the other side that says no.
-            done = self.json_of("status", self.old_config, "--node", "a", "--as", name, exit_code=3)
+            shutil.copy(self.path("before", name + ".key"), self.path("before", "somebody.key"))
+            done = self.json_of("status", self.old_config, "--node", "a", "--as", "somebody", exit_code=3)
             self.assertEqual(done["nodes"][0]["error"]["code"], "unreachable")
         self.assertGreater(sum(node["link"]["unauthorized"] for node in self.statuses().values()), refused)
         for name, node in self.statuses().items():
@@ -190,6 +191,7 @@ class Roles(Keys):
             self.assertTrue(after[name]["ready"] and not after[name]["draining"])
         accepted = sum(lane["accepted"] for node in after.values() for lane in node["lanes"].values())
         self.assertEqual(accepted, 1)
+        self.assertIn("is a node", self.json_of("status", self.config, "--as", "a", exit_code=2)["error"]["what"])
 
         # Its role is what the folder says, from the next reload on.
         pub = self.path("keys", "viewer.pub")
