@@ -1,8 +1,10 @@
 // What somebody writes who writes an agent: a class with handlers, and a module that makes it.
 //
 // An agent has an address `type/key`, exists from its first message on, and lives on the node where
-// its address hashes to. Its handlers run one at a time, on some thread of the node's pool; they
-// must not block. They see the outside only through the Context. No CAF type appears here.
+// its address hashes to, of those that are taken to live: when these change it may have to go, is
+// told to stop, and a new one begins elsewhere. Its handlers run one at a time, on some thread of
+// the node's pool; they must not block. They see the outside only through the Context. No CAF type
+// appears here.
 //
 // A handler that throws ends this incarnation: the message that did it is answered with an "error"
 // message, the mailbox is kept, and after a back-off a new object of the same agent goes on with

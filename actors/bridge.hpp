@@ -92,11 +92,11 @@ class Bridge {
   // bridge_mail.cpp
   void handle_mail(transport::PeerId peer, transport::AgentMessage& message);
   void handle_hosted(transport::PeerId host, transport::AgentMessage& message);
+  void pass_on(transport::PeerId peer, transport::AgentMessage& message);
   // Both say false, and leave the mail alone, when the agent lives elsewhere by now.
   Result<bool> deliver(const AgentId& to, AgentMail& mail);
   Result<bool> send_to_node(std::size_t node, const AgentId& to, AgentMail& mail);
   Status send_to_client(const AgentId& address, transport::AgentMessage message);
-  Status deliver_to_host(transport::PeerId host, const AgentId& to, AgentMail mail);
   [[nodiscard]] Result<AgentId> address_of(const Sender& sender) const;
   void refuse_mail(transport::PeerId peer, const transport::AgentMessage& message,
                    const Error& why);

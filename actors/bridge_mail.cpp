@@ -9,12 +9,19 @@
 namespace troupe::actors {
 namespace {
 
-const Error client_gone{ErrorCode::unreachable, "the client that wrote has gone", ""};
+Error client_gone() {
+  return {ErrorCode::unreachable, "the client that wrote has gone", ""};
+}
 
 // The client's own number for the conversation is the key, as clients expect it.
 transport::AgentMessage to_client(transport::AgentMessage message) {
   message.to = {std::string(client_type), std::to_string(message.reply)};
   return message;
+}
+
+// Who is not named is the client at the other end.
+Sender sender_of(transport::PeerId peer, const transport::AgentMessage& message) {
+  return {message.from, message.from.type.empty() ? peer.value : 0, message.reply};
 }
 
 }  // namespace
@@ -45,7 +52,7 @@ Result<bool> Bridge::deliver(const AgentId& to, AgentMail& mail) {
   auto from = mail.from.agent;
   if (mail.from.peer != 0) {
     const auto client = hosts_.address_of(transport::PeerId{mail.from.peer});
-    if (!client) return client_gone;
+    if (!client) return client_gone();
     from = *client;
   }
   const transport::AgentMessage message{to, std::move(from), mail.from.reply, std::move(mail.topic),
@@ -55,18 +62,17 @@ Result<bool> Bridge::deliver(const AgentId& to, AgentMail& mail) {
 }
 
 Result<bool> Bridge::send_to_node(std::size_t node, const AgentId& to, AgentMail& mail) {
-  const auto peer = peer_of(world_.members->name(node));
-  if (!peer) return peer.error();
   auto from = address_of(mail.from);
   if (!from) return from.error();
-  const auto is_up = [&] { return up_.contains(peer->value) && !waiting_.any_for(node); };
   std::unique_lock lock(mutex_);
-  if (!is_up() && !world_.members->lives(node)) return false;
+  const auto peer = nodes_.find(world_.members->name(node))->second;
+  const bool is_up = up_.contains(peer.value) && !waiting_.any_for(node);
+  if (!is_up && !world_.members->lives(node)) return false;
   transport::AgentMessage letter{to, std::move(*from), mail.from.reply, std::move(mail.topic),
                                  std::move(mail.body)};
-  if (is_up()) {
+  if (is_up) {
     lock.unlock();
-    const auto sent = link_->send(*peer, Lane::ordinary, letter);
+    const auto sent = link_->send(peer, Lane::ordinary, letter);
     if (sent) return true;
     if (sent.error().code != ErrorCode::unreachable) return sent.error();
     lock.lock();  // it went down this moment
@@ -78,7 +84,7 @@ Result<bool> Bridge::send_to_node(std::size_t node, const AgentId& to, AgentMail
 Result<AgentId> Bridge::address_of(const Sender& sender) const {
   if (sender.peer == 0) return sender.agent;
   auto address = hosts_.address_of(transport::PeerId{sender.peer});
-  if (!address) return client_gone;
+  if (!address) return client_gone();
   address->key += '@' + world_.node;
   return *address;
 }
@@ -103,7 +109,7 @@ Status Bridge::send_to_client(const AgentId& address, transport::AgentMessage me
     return link_->send(*node, Lane::ordinary, message);
   }
   const auto client = hosts_.client_at(there);
-  if (!client) return client_gone;
+  if (!client) return client_gone();
   return link_->send(*client, Lane::ordinary, to_client(std::move(message)));
 }
 
@@ -112,26 +118,14 @@ Status Bridge::send_to_client(const AgentId& address, transport::AgentMessage me
 void Bridge::handle_mail(transport::PeerId peer, transport::AgentMessage& message) {
   const auto info = info_of(peer);
   if (!info) return;  // went down while the message waited
-  const bool named = !message.from.type.empty();
-  if (named && info->role != transport::Role::node) return handle_hosted(peer, message);
-  const bool to_a_client = message.to.type == client_type;
-  if (to_a_client && info->role != transport::Role::node)
-    return refuse_mail(
-        peer, message,
-        {ErrorCode::not_found, "a client cannot write to a client", "write to an agent, type/key"});
-  Sender from;
-  if (named)
-    from = Sender{message.from, 0, message.reply};
-  else
-    from = Sender{{}, peer.value, message.reply};
-  // Not delivered at once: who wrote may see other nodes than we do.
-  AgentMail mail{std::move(from), message.topic, std::move(message.body)};
-  const auto sent = send(message.to, std::move(mail));
-  if (!sent && to_a_client)
-    world_.log->debug("an answer to a client that has gone was dropped",
-                      {{"agent", to_string(message.from)}});
-  else if (!sent)
-    refuse_mail(peer, message, sent.error());
+  if (info->role != transport::Role::node) {
+    if (!message.from.type.empty()) return handle_hosted(peer, message);
+    if (message.to.type == client_type)
+      return refuse_mail(peer, message,
+                         {ErrorCode::not_found, "a client cannot write to a client",
+                          "write to an agent, type/key"});
+  }
+  pass_on(peer, message);
 }
 
 // A client writes in an agent's name, so it has to be one that it hosts here.
@@ -146,22 +140,25 @@ void Bridge::handle_hosted(transport::PeerId host, transport::AgentMessage& mess
                to_client({{}, message.to, message.reply, error_topic, error_body(why)}));
     return;
   }
-  const bool to_a_client = message.to.type == client_type;
-  AgentMail mail{Sender{message.from, 0, message.reply}, message.topic, std::move(message.body)};
-  const auto sent = send(message.to, std::move(mail));
-  if (!sent && to_a_client)
+  pass_on(host, message);
+}
+
+// Not just delivered: who wrote may see other nodes than we do.
+void Bridge::pass_on(transport::PeerId peer, transport::AgentMessage& message) {
+  const auto sent =
+      send(message.to, {sender_of(peer, message), message.topic, std::move(message.body)});
+  if (!sent && message.to.type == client_type)
     world_.log->debug("an answer to a client that has gone was dropped",
                       {{"agent", to_string(message.from)}});
   else if (!sent)
-    refuse_mail(host, message, sent.error());
+    refuse_mail(peer, message, sent.error());
 }
 
 void Bridge::refuse_mail(transport::PeerId peer, const transport::AgentMessage& message,
                          const Error& why) {
   if (message.topic == error_topic) return;
-  Sender to{message.from, 0, message.reply};
-  if (message.from.type.empty()) to.peer = peer.value;
-  if (const auto told = reply(to, message.to, error_topic, error_body(why)); !told)
+  if (const auto told = reply(sender_of(peer, message), message.to, error_topic, error_body(why));
+      !told)
     world_.log->debug("nobody could be told that mail was refused", {{"what", why.what}});
 }
 
@@ -186,9 +183,6 @@ void Bridge::members_changed() {
 
 void Bridge::send_waiting(std::size_t node) {
   const Held still_in_hand(world_.in_hand);
-  const auto refuse = [this](const transport::AgentMessage& letter, const Error& why) {
-    refuse_mail({}, letter, why);
-  };
   std::vector<std::pair<transport::AgentMessage, Error>> refused;
   WaitingMail::Letters elsewhere;
   {
@@ -207,11 +201,8 @@ void Bridge::send_waiting(std::size_t node) {
       elsewhere = std::move(letters);
     }
   }
-  for (const auto& [letter, why] : refused) refuse(letter, why);
-  for (auto& letter : elsewhere) {
-    AgentMail mail{Sender{letter.from, 0, letter.reply}, letter.topic, std::move(letter.body)};
-    if (const auto sent = send(letter.to, std::move(mail)); !sent) refuse(letter, sent.error());
-  }
+  for (const auto& [letter, why] : refused) refuse_mail({}, letter, why);
+  for (auto& letter : elsewhere) pass_on({}, letter);
 }
 
 }  // namespace troupe::actors

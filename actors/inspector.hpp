@@ -1,10 +1,9 @@
 // The node's control verbs about single tasks:
 //
-//   task     ID   where the task is and in what state (live_task.hpp)
-//   cancel   ID   the same, as it was when it was canceled: its outcome will be `canceled`, unless
-//   it
-//                 has one; "canceled" says whether it had none
-//   explain  ID   how it came to its outcome (explain.hpp)
+//   task ID     where the task is and in what state (live_task.hpp)
+//   cancel ID   the same, as it was when it was canceled: its outcome will be `canceled`, unless it
+//               has one; "canceled" says whether it had none
+//   explain ID  how it came to its outcome (explain.hpp)
 //
 // Only `cancel` changes anything. Answers are JSON; not_found for what this node does not know,
 // invalid_argument for what is no id.

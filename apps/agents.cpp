@@ -11,11 +11,6 @@ namespace {
 
 using nlohmann::json;
 
-bool is(const json& answer, const char* key) {
-  const auto found = answer.find(key);
-  return found != answer.end() && found->is_boolean() && found->get<bool>();
-}
-
 // What it does, in words; what is zero goes unsaid.
 std::string doing(const json& agent) {
   std::string text = text_of(agent, "state");
@@ -26,10 +21,8 @@ std::string doing(const json& agent) {
   add(count_of(agent, "tasks"), "tasks");
   add(count_of(agent, "restarts"), "restarts");
   add(count_of(agent, "documents"), "documents");
-  if (const auto idle = agent.find("idle_ms"); idle != agent.end() && idle->is_number())
-    text += ", last active " +
-            human_duration(Duration{static_cast<Duration::rep>(idle->get<double>() * 1e6)}) +
-            " ago";
+  if (const auto idle = duration_of(agent, "idle_ms"))
+    text += ", last active " + human_duration(*idle) + " ago";
   return text;
 }
 
@@ -69,7 +62,7 @@ std::string lines_of(const json& agents, std::uint64_t all, const std::string& n
 std::string whereabouts(const json& answers, const std::string& agent, const Output& output) {
   std::string text;
   for (const auto& answer : answers)
-    if (is(answer, "active"))
+    if (flag_of(answer, "active"))
       text += (text.empty() ? "" : "\n") + agent + "  on " + output.bold(text_of(answer, "node")) +
               "  " + doing(answer);
   if (!text.empty()) return text;
@@ -80,7 +73,7 @@ std::string whereabouts(const json& answers, const std::string& agent, const Out
   bool somewhere = false;
   for (const auto& answer : answers) {
     documents += count_of(answer, "documents");
-    somewhere = somewhere || is(answer, "here");
+    somewhere = somewhere || flag_of(answer, "here");
   }
   if (documents != 0) text += ", where " + std::to_string(documents) + " documents are remembered";
   if (!somewhere)
@@ -123,7 +116,7 @@ int run_agents_show(const AgentOptions& options, Output& output) {
     return output.fail(
         {ErrorCode::not_found, "no node knows the question", "are the nodes of an older version?"});
   const bool active = std::any_of(asked->answers.begin(), asked->answers.end(),
-                                  [](const json& answer) { return is(answer, "active"); });
+                                  [](const json& answer) { return flag_of(answer, "active"); });
   std::string text = whereabouts(asked->answers, options.agent, output);
   if (const auto note = silent_note(*asked); !note.empty()) text += "\n" + note;
   output.text(text);

@@ -72,4 +72,15 @@ std::uint64_t count_of(const json& answer, const char* key) {
   return found != answer.end() && found->is_number_unsigned() ? found->get<std::uint64_t>() : 0;
 }
 
+bool flag_of(const json& answer, const char* key) {
+  const auto found = answer.find(key);
+  return found != answer.end() && found->is_boolean() && found->get<bool>();
+}
+
+std::optional<Duration> duration_of(const json& answer, const char* key) {
+  const auto found = answer.find(key);
+  if (found == answer.end() || !found->is_number()) return std::nullopt;
+  return Duration{static_cast<Duration::rep>(found->get<double>() * 1e6)};
+}
+
 }  // namespace troupe::apps

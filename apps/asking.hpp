@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,8 +33,10 @@ Error nobody_knows(const Asked& asked, Error unknown);
 // A line about those that are silent; empty where none is.
 std::string silent_note(const Asked& asked);
 
-// A field of an answer; nothing, or 0, where it is not there or something else.
+// A field of an answer; nothing, 0 or false where it is not there or something else.
 std::string text_of(const nlohmann::json& answer, const char* key);
 std::uint64_t count_of(const nlohmann::json& answer, const char* key);
+bool flag_of(const nlohmann::json& answer, const char* key);
+std::optional<Duration> duration_of(const nlohmann::json& answer, const char* key);  // of "..._ms"
 
 }  // namespace troupe::apps

@@ -13,10 +13,8 @@ namespace {
 
 using nlohmann::json;
 
-Duration duration_of(const json& answer, const char* key) {
-  const auto found = answer.find(key);
-  if (found == answer.end() || !found->is_number()) return {};
-  return Duration{static_cast<Duration::rep>(found->get<double>() * 1e6)};
+Duration time_of(const json& answer, const char* key) {
+  return duration_of(answer, key).value_or(Duration::zero());
 }
 
 std::string why_launched(const std::string& reason) {
@@ -44,7 +42,7 @@ std::string header_of(const json& answer) {
   if (const auto flow = text_of(answer, "workflow"); !flow.empty()) text += ", workflow " + flow;
   const std::string asked = text_of(answer, "asked_lane");
   text += "\nasked for: " + (asked.empty() ? "no lane" : "the " + asked + " lane");
-  const Duration limit = duration_of(answer, "time_limit_ms");
+  const Duration limit = time_of(answer, "time_limit_ms");
   text += limit == Duration{} ? ", no time limit" : ", within " + human_duration(limit);
   if (answer.value("raised", false)) text += "; raised, because somebody urgent waited for it";
   return text;
@@ -52,16 +50,16 @@ std::string header_of(const json& answer) {
 
 // What ran: each wait with its reason.
 std::string timeline_of(const json& answer) {
-  const Duration queue = duration_of(answer, "queue_ms");
-  const Duration wait = duration_of(answer, "batch_wait_ms");
-  const Duration compute = duration_of(answer, "compute_ms");
+  const Duration queue = time_of(answer, "queue_ms");
+  const Duration wait = time_of(answer, "batch_wait_ms");
+  const Duration compute = time_of(answer, "compute_ms");
   std::string text = line_of({}, queue, "queued until a device could take it");
   text += line_of(queue, wait, "waited for company");
   text += line_of(queue + wait, compute,
                   "on the device, " + text_of(answer, "entry") +
                       (text_of(answer, "entry") == "inside" ? " a running batch" : "") + ", with " +
                       std::to_string(answer.value("batch_tasks", 1U) - 1) + " others; predicted " +
-                      human_duration(duration_of(answer, "predicted_ms")));
+                      human_duration(time_of(answer, "predicted_ms")));
   text += line_of(queue + wait + compute, {}, "outcome");
   return text + "\nlaunched in the " + text_of(answer, "lane") +
          " lane because: " + why_launched(text_of(answer, "reason"));
@@ -75,11 +73,11 @@ std::string describe(const json& answer) {
   const std::string error = text_of(answer, "error");
   if (error.empty()) return text;
   text += launched ? "\nfailed: " + error
-                   : line_of(duration_of(answer, "queue_ms"), {}, "refused: " + error);
-  if (const Duration nearest = duration_of(answer, "earliest_deadline_ms"); nearest != Duration{})
+                   : line_of(time_of(answer, "queue_ms"), {}, "refused: " + error);
+  if (const Duration nearest = time_of(answer, "earliest_deadline_ms"); nearest != Duration{})
     text += "\nthe nearest deadline that could have been met was " + human_duration(nearest) +
             " from then";
-  if (const Duration retry = duration_of(answer, "retry_after_ms"); retry != Duration{})
+  if (const Duration retry = time_of(answer, "retry_after_ms"); retry != Duration{})
     text += "\nasking again made sense " + human_duration(retry) + " later";
   return text;
 }

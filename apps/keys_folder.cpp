@@ -15,7 +15,6 @@ namespace troupe::apps {
 namespace {
 
 using nlohmann::json;
-namespace fs = std::filesystem;
 
 struct Place {
   std::string folder;
@@ -42,19 +41,6 @@ json role_of(const Place& place, const std::string& name, const transport::Publi
   if (!place.nodes) return nullptr;
   return transport::name(place.nodes->contains(name) ? transport::Role::node
                                                      : transport::Role::client);
-}
-
-Result<std::vector<fs::path>> public_files(const std::string& folder) {
-  std::vector<fs::path> files;
-  std::error_code failed;
-  for (fs::directory_iterator entry(folder, failed); !failed && entry != fs::directory_iterator();
-       entry.increment(failed))
-    if (entry->path().extension() == ".pub") files.push_back(entry->path());
-  if (failed)
-    return Error{ErrorCode::io, "cannot read the folder " + folder + ": " + failed.message(),
-                 "name a folder that holds keys"};
-  std::sort(files.begin(), files.end());
-  return files;
 }
 
 std::string padded(std::string text, std::size_t width) {
@@ -90,13 +76,13 @@ std::string next_steps(const std::string& name, const Place& place,
 int run_keys_list(const KeysListOptions& options, Output& output) {
   const auto place = place_of(options.folder);
   if (!place) return output.fail(place.error());
-  const auto files = public_files(place->folder);
+  const auto files = transport::public_files(place->folder);
   if (!files) return output.fail(files.error());
   json keys = json::array();
   std::string table = padded("name", 20) + padded("role", 12) + padded("private", 10) + "public";
   for (const auto& path : *files) {
-    const std::string name = path.stem().string();
-    const auto file = transport::read_public_file(path.string());
+    const std::string name = std::filesystem::path(path).stem().string();
+    const auto file = transport::read_public_file(path);
     if (!file) return output.fail(file.error());
     const bool here = ::access((place->folder + "/" + name + ".key").c_str(), F_OK) == 0;
     const json role = role_of(*place, name, *file);

@@ -79,13 +79,16 @@ void add_up(CommandLine& line) {
                         "troupe up configs/quickstart.toml");
   auto options = std::make_shared<UpOptions>();
   add_config(verb, ConfigAs::position, options->config);
+  const auto launched = [&](const char* flag, Launcher by, const char* does) {
+    return verb.add_flag_callback(
+        flag, [options, by] { options->launcher = by; }, does);
+  };
   auto* const local =
-      verb.add_flag("--local", options->local, "Each as a process of this machine (the default)");
-  auto* const ssh =
-      verb.add_flag("--ssh", options->ssh, "Each on its machine, by ssh")->excludes(local);
-  verb.add_flag("--slurm", options->slurm, "Each on its machine, by Slurm's srun")
-      ->excludes(local)
-      ->excludes(ssh);
+      launched("--local", Launcher::local, "Each as a process of this machine (the default)");
+  auto* const ssh = launched("--ssh", Launcher::ssh, "Each on its machine, by ssh");
+  auto* const slurm = launched("--slurm", Launcher::slurm, "Each on its machine, by Slurm's srun");
+  ssh->excludes(local);
+  slurm->excludes(local)->excludes(ssh);
   verb.add_option("--ready-file", options->ready_file, "Write this file once every node is ready")
       ->type_name("FILE");
   verb.add_option("--record", options->record,

@@ -13,9 +13,8 @@ namespace {
 using nlohmann::json;
 
 std::string time_of(const json& answer, const char* key) {
-  const auto found = answer.find(key);
-  if (found == answer.end() || !found->is_number()) return "?";
-  return human_duration(Duration{static_cast<Duration::rep>(found->get<double>() * 1e6)});
+  const auto time = duration_of(answer, key);
+  return time ? human_duration(*time) : "?";
 }
 
 // What it is and for whom: the end of a line.
@@ -30,10 +29,9 @@ std::string about(const json& answer) {
 }
 
 std::string deadline_of(const json& answer) {
-  const auto left = answer.find("deadline_left_ms");
-  if (left == answer.end() || !left->is_number()) return ", no time limit";
-  if (left->get<double>() < 0) return ", its time is over";
-  return ", " + time_of(answer, "deadline_left_ms") + " left";
+  const auto left = duration_of(answer, "deadline_left_ms");
+  if (!left) return ", no time limit";
+  return *left < Duration::zero() ? ", its time is over" : ", " + human_duration(*left) + " left";
 }
 
 std::string lane_of(const json& answer) {
@@ -77,7 +75,7 @@ std::string place_of(const json& answer) {
     return "on device " + text_of(answer, "worker") + " for " + time_of(answer, "running_ms") +
            ", with " +
            std::to_string(std::max<std::uint64_t>(1, count_of(answer, "batch_tasks")) - 1) +
-           " others" + (answer.value("result_dropped", false) ? "; its result is dropped" : "") +
+           " others" + (flag_of(answer, "result_dropped") ? "; its result is dropped" : "") +
            deadline_of(answer) + about(answer);
   return ended(answer);
 }

@@ -42,11 +42,8 @@ int run_up(const UpOptions& options, Output& output) {
   if (!cluster) return output.fail(cluster.error());
   const auto log = open_log(cluster->config, "");
 
-  const auto launcher = options.ssh     ? Launcher::ssh
-                        : options.slurm ? Launcher::slurm
-                                        : Launcher::local;
-  auto processes =
-      ClusterProcesses::start(cluster->config, {config.config, config.set, "", launcher}, *log);
+  auto processes = ClusterProcesses::start(cluster->config,
+                                           {config.config, config.set, "", options.launcher}, *log);
   if (!processes) return output.fail(processes.error());
   {
     auto client = open_client(*cluster);

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "apps/launcher.hpp"
 #include "apps/output.hpp"
 
 namespace troupe::apps {
@@ -74,9 +75,7 @@ struct UpOptions {
   ConfigOptions config;
   std::string record;      // a folder for each node's recording; empty: as the config says
   std::string ready_file;  // written once every node is ready; empty: none
-  bool local = false;      // as where none of the three is given
-  bool ssh = false;        // each node on its machine
-  bool slurm = false;
+  Launcher launcher = Launcher::local;
 };
 int run_up(const UpOptions& options, Output& output);
 

@@ -280,6 +280,7 @@ void Client::Session::on_up(transport::PeerId peer, const transport::PeerInfo& i
   if (!node) return;
   Node& one = nodes_[node->value];
   one.up = true;
+  list_up();
   one.epoch = info.epoch;
   one.delivery = info.delivery;
   tell(delivery::NodeUp{*node, info.epoch});
@@ -292,6 +293,7 @@ void Client::Session::on_down(transport::PeerId peer) {
   const auto node = node_of(peer);
   if (!node) return;
   nodes_[node->value].up = false;
+  list_up();
   tell(delivery::NodeDown{*node});
   changed_.notify_all();
   settle(lock);
@@ -462,12 +464,15 @@ NodeId Client::Session::home_of(std::string_view agent) const {
 
 // Nodes pass letters on to where the agent lives, while its home is away too.
 NodeId Client::Session::way_to(std::string_view agent) const {
-  std::vector<std::string> up;
-  for (std::size_t i = 0; i < nodes_.size(); ++i)
-    if (nodes_[i].up) up.push_back(names_[i]);
-  if (up.empty()) return home_of(agent);
-  const auto found = std::find(names_.begin(), names_.end(), up[scheduler::home_of(agent, up)]);
+  if (up_.empty()) return home_of(agent);
+  const auto found = std::find(names_.begin(), names_.end(), up_[scheduler::home_of(agent, up_)]);
   return NodeId{static_cast<std::uint32_t>(found - names_.begin())};
+}
+
+void Client::Session::list_up() {
+  up_.clear();
+  for (std::size_t i = 0; i < nodes_.size(); ++i)
+    if (nodes_[i].up) up_.push_back(names_[i]);
 }
 
 NodeId Client::Session::least_busy(std::span<const NodeId> nodes) {

@@ -97,6 +97,7 @@ class Client::Session {
   [[nodiscard]] Result<NodeId> first_for(const TaskRequest& request, std::string_view node);
   [[nodiscard]] NodeId home_of(std::string_view agent) const;
   [[nodiscard]] NodeId way_to(std::string_view agent) const;
+  void list_up();
   [[nodiscard]] NodeId least_busy(std::span<const NodeId> nodes);
 
   const ClientOptions options_;
@@ -117,6 +118,7 @@ class Client::Session {
   std::deque<Letter> letters_;
   std::uint64_t last_question_ = 0;
   std::map<std::uint64_t, std::optional<transport::ControlReply>> questions_;
+  std::vector<std::string> up_;      // names of the nodes that are up
   std::set<std::uint32_t> retries_;  // nodes whose keys may have changed
   Instant sleeps_until_{};           // our thread, at most
   bool closing_ = false;

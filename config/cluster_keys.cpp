@@ -105,21 +105,14 @@ Result<ClusterKeys> read_cluster_keys(const Config& config, const std::string& f
       return admitted.error();
     keys.nodes[node.name] = file->halves();
   }
-  std::error_code failed;
-  std::vector<fs::path> files;
-  for (fs::directory_iterator entry(folder, failed); !failed && entry != fs::directory_iterator();
-       entry.increment(failed))
-    if (entry->path().extension() == ".pub") files.push_back(entry->path());
-  if (failed)
-    return Error{ErrorCode::io, "cannot read the folder " + folder + ": " + failed.message(),
-                 "set cluster.keys to the folder that holds the keys"};
-  std::sort(files.begin(), files.end());
-  for (const auto& path : files) {
-    const std::string name = path.stem().string();
+  const auto files = transport::public_files(folder);
+  if (!files) return files.error();
+  for (const auto& path : *files) {
+    const std::string name = fs::path(path).stem().string();
     if (keys.nodes.contains(name)) continue;
-    const auto file = transport::read_public_file(path.string());
+    const auto file = transport::read_public_file(path);
     if (!file) return file.error();
-    if (auto good = check_role(path.string(), *file, false); !good) return good.error();
+    if (auto good = check_role(path, *file, false); !good) return good.error();
     if (auto admitted = admit(keys, name, *file, file->role.value_or(transport::Role::client));
         !admitted)
       return admitted.error();

@@ -1,6 +1,7 @@
 #include "transport/key_files.hpp"
 
 #include <algorithm>
+#include <filesystem>
 
 #include "base/limits.hpp"
 #include "transport/files.hpp"
@@ -126,6 +127,20 @@ Status check_pair(const std::string& folder, const std::string& name, const KeyP
 }
 
 }  // namespace
+
+Result<std::vector<std::string>> public_files(const std::string& folder) {
+  namespace fs = std::filesystem;
+  std::vector<std::string> files;
+  std::error_code failed;
+  for (fs::directory_iterator entry(folder, failed); !failed && entry != fs::directory_iterator();
+       entry.increment(failed))
+    if (entry->path().extension() == ".pub") files.push_back(entry->path().string());
+  if (failed)
+    return Error{ErrorCode::io, "cannot read the folder " + folder + ": " + failed.message(),
+                 "set cluster.keys, or --folder, to a folder that holds keys"};
+  std::sort(files.begin(), files.end());
+  return files;
+}
 
 Status check_file_name(const std::string& name) {
   constexpr std::string_view allowed =

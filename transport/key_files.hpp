@@ -27,6 +27,9 @@ struct PublicFile {
   bool operator==(const PublicFile&) const = default;
 };
 
+// The .pub files of a folder, sorted. Errors: io.
+Result<std::vector<std::string>> public_files(const std::string& folder);
+
 // The name becomes a file name, and stands in messages. Errors: invalid_argument.
 Status check_file_name(const std::string& name);
 

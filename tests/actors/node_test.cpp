@@ -1,6 +1,7 @@
 // A node as a whole: it starts or says why not, and it always stops.
 #include <nlohmann/json.hpp>
 
+#include "actors/control_verbs.hpp"
 #include "tests/actors/nodes.hpp"
 #include "tests/catch.hpp"
 
@@ -87,7 +88,16 @@ TEST_CASE("a node answers its status and refuses verbs that it does not know") {
   CHECK(status["ready"] == true);
   CHECK(status["models"][0]["name"] == "tiny");
   CHECK(status["models"][0]["state"] == "loaded");
-  CHECK_FALSE(client->control("a", "dance", "", 20s));
+  const auto dance = client->control("a", "dance", "", 20s);
+  REQUIRE_FALSE(dance);
+  CHECK(dance.error().code == ErrorCode::not_found);
+  // What is said to be known is.
+  for (const auto& verb : actors::control_verbs) {
+    INFO(verb.name);
+    CHECK(dance.error().next_step.find(verb.name) != std::string::npos);
+    const auto answer = client->control("a", std::string(verb.name), "", 20s);
+    CHECK((answer || answer.error().what.find("does not know the verb") == std::string::npos));
+  }
 }
 
 TEST_CASE("a node explains a client's task by the client's id, and says when it cannot") {

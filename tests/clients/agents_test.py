@@ -19,7 +19,6 @@ sys.path.insert(0, os.path.join(SOURCE, "tests", "cluster"))
 import numpy
 import troupe
 from cluster import LIMIT_S, ClusterTest, wait_until
-from nodes import node_pid
 from troupe import wire
 from troupe.placement import home_of
 
@@ -493,7 +492,7 @@ class Failures(HostTest):
             async with self.hosting({"clerk": Clerk}) as (host, client):
                 to = agent_on("a")
                 await self.ask(client, to, "hello")
-                os.kill(node_pid(self, self.up, "a"), signal.SIGKILL)
+                os.kill(self.node_processes()["a"], signal.SIGKILL)
                 while host._attached["a"].is_set():
                     await asyncio.sleep(0.01)
                 await host.wait_attached("a", LIMIT_S)
@@ -510,7 +509,7 @@ class Failures(HostTest):
 
         async def main():
             async with self.hosting({"clerk": Clerk}) as (host, client):
-                to, away = agent_on("a"), node_pid(self, self.up, "a")
+                to, away = agent_on("a"), self.node_processes()["a"]
 
                 async def count():
                     return json.loads((await self.ask(client, to, "hello")).body)[0]

@@ -19,7 +19,6 @@ sys.path.insert(0, os.path.join(SOURCE, "tests", "cluster"))
 import troupe
 from cluster import LIMIT_S, ClusterTest, free_ports, is_alive, wait_until
 from fake_server import FakeServer, answer
-from nodes import node_pid
 
 
 class Sync:
@@ -438,11 +437,11 @@ class Node(ClusterTest):
         asyncio.run(main())
 
     def test_a_node_that_is_killed_and_comes_back(self):
-        up = self.start()
+        self.start()
         for flavour in FLAVOURS:
             with flavour(self.url()) as client:
                 client.encode("x", "tiny")
-                pid = node_pid(self, up, "a")
+                pid = self.node_processes()["a"]
                 os.kill(pid, signal.SIGKILL)
                 wait_until(lambda pid=pid: not is_alive(pid), "its end")
                 wait_until(client.ready, "the node")

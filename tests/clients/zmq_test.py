@@ -16,7 +16,6 @@ sys.path.insert(0, os.path.join(SOURCE, "tests", "cluster"))
 import numpy
 import troupe
 from cluster import LIMIT_S, ClusterTest, wait_until
-from nodes import node_pid
 from proxy import Proxy
 
 QUICK = 'heartbeat_interval = "100ms"\n'
@@ -147,11 +146,11 @@ class Tasks(RealCluster):
 
 
 class Losses(RealCluster):
-    def stopped_with_tasks(self, client, up, count=50):
+    def stopped_with_tasks(self, client, count=50):
         """Node a stands still with `count` tasks, and is then killed. `troupe up` starts it again."""
         client.wait_connected("a")
         client.wait_connected("b")
-        pid = node_pid(self, up, "a")
+        pid = self.node_processes()["a"]
         os.kill(pid, signal.SIGSTOP)
         tasks = [client.submit(troupe.Encode(f"text {i}"), model="tiny", node="a") for i in range(count)]
         os.kill(pid, signal.SIGKILL)
@@ -159,17 +158,17 @@ class Losses(RealCluster):
 
     def test_a_killed_nodes_tasks_are_done_elsewhere(self):
         self.write_config(extra=QUICK)
-        up = self.start_up()
+        self.start_up()
         client = self.connect()
-        tasks = self.stopped_with_tasks(client, up)
+        tasks = self.stopped_with_tasks(client)
         outcomes = [task.outcome(LIMIT_S) for task in tasks]
         self.assertEqual([outcome.error for outcome in outcomes], [None] * len(tasks))
 
     def test_without_resubmission_they_end_as_unreachable_and_may_be_submitted_again(self):
         self.write_config(extra=QUICK)
-        up = self.start_up()
+        self.start_up()
         client = self.connect(resubmit=False)
-        tasks = self.stopped_with_tasks(client, up)
+        tasks = self.stopped_with_tasks(client)
         for task in tasks:
             self.assertIsInstance(task.outcome(LIMIT_S).error, troupe.Unreachable)
             with self.assertRaises(troupe.Unreachable):
@@ -355,19 +354,19 @@ class Asyncio(RealCluster):
 
     def test_who_stops_to_wait_withdraws_the_task(self):
         self.write_config(extra=QUICK)
-        up = self.start_up()
+        self.start_up()
 
         async def main():
             file = troupe.read_cluster_file(self.config, self.environment)
             async with troupe.AsyncClient(file) as client:
                 await client.wait_connected("a")
-                os.kill(node_pid(self, up, "a"), signal.SIGSTOP)
+                os.kill(self.node_processes()["a"], signal.SIGSTOP)
                 with self.assertRaises(TimeoutError):
                     async with asyncio.timeout(0.05):
                         await client.encode("x", model="tiny", node="a")
                 while client.unfinished():
                     await asyncio.sleep(0.01)
-                os.kill(node_pid(self, up, "a"), signal.SIGCONT)
+                os.kill(self.node_processes()["a"], signal.SIGCONT)
                 task = client.submit(troupe.Encode("y"), model="tiny", node="b")
                 task.cancel()
                 outcome = await task

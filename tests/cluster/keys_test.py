@@ -121,7 +121,7 @@ class Rotated(Keys):
 
         def kill_a():
             died = self.statuses()["a"]
-            os.kill(self.pid_of(up, "a"), signal.SIGKILL)
+            os.kill(self.node_processes()["a"], signal.SIGKILL)
             wait_until(lambda: self.epoch_of("a") not in (None, died["epoch"]), "node a")
             self.wait_linked()
 
@@ -136,14 +136,6 @@ class Rotated(Keys):
         self.reload()
         self.wait_linked()
         self.assertEqual(self.stop(up), 0, self.read_log())
-
-    def pid_of(self, up, name):
-        for pid in self.children(up):
-            with open(f"/proc/{pid}/cmdline", "rb") as file:
-                words = file.read().decode().split("\0")
-            if name in words:
-                return pid
-        raise AssertionError(f"no process of node {name}")
 
     def epoch_of(self, name):
         done = self.troupe("status", self.config, "--node", name, "--json")

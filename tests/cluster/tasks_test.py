@@ -30,11 +30,6 @@ class Tasks(ClusterTest):
         told = self.troupe("task", task, self.config, "--json")
         return told.returncode == 0 and json.loads(told.stdout)["where"]
 
-    def name_of(self, pid):
-        with open(f"/proc/{pid}/cmdline", encoding="utf-8") as file:
-            words = file.read().split("\0")
-        return words[words.index("--name") + 1]
-
     def test_a_queued_task_is_found_and_canceled_wherever_it_is_asked_for(self):
         self.start_up()
         floods, task = self.flood("b")
@@ -81,9 +76,9 @@ class Tasks(ClusterTest):
                 self.assertEqual(bad["code"], "invalid_argument")
 
     def test_a_node_that_does_not_answer_is_named(self):
-        up = self.start_up()
+        self.start_up()
         task = self.json_of("submit", "a fast text editor", "--config", self.config, "--node", "a")["task"]
-        silent = next(pid for pid in self.children(up) if self.name_of(pid) == "b")
+        silent = self.node_processes()["b"]
         os.kill(silent, signal.SIGSTOP)  # it is there and says nothing
         self.addCleanup(os.kill, silent, signal.SIGCONT)
         told = self.json_of("task", task, self.config)
