@@ -9,10 +9,11 @@
 
 namespace troupe::actors {
 
-// What is no verb of ours is refused, too.
+// Everything else is refused, also what is not known.
 bool only_looks(std::string_view verb) noexcept {
-  return std::any_of(control_verbs.begin(), control_verbs.end(),
-                     [&](const ControlVerb& one) { return one.only_looks && one.name == verb; });
+  return std::any_of(control_verbs.begin(), control_verbs.end(), [verb](const ControlVerb& known) {
+    return known.name == verb && known.only_looks;
+  });
 }
 
 std::optional<Error> refused_read_only(const transport::Message& message) {

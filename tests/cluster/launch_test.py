@@ -38,7 +38,7 @@ class Launch(ClusterTest):
         with open(self.config, encoding="utf-8") as file:
             text = file.read()
         text = text.replace("[cluster]\n", f"[cluster]\nkeys = {json.dumps(self.keys)}\n")
-        text = text.replace("[node.b]\n", '[node.b]\nmachine = "localhost"\n')
+        text = text.replace("[node.b]\n", '[node.b]\nmachine = "127.0.0.2"\n')
         self.write("cluster.toml", text)
 
     def start_sshd(self):
@@ -47,7 +47,7 @@ class Launch(ClusterTest):
             subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", self.path(key)], check=True)
         port = free_ports(1)[0]
         shutil.copy(self.path("own.pub"), self.path("authorized"))
-        config = self.write("sshd", f"Port {port}\nListenAddress 127.0.0.1\nHostKey {self.path('host')}\n"
+        config = self.write("sshd", f"Port {port}\nListenAddress 127.0.0.1\nListenAddress 127.0.0.2\nHostKey {self.path('host')}\n"
                                     f"AuthorizedKeysFile {self.path('authorized')}\nStrictModes no\n"
                                     "UsePAM no\nPasswordAuthentication no\nPidFile none\n")
         if os.getuid() == 0:
@@ -59,7 +59,7 @@ class Launch(ClusterTest):
         self.addCleanup(self.end, server)
         with open(self.path("host.pub"), encoding="utf-8") as key:
             kind, public = key.read().split()[:2]
-        self.write("known", "".join(f"[{name}]:{port} {kind} {public}\n" for name in ("127.0.0.1", "localhost")))
+        self.write("known", "".join(f"[{name}]:{port} {kind} {public}\n" for name in ("127.0.0.1", "127.0.0.2")))
 
         def listens():
             with open(self.path("sshd.log"), encoding="utf-8") as log:
@@ -128,7 +128,7 @@ class Launch(ClusterTest):
         with open(self.path("srun.log"), encoding="utf-8") as log:
             said = sorted(log.read().splitlines())
         self.assertEqual(said, [f"--ntasks=1 --nodelist={machine} {PROGRAM} node {self.config} --name {name} "
-                                "--stop-at-eof" for machine, name in (("127.0.0.1", "a"), ("localhost", "b"))])
+                                "--stop-at-eof" for machine, name in (("127.0.0.1", "a"), ("127.0.0.2", "b"))])
         self.assertEqual(self.stop(up), 0, self.read_log())
         self.assertEqual(self.node_processes(), {})
 
