@@ -151,7 +151,7 @@ TEST_CASE("a line is shown with its time, and nothing in it steers a terminal") 
       R"({"ts":"2025-01-31T12:34:56.123456Z","level":"warn","node":"a","msg":"it \u001b[2J is","peer":"b c","n":3,"x":null})");
   CHECK(line.at == "2025-01-31T12:34:56.123456Z");
   const auto told = for_people(line, "a", {});
-  CHECK(told.find("56.123 warn  [a] it \\x1B[2J is peer=\"b c\" n=3 x=null") != std::string::npos);
+  CHECK(told.find("56.123 warn  [a] it \\x1b[2J is peer=\"b c\" n=3 x=null") != std::string::npos);
   CHECK(for_people(line, "a", {true, false}).find("2025-0") == 0);
   CHECK(for_people(line, "a", {false, true}).find("\033[33mwarn \033[m [a]") != std::string::npos);
   for (const std::string text :
