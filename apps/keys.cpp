@@ -42,19 +42,18 @@ int run_keys_new(const KeysNewOptions& options, Output& output) {
 }
 
 int run_keys_show(const KeysShowOptions& options, Output& output) {
-  const auto public_key = [&]() -> Result<transport::PublicKey> {
-    if (!options.path.ends_with(".key")) {
-      const auto file = transport::read_public_file(options.path);
-      if (!file) return file.error();
-      return file->key;
-    }
+  const auto file = [&]() -> Result<transport::PublicFile> {
+    if (!options.path.ends_with(".key")) return transport::read_public_file(options.path);
     const auto keys = transport::read_key_file(options.path);
     if (!keys) return keys.error();
-    return keys->public_key;
+    return transport::PublicFile{keys->public_key, {}, {}};
   }();
-  if (!public_key) return output.fail(public_key.error());
-  output.text(public_key->z85);
-  output.object({{"file", options.path}, {"public_key", public_key->z85}});
+  if (!file) return output.fail(file.error());
+  output.text(file->key.z85);
+  nlohmann::json shown = {{"file", options.path}, {"public_key", file->key.z85}};
+  if (file->next) shown["next_key"] = file->next->z85;
+  if (file->role) shown["role"] = transport::name(*file->role);
+  output.object(shown);
   return exit_ok;
 }
 

@@ -73,9 +73,10 @@ std::string next_steps(const std::string& name, const Place& place,
              "\n  2. troupe reload FILE: every node admits both keys\n  3. " + again + " --switch";
     case transport::RotationStage::switched:
       return "'" + name +
-             "' has its next key from its next start on. Then:\n  1. start it anew "
-             "(of a node: troupe restart " +
-             name + " FILE)\n  2. " + again + " --finish";
+             "' has its next key from its next start on. Then:\n  1. start it anew, if it is a "
+             "node: "
+             "troupe restart " +
+             name + " FILE (clients follow)\n  2. " + again + " --finish";
     case transport::RotationStage::none:
       break;
   }

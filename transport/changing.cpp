@@ -9,13 +9,11 @@
 namespace troupe::transport {
 
 void Owner::accept(AllowCommand&& command) {
-  std::vector<std::uint64_t> dialed;  // those whose keys the list knows, before and after
-  std::vector<std::string> names;
+  std::vector<std::string> names;  // of dialed_, where the list knows them
   for (const std::uint64_t id : dialed_) {
     const Dial& dial = *peers_.at(id).dial;
     const AllowedKey* const known = allowed_.find(dial.server_keys[dial.trying].z85);
     names.push_back(known == nullptr ? "" : known->name);
-    dialed.push_back(id);
   }
   for (const AllowedKey* const who : allowed_.leaving(command.allowed)) {
     const Guests::Evicted evicted = guests_.evict(who);
@@ -29,9 +27,9 @@ void Owner::accept(AllowCommand&& command) {
                                    ""});
   }
   allowed_.become(std::move(command.allowed));
-  for (std::size_t i = 0; i < dialed.size(); ++i)
+  for (std::size_t i = 0; i < names.size(); ++i)
     if (auto keys = allowed_.keys_of(names[i]); !keys.empty())
-      expect(peers_.at(dialed[i]), std::move(keys), true);
+      expect(peers_.at(dialed_[i]), std::move(keys), true);
 }
 
 void Owner::accept(RekeyCommand&& command) {
@@ -43,6 +41,13 @@ void Owner::accept(RekeyCommand&& command) {
 void Owner::accept(OwnKeysCommand&& command) {
   std::swap(options_.keys, command.keys);
   wipe(command.keys.secret_z85);
+  if (command.keys.public_key == options_.keys.public_key) return;
+  for (const std::uint64_t id : dialed_) {
+    Peer& peer = peers_.at(id);
+    if (!peer.life.up() && peer.dial->sockets[0].is_open())
+      hang_up(peer, {ErrorCode::unreachable, "it is tried with another key", ""}, reopen_delay,
+              false);
+  }
 }
 
 // The peer may prove to have any of these. `at_once`: not the key that it has proved now, either.
@@ -56,10 +61,8 @@ void Owner::expect(Peer& peer, std::vector<PublicKey> keys, bool at_once) {
   dial.first = dial.trying;
   dial.server_keys = std::move(keys);
   if (gone && dial.sockets[0].is_open() && (at_once || !peer.life.up()))
-    hang_up(
-        peer,
-        {ErrorCode::unauthorized, "the key of '" + peer.info.name + "' was taken off the list", ""},
-        reopen_delay, false);
+    hang_up(peer, {ErrorCode::unauthorized, "the key that it has proved is no longer its own", ""},
+            reopen_delay, false);
 }
 
 // Where a peer may have one of two keys, a connection that breaks before anything was said is most

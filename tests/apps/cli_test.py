@@ -18,7 +18,8 @@ PROGRAM = sys.argv[1]
 SOURCE = pathlib.Path(sys.argv[2])
 QUICKSTART = str(SOURCE / "configs" / "quickstart.toml")
 VERBS = ["check", "keys", "node", "up", "status", "top", "module", "submit", "task", "cancel", "run", "bench", "version"]
-SUBVERBS = [["agents", "ls"], ["agents", "show"], ["keys", "new"], ["keys", "show"], ["module", "new"], ["module", "check"], ["bench", "sim"], ["bench", "lanes"],
+SUBVERBS = [["agents", "ls"], ["agents", "show"], ["keys", "new"], ["keys", "show"], ["keys", "list"],
+            ["keys", "rotate"], ["module", "new"], ["module", "check"], ["bench", "sim"], ["bench", "lanes"],
             ["bench", "encode"], ["bench", "act"], ["bench", "recall"]]
 
 
@@ -183,6 +184,33 @@ class Keys(unittest.TestCase):
             again = troupe("keys", "new", "node-a", "--folder", folder)
             self.assertEqual(again.returncode, 1)
             self.assertEqual(pathlib.Path(told["private_file"]).read_text(encoding="ascii"), secret)
+
+    def test_a_key_is_rotated_step_by_step(self):
+        with tempfile.TemporaryDirectory() as scratch:
+            self.assertEqual(troupe("keys", "new", "b", "--folder", scratch, "--role", "read-only").returncode, 0)
+            old = troupe("keys", "show", scratch + "/b.pub").stdout.strip()
+            begun = json.loads(troupe("keys", "rotate", "b", "--folder", scratch, "--json").stdout)
+            self.assertEqual((begun["stage"], begun["public_key"]), ("begun", old))
+            self.assertEqual(stat.S_IMODE(os.stat(scratch + "/b.key.next").st_mode), 0o600)
+            shown = json.loads(troupe("keys", "show", scratch + "/b.pub", "--json").stdout)
+            self.assertEqual((shown["next_key"], shown["role"]), (begun["next_key"], "read-only"))
+            told = troupe("keys", "rotate", "b", "--folder", scratch)
+            self.assertIn("--switch", told.stdout)
+            self.assertIn("troupe reload", told.stdout)
+            self.assertIn("--finish", troupe("keys", "rotate", "b", "--folder", scratch, "--switch").stdout)
+            done = json.loads(troupe("keys", "rotate", "b", "--folder", scratch, "--finish", "--json").stdout)
+            self.assertEqual((done["stage"], done["public_key"], done["next_key"]),
+                             ("none", begun["next_key"], None))
+
+    def test_a_rotation_that_makes_no_sense_is_refused(self):
+        with tempfile.TemporaryDirectory() as scratch:
+            for words in (["b"], ["b", "--folder", scratch, "--switch", "--finish"],
+                          ["b", "--folder", scratch, "--config", QUICKSTART], ["--folder", scratch],
+                          ["../b", "--folder", scratch]):
+                self.assertEqual(troupe("keys", "rotate", *words).returncode, 2, words)
+            missing = troupe("keys", "rotate", "b", "--folder", scratch)
+            self.assertIn("b.pub", missing.stderr)
+            self.assertEqual(troupe("keys", "new", "b", "--folder", scratch, "--role", "admin").returncode, 2)
 
     def test_a_name_that_would_leave_the_folder_is_refused(self):
         with tempfile.TemporaryDirectory() as scratch:

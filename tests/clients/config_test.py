@@ -132,20 +132,22 @@ class Config(unittest.TestCase):
                 file.key_pair()
             self.assertNotIn(key[1:], str(told.exception))
         put(public, f'public = "{key}"\n', 0o644)
-        self.assertEqual(file.public_key("a"), key)
         self.assertEqual(file.public_keys("a"), (key,))
-        other = "b" + key[1:]
-        put(public, f'public = "{key}"\nnext = "{other}"\nrole = "read-only"\n', 0o644)
+        other = "b" * 40
+        two = f'public = "{key}"\nnext = "{other}"\nrole = "read-only"\n'
+        put(public, two, 0o644)
         self.assertEqual(file.public_keys("a"), (key, other))
-        for text in (f'public = "{key}"\nnext = "short"\n', f'public = "{key}"\nrole = "king"\n'):
-            put(public, text, 0o644)
+        put(secret, good + 'role = "client"\n', 0o600)
+        self.assertRaises(troupe.ConfigMistake, file.key_pair)
+        for wrong in (two.replace("read-only", "admin"), two * 2, two.replace(f'"{other}"', '"b"')):
+            put(public, wrong, 0o644)
             self.assertRaises(troupe.ConfigMistake, file.public_keys, "a")
         put(public, good, 0o644)
-        self.assertRaises(troupe.ConfigMistake, file.public_key, "a")
+        self.assertRaises(troupe.ConfigMistake, file.public_keys, "a")
         os.remove(public)
         os.mkfifo(public)
-        self.assertRaises(troupe.OsRefused, file.public_key, "a")
-        self.assertRaises(troupe.OsRefused, file.public_key, "nobody")
+        self.assertRaises(troupe.OsRefused, file.public_keys, "a")
+        self.assertRaises(troupe.OsRefused, file.public_keys, "nobody")
 
 
 if __name__ == "__main__":

@@ -39,7 +39,7 @@ class FakeNode:
             one.curve_secretkey = self.keys.secret.encode()
             ports[lane] = one.bind_to_random_port("tcp://127.0.0.1")
             self.sockets[lane] = one
-        self.address = Address(name, "127.0.0.1", ports["urgent"], ports["ordinary"], self.keys.public)
+        self.address = Address(name, "127.0.0.1", ports["urgent"], ports["ordinary"], (self.keys.public,))
         self.routes = {}  # lane: the latest client's
         self.connection = {}
         self.changed = threading.Condition()

@@ -62,7 +62,7 @@ class PlayedNode(unittest.TestCase):
             file.write(f'[cluster]\nkeys = "{self.folder}"\n[link]\nheartbeat_interval = "50ms"\n[node.a]\n'
                        f"urgent_port = {at.urgent_port}\nordinary_port = {at.ordinary_port}\n")
         with open(os.path.join(self.folder, "a.pub"), "w", encoding="utf-8") as key:
-            key.write(f'public = "{at.public_key}"\n')
+            key.write(f'public = "{at.public_keys[0]}"\n')
         path = os.path.join(self.folder, "client.key")
         with open(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w", encoding="utf-8") as key:
             key.write(f'public = "{own.public}"\nsecret = "{own.secret}"\n')

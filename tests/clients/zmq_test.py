@@ -254,6 +254,42 @@ class Losses(RealCluster):
         with self.assertRaises(troupe.Canceled):
             client.submit(troupe.Encode("x"), model="tiny")
 
+    def test_a_client_follows_the_rotation_of_a_nodes_key_and_of_its_own(self):
+        self.write_config(extra=QUICK)
+        self.start_up()
+        client = self.connect()
+        for node in "ab":
+            client.wait_connected(node)
+        for step in ((), ("--switch",), ("--finish",)):
+            for name in ("a", "client"):
+                self.json_of("keys", "rotate", name, "--config", self.config, *step)
+            if step == ("--switch",):
+                self.json_of("restart", "a", "--config", self.config)
+                client.wait_connected("a")
+            else:
+                self.json_of("reload", self.config)
+            for node in "ab":
+                wait_until(lambda: self.answers(client, node), f"node {node} after {step}")
+        self.assertEqual(client.encode("x", model="tiny").tokens, 3)
+
+    def answers(self, client, node):
+        try:
+            return client.status(node)["ready"]
+        except troupe.Unreachable:
+            return False
+
+    def test_a_read_only_client_may_look_and_is_told_so_otherwise(self):
+        keys = os.path.join(self.folder.name, "troupe", "test", "keys")
+        self.json_of("keys", "new", "viewer", "--folder", keys, "--role", "read-only")
+        self.start_up()
+        viewer = self.connect(name="viewer")
+        self.assertTrue(viewer.status("a")["ready"])
+        with self.assertRaisesRegex(troupe.Unauthorized, "read-only"):
+            viewer.encode("x", model="tiny")
+        with self.assertRaisesRegex(troupe.Unauthorized, "read-only"):
+            viewer.unload_model("tiny", "a")
+        self.assertTrue(viewer.status("a")["ready"])
+
     def test_a_key_that_the_cluster_does_not_know_is_not_let_in(self):
         self.start_up()
         known = os.path.join(self.folder.name, "troupe", "test", "keys")

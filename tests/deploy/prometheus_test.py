@@ -160,7 +160,7 @@ class Prometheus(ClusterTest):
                     for port in self.http.values():
                         for priority, timeout, texts, expected in (
                                 (1, 0, 2, {200}), (1, LIMIT_S * 1000000, 2, {200}), (1, 1, 2, {429, 504}),
-                                (2, 0, 2, {200, 429}), (2, 0, 2 * ORDINARY_MAX, {429})):
+                                (2, 0, 2, {200, 429}), (2, 0, 8 * ORDINARY_MAX, {200, 429})):
                             body = {"inputs": [{"name": "text", "shape": [texts], "datatype": "BYTES",
                                                 "data": ["a text"] * texts}],
                                     "parameters": {"priority": priority, "timeout": timeout}}

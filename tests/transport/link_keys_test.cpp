@@ -227,6 +227,19 @@ TEST_CASE("keys that somebody learns when a connection breaks are the next one's
   CHECK(!client.link->rekey(KeyPair{next_client.public_key, next_server.secret_z85}));
 }
 
+TEST_CASE("who is refused comes in with another key of its own") {
+  Stage stage;
+  const PeerId to_server = stage.late.connect_to(stage.server);
+  REQUIRE(eventually([&] { return stage.server.link->counters().unauthorized >= 2; }));
+  const KeyPair next = new_keys();
+  REQUIRE(stage.server.link->allow(
+      {entry(stage.client, Role::client), {next.public_key, "late", Role::client}}));
+  REQUIRE(stage.late.link->rekey(next));
+  CHECK(stage.late.up() == to_server);
+  require_works(stage.late, to_server, stage.server, "with another key");
+  stage.require_undisturbed();
+}
+
 TEST_CASE("a node leaves a node whose key was taken off the list, and finds it with the new one") {
   Member a("a");
   Member b("b");

@@ -13,7 +13,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import zmq
@@ -28,6 +28,7 @@ MESSAGES_HELD_MAX = {"urgent": 4096, "ordinary": 256}  # by ZeroMQ; the rest wai
 OUTBOX_BYTES_MAX = 64 << 20  # waiting to be sent to one node
 HANDSHAKE_MS_MAX = 3000
 HELLO_PATIENCE_S = 3.0
+OTHER_KEY_PATIENCE_S = 1.0  # where a node may have one of two keys
 REOPEN_DELAY_S = 0.05
 REFUSED_REOPEN_DELAY_S = 30.0
 MALFORMED_MAX = 8
@@ -43,15 +44,7 @@ class Address:
     host: str
     urgent_port: int
     ordinary_port: int
-    public_key: str  # 40 characters of Z85
-    # What it may have instead by now, read again before each connection: its key may be rotated.
-    keys_now: Callable[[], tuple[str, ...]] | None = field(default=None, compare=False)
-
-    def keys(self) -> tuple[str, ...]:
-        try:
-            return self.keys_now() if self.keys_now else (self.public_key,)
-        except TroupeError:
-            return (self.public_key,)
+    public_keys: tuple[str, ...]  # 40 characters of Z85; two while its key is rotated
 
     def endpoint(self, lane: str) -> str:
         port = self.urgent_port if lane == "urgent" else self.ordinary_port
@@ -75,8 +68,8 @@ class _Peer:
         default_factory=lambda: {lane: deque() for lane in wire.LANES}
     )
     outbox_bytes: int = 0
+    trying: int = 0  # which of its keys
     connection: int = 0
-    failures: int = 0  # of connections, since one stood
     up: bool = False
     ended: set[str] = field(default_factory=set)  # lanes on which it said its last word
     epoch: int = 0
@@ -91,10 +84,13 @@ class Link:
     def __init__(
         self, name: str, keys: KeyPair, nodes: Iterable[Address], heartbeat_interval: float,
         heartbeats_missed_max: int, handler: Handler,
+        fresh_keys: Callable[[str], tuple[KeyPair, tuple[str, ...]] | None] = lambda node: None,
     ) -> None:  # fmt: skip
+        self._fresh_keys = fresh_keys  # our own and that node's, asked before a connection is opened again
         self._name, self._keys, self._handler = name, keys, handler
         self._interval, self._missed_max = heartbeat_interval, heartbeats_missed_max
         self._hello_beats_max = max(heartbeats_missed_max, int(HELLO_PATIENCE_S / heartbeat_interval), 1)
+        self._other_key_beats = max(int(OTHER_KEY_PATIENCE_S / heartbeat_interval), 1)
         self._epoch = int.from_bytes(os.urandom(8), "little") | 1
         self._context = zmq.Context()
         self._poller = zmq.Poller()
@@ -214,18 +210,16 @@ class Link:
         peer.connection = int.from_bytes(os.urandom(8), "little") | 1
         peer.malformed = peer.missed = 0
         peer.up = peer.heard = False
-        keys = peer.address.keys()
-        key = keys[peer.failures % len(keys)]
         peer.next_beat = time.monotonic() + self._interval
         for lane in wire.LANES:
             try:
-                self._open(peer, lane, key)
+                self._open(peer, lane)
             except (zmq.ZMQError, OSError) as refused:
                 why = Unreachable(f"cannot connect to {peer.address.endpoint(lane)}: {refused}")
                 return self._hang_up(peer, why, REFUSED_REOPEN_DELAY_S, tell=True)
         self._say_hello(peer)
 
-    def _open(self, peer: _Peer, lane: str, key: str) -> None:
+    def _open(self, peer: _Peer, lane: str) -> None:
         one = self._context.socket(zmq.DEALER)
         peer.sockets[lane] = one
         one.sndhwm = one.rcvhwm = MESSAGES_HELD_MAX[lane]
@@ -240,7 +234,7 @@ class Link:
         one.setsockopt(zmq.RECONNECT_IVL, 50)
         one.setsockopt(zmq.RECONNECT_IVL_MAX, 1000)
         one.setsockopt(zmq.CONNECT_TIMEOUT, HANDSHAKE_MS_MAX)
-        one.setsockopt_string(zmq.CURVE_SERVERKEY, key)
+        one.setsockopt_string(zmq.CURVE_SERVERKEY, peer.address.public_keys[peer.trying])
         one.setsockopt_string(zmq.CURVE_PUBLICKEY, self._keys.public)
         one.setsockopt_string(zmq.CURVE_SECRETKEY, self._keys.secret)
         one.connect(peer.address.endpoint(lane))
@@ -257,7 +251,6 @@ class Link:
 
     def _hang_up(self, peer: _Peer, why: TroupeError, reopen_after: float, *, tell: bool = False) -> None:
         was_up, peer.up = peer.up, False
-        peer.failures = 0 if was_up else peer.failures + 1
         peer.ended.clear()
         self._close(peer)
         for waiting in peer.outbox.values():
@@ -270,6 +263,7 @@ class Link:
     def _keep_time(self, peer: _Peer, now: float) -> None:
         if not peer.sockets:
             if now >= peer.reopen_at:
+                self._read_keys_again(peer)
                 self._dial(peer)
             return
         if now < peer.next_beat:
@@ -278,13 +272,29 @@ class Link:
         peer.next_beat = now + self._interval
         peer.missed = 0 if peer.heard else peer.missed + 1
         peer.heard = False
-        if peer.missed >= (self._missed_max if peer.up else self._hello_beats_max):
+        if peer.missed >= (self._missed_max if peer.up else self._hello_patience(peer)):
+            if not peer.up:  # it may have another key by now
+                peer.trying = (peer.trying + 1) % len(peer.address.public_keys)
             why = Unreachable(f"nothing was heard of '{peer.address.name}' for {peer.missed} heartbeats")
             return self._hang_up(peer, why, REOPEN_DELAY_S)
         if not peer.up:
             self._say_hello(peer)
         elif not peer.ended and not peer.outbox["urgent"]:  # what waits there says as much
             self._hand_over(peer, "urgent", encode(wire.Heartbeat(self._epoch)))
+
+    def _hello_patience(self, peer: _Peer) -> int:
+        two = len(peer.address.public_keys) > 1
+        return min(self._hello_beats_max, self._other_key_beats) if two else self._hello_beats_max
+
+    def _read_keys_again(self, peer: _Peer) -> None:
+        """Somebody may have rotated one since."""
+        fresh = self._fresh_keys(peer.address.name)
+        if fresh is None:
+            return
+        tried = peer.address.public_keys[peer.trying]
+        self._keys, theirs = fresh
+        peer.address = replace(peer.address, public_keys=theirs)
+        peer.trying = theirs.index(tried) if tried in theirs else 0
 
     def _say_hello(self, peer: _Peer) -> None:
         hello = encode(wire.Hello(self._epoch, peer.connection, self._name, delivery=True))

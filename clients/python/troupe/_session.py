@@ -77,6 +77,7 @@ class Session:
     def __init__(
         self, name: str, keys: KeyPair, nodes: list[Address], heartbeat_interval: float,
         heartbeats_missed_max: int, tasks_max: int, resubmit: bool, hosting: Hosting | None = None,
+        fresh_keys: Callable[[str], tuple[KeyPair, tuple[str, ...]] | None] = lambda node: None,
     ) -> None:  # fmt: skip
         if not nodes or len({node.name for node in nodes}) != len(nodes):
             raise InvalidArgument("a client needs the nodes of a cluster, each of them once")
@@ -98,7 +99,7 @@ class Session:
         self._later: list[tuple[str | None, Future[Any], Callable[[], None]]] = []  # once it is up
         self._letters: deque[Letter] = deque()
         self._readers: deque[Future[Letter]] = deque()
-        self._link = Link(name, keys, nodes, heartbeat_interval, heartbeats_missed_max, self)
+        self._link = Link(name, keys, nodes, heartbeat_interval, heartbeats_missed_max, self, fresh_keys)
         self._link.start()
 
     # --- from any thread --------------------------------------------------------------------------

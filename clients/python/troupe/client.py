@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import atexit
 import concurrent.futures
-import functools
 import json
 import os
 import queue
@@ -27,7 +26,7 @@ from . import wire
 from ._link import Address
 from ._session import Hosting, Session, not_connected
 from .cluster_file import ClusterFile, KeyPair, read_cluster_file
-from .errors import InvalidArgument, Malformed, Unreachable
+from .errors import InvalidArgument, Malformed, TroupeError, Unreachable
 from .tasks import Act, Action, Classify, Embedding, Encode, Hits, Letter, Outcome, Output, Recall
 from .tasks import Scores, Work
 
@@ -101,15 +100,19 @@ def session_of(
 ) -> Session:  # fmt: skip
     file = cluster if isinstance(cluster, ClusterFile) else read_cluster_file(cluster)
     nodes = [
-        Address(
-            node.name, node.host, node.urgent_port, node.ordinary_port, file.public_key(node.name),
-            functools.partial(file.public_keys, node.name),
-        )
+        Address(node.name, node.host, node.urgent_port, node.ordinary_port, file.public_keys(node.name))
         for node in file.nodes
     ]
+
+    def fresh_keys(node: str) -> tuple[KeyPair, tuple[str, ...]] | None:
+        try:
+            return file.key_pair(name), file.public_keys(node)
+        except TroupeError:
+            return None  # what is being written just now is there the next time
+
     return Session(
         name, file.key_pair(name), nodes, file.heartbeat_interval, file.heartbeats_missed_max,
-        tasks_max, resubmit, hosting,
+        tasks_max, resubmit, hosting, fresh_keys,
     )  # fmt: skip
 
 

@@ -22,6 +22,7 @@ FILE_BYTES_MAX = 1 << 20
 KEY_FILE_BYTES_MAX = 4096
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 _Z85 = frozenset("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#")
+_ROLES = ('"node"', '"client"', '"read-only"')
 _UNITS_S = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -57,17 +58,12 @@ class ClusterFile:
             raise ConfigMistake(f"'{name}.key' holds no secret key")
         return KeyPair(entries["public"], entries["secret"])
 
-    def public_key(self, name: str) -> str:
+    def public_keys(self, name: str) -> tuple[str, ...]:
+        """The key of one name, and while it is rotated also the next one."""
         entries = _read_key_file(Path(self.keys_folder, name + ".pub"), private=False)
         if "secret" in entries:
             raise ConfigMistake(f"'{name}.pub' holds a secret key, which does not belong there")
-        return entries["public"]
-
-    def public_keys(self, name: str) -> tuple[str, ...]:
-        """As the file is now: one, or two while that of the name is rotated."""
-        first = self.public_key(name)
-        entries = _read_key_file(Path(self.keys_folder, name + ".pub"), private=False)
-        return (first, entries["next"]) if "next" in entries else (first,)
+        return (entries["public"], *((entries["next"],) if "next" in entries else ()))
 
     def http_url(self, node: str | None = None) -> str:
         """Of that node, or of the first one that serves HTTP."""
@@ -248,9 +244,10 @@ def _read_key_file(path: Path, *, private: bool) -> dict[str, str]:
         if not line or line.startswith("#"):
             continue
         name, _, value = (part.strip() for part in line.partition("="))
-        good = len(value) == 42 and value[0] == value[-1] == '"' and _Z85.issuperset(value[1:-1])
-        if name == "role" and not private:  # the nodes' business
-            good = value in ('"node"', '"client"', '"read-only"')
+        if name == "role":
+            good = value in _ROLES
+        else:
+            good = len(value) == 42 and value[0] == value[-1] == '"' and _Z85.issuperset(value[1:-1])
         known = ("public", "secret") if private else ("public", "secret", "next", "role")
         if name not in known or name in entries or not good:
             raise ConfigMistake(f"'{path}' is not a key file", "make new keys with `troupe keys new`")
