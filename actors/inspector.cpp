@@ -20,14 +20,17 @@ void Inspector::look(TaskId task, Looking how, ControlAnswer answer) const {
   auto known = world_.bridge->look(task);
   // Under the id that it has on the devices here, if there is one.
   const TaskId here = known.here.value_or(task);
-  world_.door->look(here, how,
-                    [this, task, how, known = std::move(known),
-                     answer = std::move(answer)](const std::optional<LiveTask>& live) {
-                      // Told before it is concluded, so that it says what was canceled.
-                      const auto told = tell(task, how, live, known);
-                      if (how == Looking::cancel) world_.bridge->cancel(task);
-                      answer(told);
-                    });
+  world_.door->look(
+      here, how,
+      [this, task, how, known = std::move(known),
+       answer = std::move(answer)](const std::optional<LiveTask>& live) {
+        // Told before it is concluded, so that it says what was canceled.
+        const auto told = tell(task, how, live, known);
+        if (how == Looking::cancel) world_.bridge->cancel(task);
+        if (how == Looking::cancel && (live || known.ours))
+          world_.log->info("a task was canceled by request", {{"task", to_string(task)}});
+        answer(told);
+      });
 }
 
 Result<std::string> Inspector::tell(TaskId task, Looking how, const std::optional<LiveTask>& live,

@@ -5,6 +5,11 @@ namespace {
 constexpr Duration watch_interval = std::chrono::milliseconds(100);
 }
 
+void let_writes_fail() {
+  ::signal(SIGPIPE, SIG_IGN);
+  ::signal(SIGXFSZ, SIG_IGN);
+}
+
 Interrupts::Interrupts() {
   ::sigemptyset(&signals_);
   ::sigaddset(&signals_, SIGINT);

@@ -13,6 +13,10 @@
 
 namespace troupe::apps {
 
+// From now on, in this process and in those that it starts, a write that cannot be (nobody reads
+// any more, a limit on files) fails, and does not end the process. First thing, too.
+void let_writes_fail();
+
 class Interrupts {
  public:
   Interrupts();

@@ -49,13 +49,9 @@ std::string json_value(const Field::Value& value) {
   return std::visit([](const auto& plain) { return nlohmann::json(plain).dump(); }, value);
 }
 
-// Bare where that is clear, quoted where a space would run into the next field.
 std::string human_value(const Field::Value& value) {
   const auto* text = std::get_if<std::string_view>(&value);
-  if (text == nullptr) return json_value(value);
-  const auto safe = config::shown(*text, human_text_bytes_max);
-  const bool clear = !safe.empty() && safe.find_first_of(" =\"") == std::string::npos;
-  return clear ? safe : '"' + safe + '"';
+  return text == nullptr ? json_value(value) : human_text(*text);
 }
 
 class SpdLog final : public Log {
@@ -119,6 +115,12 @@ class SpdLog final : public Log {
 };
 
 }  // namespace
+
+std::string human_text(std::string_view text) {
+  const auto safe = config::shown(text, human_text_bytes_max);
+  const bool clear = !safe.empty() && safe.find_first_of(" =\"") == std::string::npos;
+  return clear ? safe : '"' + safe + '"';
+}
 
 LogFormat log_format(const std::string& format, std::FILE* file) {
   if (format == "json") return LogFormat::json;

@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "base/log.hpp"
 
@@ -18,6 +19,10 @@ enum class LogFormat { human, json };
 
 // "auto" of [log]: human on a terminal. `format` is one of the config's values.
 LogFormat log_format(const std::string& format, std::FILE* file);
+
+// The text of a field for people: bare where that is clear, quoted where a space would run into the
+// next field.
+std::string human_text(std::string_view text);
 
 // `level` is one of the config's values ("info"); `node` stands in every line, empty for programs
 // that are no node. `file` outlives the log and is not closed by it.

@@ -386,6 +386,7 @@ void add_verbs(CommandLine& line) {
   add_reload(line);
   add_status(line);
   add_top(line);
+  add_logs(line);
   add_memory(line);
   add_model(line);
   add_module(line);

@@ -51,6 +51,7 @@ void add_reload(CommandLine& line);
 
 // main_looking.cpp: verbs that look for one thing in a running cluster, and act on it.
 void add_task(CommandLine& line);
+void add_logs(CommandLine& line);
 // main_agents.cpp
 void add_agents(CommandLine& line);
 

@@ -25,4 +25,19 @@ void add_task(CommandLine& line) {
   add_task_verb(line, "cancel", "End a task before its time, wherever it is", run_cancel);
 }
 
+void add_logs(CommandLine& line) {
+  auto& verb = add_verb(line, line.app, "logs",
+                        "Show what the nodes that `troupe up` started here have logged, by time",
+                        "troupe logs configs/quickstart.toml --node a --follow");
+  auto options = std::make_shared<LogsOptions>();
+  add_config(verb, ConfigAs::position, options->config);
+  verb.add_option("--node", options->node, "Only this node's")->type_name("NAME");
+  verb.add_option("--task", options->task, "Only lines that name this task")->type_name("TASK");
+  verb.add_option("--last", options->last, "Only so many of the lines that are there already")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1'000'000));
+  verb.add_flag("-f,--follow", options->follow, "Go on with what comes; Ctrl-C ends it");
+  on_chosen(line, verb, options, run_logs);
+}
+
 }  // namespace troupe::apps

@@ -45,6 +45,7 @@ Result<std::vector<std::shared_ptr<actors::AgentModule>>> all_modules(const Conf
 
 int run_node(const NodeOptions& options, Output& output) {
   Interrupts interrupts;
+  let_writes_fail();  // its log may go to a pipe
   const auto cluster = load_cluster(options.config);
   if (!cluster) return output.fail(cluster.error());
   const auto name = choose_node(cluster->config, options.name);

@@ -112,6 +112,11 @@ Status ClusterProcesses::spawn(Child& child) {
     if (log_file < 0)
       return Error{ErrorCode::io, "cannot write " + path + ": " + std::strerror(errno), ""};
   }
+  if (options_.keeper != nullptr) {
+    const auto taken = options_.keeper->attach(child.node);
+    if (!taken) return taken.error();
+    log_file = *taken;
+  }
   std::array<int, 2> input = {-1, -1};
   const bool piped = local || ::pipe2(input.data(), O_CLOEXEC) == 0;
   const pid_t parent = ::getpid();
@@ -160,6 +165,7 @@ Error ClusterProcesses::early_end(const Child& child) const {
     error.what += ": " + last_line(path);
     error.next_step = "its log is " + path;
   }
+  if (options_.keeper != nullptr) options_.keeper->take_in();  // what it said stands above this
   return error;
 }
 

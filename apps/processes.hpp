@@ -15,6 +15,7 @@
 
 #include "actors/restart_budget.hpp"
 #include "apps/launcher.hpp"
+#include "apps/log_keeper.hpp"
 #include "base/log.hpp"
 #include "base/result.hpp"
 #include "client/client.hpp"
@@ -29,6 +30,7 @@ struct ProcessOptions {
   std::vector<std::string> overrides;  // --set, handed on to every node
   std::string log_folder;              // NODE.log in it; empty: the parent's stderr
   Launcher launcher = Launcher::local;
+  LogKeeper* keeper = nullptr;  // takes in what they write, in place of both; outlives them
 };
 
 class ClusterProcesses {

@@ -1,9 +1,11 @@
 // troupe up FILE: every node of the cluster, each as a child of this process, until Ctrl-C.
+#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "apps/cluster.hpp"
 #include "apps/interrupts.hpp"
+#include "apps/log_keeper.hpp"
 #include "apps/processes.hpp"
 #include "apps/verbs.hpp"
 #include "base/clock.hpp"
@@ -32,18 +34,40 @@ void tell_ready(const Config& config, const ClusterProcesses& processes, Output&
   output.object({{"ready", true}, {"cluster", config.cluster.name}, {"nodes", nodes}});
 }
 
+// Where nodes' logs are kept; empty, and said once, where that cannot be.
+std::string kept_logs_folder(const Config& config, Log& log) {
+  const auto state = config::state_folder(config);
+  std::error_code failed;
+  if (state) std::filesystem::create_directories(*state + "/logs", failed);
+  if (state && !failed) return *state + "/logs";
+  log.warn("logs are not kept",
+           state ? Error{ErrorCode::io,
+                         "the folder " + *state + "/logs cannot be made: " + failed.message(),
+                         "set XDG_STATE_HOME to a folder that you own"}
+                 : state.error());
+  return "";
+}
+
 }  // namespace
 
 int run_up(const UpOptions& options, Output& output) {
   Interrupts interrupts;
+  let_writes_fail();
   ConfigOptions config = options.config;
   if (!options.record.empty()) config.set.push_back("scheduling.record=" + options.record);
   const auto cluster = load_cluster(config);
   if (!cluster) return output.fail(cluster.error());
   const auto log = open_log(cluster->config, "");
 
-  auto processes = ClusterProcesses::start(cluster->config,
-                                           {config.config, config.set, "", options.launcher}, *log);
+  // Nodes write JSON, which can be merged; it is shown as the config says.
+  config.set.emplace_back("log.format=json");
+  const auto keeper = LogKeeper::start({kept_logs_folder(cluster->config, *log),
+                                        log_format(cluster->config.log.format, stderr), stderr},
+                                       *log);
+  if (!keeper) return output.fail(keeper.error());
+
+  auto processes = ClusterProcesses::start(
+      cluster->config, {config.config, config.set, "", options.launcher, keeper->get()}, *log);
   if (!processes) return output.fail(processes.error());
   {
     auto client = open_client(*cluster);

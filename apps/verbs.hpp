@@ -122,6 +122,15 @@ struct TopOptions {
 };
 int run_top(const TopOptions& options, Output& output);
 
+struct LogsOptions {
+  ConfigOptions config;
+  std::string node;      // empty: all
+  std::string task;      // only lines that name it; empty: all
+  std::size_t last = 0;  // of what is there only so many lines; 0: all
+  bool follow = false;
+};
+int run_logs(const LogsOptions& options, Output& output);
+
 struct MemorySaveOptions {
   ConfigOptions config;
   std::string node;  // empty: all

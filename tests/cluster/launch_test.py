@@ -128,7 +128,7 @@ class Launch(ClusterTest):
         with open(self.path("srun.log"), encoding="utf-8") as log:
             said = sorted(log.read().splitlines())
         self.assertEqual(said, [f"--ntasks=1 --nodelist={machine} {PROGRAM} node {self.config} --name {name} "
-                                "--stop-at-eof" for machine, name in (("127.0.0.1", "a"), ("127.0.0.2", "b"))])
+                                "--set log.format=json --stop-at-eof" for machine, name in (("127.0.0.1", "a"), ("127.0.0.2", "b"))])
         self.assertEqual(self.stop(up), 0, self.read_log())
         self.assertEqual(self.node_processes(), {})
 
