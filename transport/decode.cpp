@@ -15,7 +15,7 @@
 namespace troupe::transport {
 namespace {
 
-constexpr std::size_t extensions_known = tag_last;
+constexpr std::size_t extensions_known = tag_received;
 
 Error malformed(std::string what) {
   return {ErrorCode::malformed, std::move(what), ""};
@@ -167,6 +167,10 @@ Message read_hello(BodyReader& in) {
     if (rules != "\x01") in.refuse("a hello announces rules of delivery that do not exist");
     hello.delivery = true;
   }
+  if (const std::string framing = in.extension(tag_framing); !framing.empty()) {
+    if (framing != "\x01") in.refuse("a hello announces a framing that does not exist");
+    hello.framing = true;
+  }
   return hello;
 }
 
@@ -175,6 +179,11 @@ Message read_heartbeat(BodyReader& in) {
   if (const std::string last = in.extension(tag_last); !last.empty()) {
     if (last != "\x01") in.refuse("a heartbeat is the last in a way that does not exist");
     heartbeat.last = true;
+  }
+  if (const std::string bytes = in.extension(tag_received); !bytes.empty()) {
+    Reader number(bytes);
+    heartbeat.received = number.number<std::uint64_t>();
+    if (!number.finished()) in.refuse("an extension of bytes received does not have its length");
   }
   return heartbeat;
 }

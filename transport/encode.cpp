@@ -55,12 +55,16 @@ void body(Draft& draft, const Hello& hello) {
   draft.out.number(hello.connection);
   draft.out.text16(hello.node);
   if (hello.delivery) draft.extend(tag_delivery, "\x01");
+  if (hello.framing) draft.extend(tag_framing, "\x01");
 }
 
 void body(Draft& draft, const Heartbeat& heartbeat) {
   draft.header.kind = Kind::heartbeat;
   draft.out.number(heartbeat.epoch);
   if (heartbeat.last) draft.extend(tag_last, "\x01");
+  std::string received;
+  if (heartbeat.received) Writer(received).number(*heartbeat.received);
+  draft.extend(tag_received, received);
 }
 
 void body(Draft& draft, const AgentMessage& message) {

@@ -76,6 +76,11 @@ Guests::Answer Guests::hello(const Caller& caller, const Hello& hello, Instant n
   return {.verdict = Verdict::wait};
 }
 
+PeerId Guests::peer_of(const Caller& caller) const {
+  const auto found = routes_.find({caller.lane, caller.route});
+  return found == routes_.end() || found->second.who != caller.who ? PeerId{} : found->second.peer;
+}
+
 void Guests::bind(const std::array<std::string, lane_count>& routes, PeerId peer) {
   for (std::size_t lane = 0; lane < lane_count; ++lane) {
     const auto found = routes_.find({static_cast<Lane>(lane), routes[lane]});

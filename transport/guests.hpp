@@ -57,6 +57,9 @@ class Guests {
   Answer message(const Caller& caller, Instant now);
   Answer malformed(const Caller& caller, Instant now);
 
+  // None if it is not bound.
+  [[nodiscard]] PeerId peer_of(const Caller& caller) const;
+
   void bind(const std::array<std::string, lane_count>& routes, PeerId peer);
 
   // The peer is down: its routes lead nowhere until a new hello comes along them.

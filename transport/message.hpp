@@ -26,6 +26,8 @@ struct Hello {
   std::uint64_t connection = 0;
   // It says of each task that it is sent whether it takes it, and acknowledges each result.
   bool delivery = false;
+  // It reads shared frames and parts (framing.hpp), and says what it has received.
+  bool framing = false;
   bool operator==(const Hello&) const = default;
 };
 
@@ -33,6 +35,8 @@ struct Hello {
 struct Heartbeat {
   std::uint64_t epoch = 0;
   bool last = false;  // its sender stops: nothing comes behind this on the lane
+  // Bytes of the ordinary lane that its sender has received: more may be sent to it (window.hpp).
+  std::optional<std::uint64_t> received = std::nullopt;
   bool operator==(const Heartbeat&) const = default;
 };
 

@@ -200,6 +200,7 @@ void Owner::watch(Socket& socket, Source source, bool writable) {
 long Owner::wait_ms() const {
   if (more_to_send_ || any_broken_ || !lost_.empty() || !shared_->mailbox.empty()) return 0;
   Instant until = stop_at_ ? std::min(*stop_at_, next_due_) : next_due_;
+  if (!owing_.empty()) until = std::min(until, now_ + guest_retry_interval);
   for (const auto& ready : ready_)
     for (const std::uint64_t id : ready) {
       const auto peer = peers_.find(id);
@@ -341,6 +342,7 @@ Liveness Owner::fresh_liveness() const {
 void Owner::dial(Peer& peer) {
   Dial& dial = *peer.dial;
   peer.life = fresh_liveness();
+  peer.flow = {};
   dial.connection = random_number();
   dial.malformed = 0;
   for (const Lane lane : {Lane::urgent, Lane::ordinary}) {

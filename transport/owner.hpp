@@ -17,9 +17,11 @@
 #include <unordered_map>
 #include <vector>
 
+#include "transport/framing.hpp"
 #include "transport/guests.hpp"
 #include "transport/liveness.hpp"
 #include "transport/shared.hpp"
+#include "transport/window.hpp"
 #include "transport/zap.hpp"
 
 namespace troupe::transport {
@@ -50,6 +52,17 @@ class Owner {
     std::uint32_t malformed = 0;
   };
 
+  // What flows between us and a peer that announced `framing`, over the life of one conversation.
+  struct Flow {
+    bool framing = false;
+    Window window;               // what may be on its way to it on the ordinary lane
+    bool starved = false;        // something waits until the window takes it
+    std::uint64_t received = 0;  // bytes that came on the ordinary lane
+    std::uint64_t told = 0;      // of these, what it was told of
+    bool owing = false;          // stands in owing_
+    std::array<Reassembly, lane_count> parts;
+  };
+
   struct Peer {
     Peer(PeerId peer, const Liveness& liveness) : id(peer), life(liveness) {}
 
@@ -63,6 +76,7 @@ class Owner {
     std::array<bool, lane_count> blocked{};  // its socket took no more
     std::array<bool, lane_count> ended{};    // it said that nothing comes there any more
     bool writable = true;                    // up, or connecting for the first time
+    Flow flow;
   };
 
   // A socket with something to read: that of a dialed peer, or (0) a door.
@@ -112,19 +126,33 @@ class Owner {
   bool receive_one(const Source& source);
   void receive_urgent(const std::vector<Source>& sources);
   Socket* socket_of(const Source& source);
+  void open_frames(std::size_t first, bool oversized, Reassembly* parts);
   void from_guest(Lane lane, bool oversized);
-  void from_dialed(Peer& peer, Lane lane, bool oversized);
-  void deliver(Peer& peer, Message&& message);
+  void from_guest(const Guests::Caller& caller, Result<Message>&& message);
+  void from_dialed(Peer& peer, Lane lane, Result<Message>&& message);
+  bool deliver(Peer& peer, Message&& message);
   void admit(const Guests::Caller& caller, const Hello& hello, const Guests::Answer& answer);
   void obey(const Guests::Caller& caller, const Guests::Answer& answer);
   void dialed_hello(Peer& peer, const Hello& hello);
   void dialed_malformed(Peer& peer, const Error& why);
 
+  // flow.cpp: how much is on its way.
+  void came(Peer& peer, Lane lane, std::size_t bytes);
+  static bool is_starved(Peer& peer);
+  static void has_left(Peer& peer, Lane lane, std::size_t bytes);
+  bool told(Peer& peer, std::uint64_t received);
+  void tell_received();
+
   // send.cpp: what goes out.
+  static OutMessage own_words(const Message& message);
   void flush();
   void flush_urgent();
   bool flush_one_ordinary();
-  bool flush_peer(Peer& peer, Lane lane, std::size_t messages_max);
+  bool flush_peer(Peer& peer, Lane lane, std::size_t frames_max);
+  Socket::Sent send_next(Peer& peer, Lane lane);
+  Socket::Sent send_part(Peer& peer);
+  Socket::Sent send_shared(Peer& peer, Lane lane);
+  void pop(Peer& peer, Lane lane, Socket::Sent outcome);
   Socket::Sent transmit(Peer& peer, Lane lane, OutMessage& message);
   void mark_ready(Peer& peer, Lane lane);
   void say_hello(Peer& peer);
@@ -139,7 +167,7 @@ class Owner {
   AllowList allowed_;
   std::uint64_t epoch_;
 
-  Context context_;
+  Context context_{static_cast<int>(lane_count)};
   std::optional<Zap> zap_;
   std::array<Socket, lane_count> doors_;
   Guests guests_;
@@ -153,9 +181,11 @@ class Owner {
 
   std::array<std::deque<std::uint64_t>, lane_count> ready_;  // peers with messages to send
   std::size_t waiting_ = 0;                                  // messages in all queues
-  bool more_to_send_ = false;                                // the budget ended, not the messages
-  std::vector<Source> gone_;                                 // found out while sending
-  std::vector<Source> lost_;                                 // of these, the guests
+  std::uint64_t frames_sent_ = 0;
+  bool more_to_send_ = false;         // the budget ended, not the messages
+  std::vector<Source> gone_;          // found out while sending
+  std::vector<Source> lost_;          // of these, the guests
+  std::vector<std::uint64_t> owing_;  // peers to be told how much of theirs has come
 
   std::vector<zmq_pollitem_t> items_;
   std::vector<Source> sources_;  // of items_, from the second or third on
@@ -164,6 +194,7 @@ class Owner {
   std::array<std::vector<Source>, lane_count> readable_;
   std::vector<Source> urgent_sources_;  // all of them
   std::vector<Frame> frames_;
+  std::vector<Result<Message>> heard_;  // what frames_ held
   std::size_t bytes_taken_ = 0;
 };
 

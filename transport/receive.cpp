@@ -13,13 +13,19 @@
 namespace troupe::transport {
 namespace {
 
-// Decodes the frames from `first` on.
-Result<Message> decode_from(const std::vector<Frame>& frames, std::size_t first, bool oversized) {
-  if (oversized) return Error{ErrorCode::malformed, "a message has too many frames", ""};
+Error malformed(const char* what) {
+  return {ErrorCode::malformed, what, ""};
+}
+
+Result<Message> decode_from(const std::vector<Frame>& frames, std::size_t first) {
   std::array<std::string_view, limits::frames_per_message_max + 1> views;
   std::size_t count = 0;
   for (std::size_t i = first; i < frames.size(); ++i) views[count++] = frames[i].bytes();
   return decode(std::span(views.data(), count));
+}
+
+Result<Message> decode_one(std::string_view frame) {
+  return decode(std::span(&frame, 1));
 }
 
 }  // namespace
@@ -75,13 +81,45 @@ bool Owner::receive_one(const Source& source) {
   if (socket == nullptr) return false;
   const auto received = socket->receive(frames_, limits::frames_per_message_max);
   if (received == Socket::Received::nothing) return false;
-  for (const Frame& frame : frames_) bytes_taken_ += frame.bytes().size();
+  std::size_t bytes = 0;
+  for (const Frame& frame : frames_) bytes += frame.bytes().size();
+  bytes_taken_ += bytes;
   const bool oversized = received == Socket::Received::oversized;
-  if (source.peer == 0)
+  if (source.peer == 0) {
     from_guest(source.lane, oversized);
-  else
-    from_dialed(peers_.at(source.peer), source.lane, oversized);
+    return true;
+  }
+  Peer& peer = peers_.at(source.peer);
+  open_frames(0, oversized, &peer.flow.parts[static_cast<std::size_t>(source.lane)]);
+  came(peer, source.lane, bytes);
+  for (auto& message : heard_) {
+    if (!peer.dial->sockets[static_cast<std::size_t>(source.lane)].is_open()) break;  // hung up
+    from_dialed(peer, source.lane, std::move(message));
+  }
   return true;
+}
+
+// Reads the message, or the messages, in frames_ from `first` on into heard_; none where a message
+// is still to be continued. Without `parts`, from a stranger, nothing begins that must be kept.
+void Owner::open_frames(std::size_t first, bool oversized, Reassembly* parts) {
+  heard_.clear();
+  const std::string_view frame = frames_[first].bytes();
+  if (oversized) {
+    heard_.emplace_back(malformed("a message has too many frames"));
+  } else if (frames_.size() != first + 1 || parts == nullptr ||
+             (!is_shared_frame(frame) && !is_part(frame))) {
+    heard_.emplace_back(decode_from(frames_, first));
+  } else if (is_part(frame)) {
+    auto whole = parts->add(frame);
+    if (!whole)
+      heard_.emplace_back(whole.error());
+    else if (*whole)
+      heard_.emplace_back(decode_one(**whole));
+  } else if (auto shared = SharedFrameReader::open(frame); !shared) {
+    heard_.emplace_back(shared.error());
+  } else {
+    while (const auto one = shared->next()) heard_.emplace_back(decode_one(*one));
+  }
 }
 
 void Owner::from_guest(Lane lane, bool oversized) {
@@ -92,7 +130,24 @@ void Owner::from_guest(Lane lane, bool oversized) {
     return;
   }
   const Guests::Caller caller{lane, std::string(frames_[0].bytes()), who};
-  auto message = decode_from(frames_, 1, oversized);
+  const auto known = guests_.peer_of(caller);
+  const auto found = peers_.find(known.value);
+  Peer* const peer = found == peers_.end() ? nullptr : &found->second;
+  if (peer == nullptr && (is_shared_frame(frames_[1].bytes()) || is_part(frames_[1].bytes()))) {
+    obey(caller, guests_.message(caller, now_));  // of a conversation that we have forgotten
+    return;
+  }
+  open_frames(1, oversized,
+              peer == nullptr ? nullptr : &peer->flow.parts[static_cast<std::size_t>(lane)]);
+  if (peer != nullptr) {
+    std::size_t bytes = 0;
+    for (std::size_t i = 1; i < frames_.size(); ++i) bytes += frames_[i].bytes().size();
+    came(*peer, lane, bytes);
+  }
+  for (auto& message : heard_) from_guest(caller, std::move(message));
+}
+
+void Owner::from_guest(const Guests::Caller& caller, Result<Message>&& message) {
   if (!message) {
     obey(caller, guests_.malformed(caller, now_));
     return;
@@ -111,16 +166,22 @@ void Owner::from_guest(Lane lane, bool oversized) {
   if (heartbeat != nullptr && heartbeat->epoch != peer.info.epoch)
     obey(caller, guests_.malformed(caller, now_));
   else if (heartbeat != nullptr && heartbeat->last)
-    end(peer, lane);
-  else
-    deliver(peer, std::move(*message));
+    end(peer, caller.lane);
+  else if (!deliver(peer, std::move(*message)))
+    obey(caller, guests_.malformed(caller, now_));
 }
 
-void Owner::deliver(Peer& peer, Message&& message) {
+// False for a heartbeat that says what cannot be.
+bool Owner::deliver(Peer& peer, Message&& message) {
+  if (const auto* const heartbeat = std::get_if<Heartbeat>(&message)) {
+    if (heartbeat->received && !told(peer, *heartbeat->received)) return false;
+    peer.life.heard();
+    return true;
+  }
   peer.life.heard();
-  if (std::holds_alternative<Heartbeat>(message)) return;
   count(shared_->counters.messages_received);
   if (events_.on_message) events_.on_message(peer.id, std::move(message));
+  return true;
 }
 
 void Owner::obey(const Guests::Caller& caller, const Guests::Answer& answer) {
@@ -175,6 +236,7 @@ void Owner::admit(const Guests::Caller& caller, const Hello& hello, const Guests
   guests_.bind(answer.routes, id);
   Peer& peer = add_peer(id);
   peer.info = {caller.who->name, caller.who->role, hello.epoch, hello.delivery};
+  peer.flow.framing = hello.framing;
   peer.routes = answer.routes;
   peer.life.hello(hello.epoch);
   next_due_ = std::min(next_due_, peer.life.next());
@@ -183,8 +245,7 @@ void Owner::admit(const Guests::Caller& caller, const Hello& hello, const Guests
   if (events_.on_up) events_.on_up(id, peer.info);
 }
 
-void Owner::from_dialed(Peer& peer, Lane lane, bool oversized) {
-  auto message = decode_from(frames_, 0, oversized);
+void Owner::from_dialed(Peer& peer, Lane lane, Result<Message>&& message) {
   if (!message) {
     dialed_malformed(peer, message.error());
   } else if (const auto* hello = std::get_if<Hello>(&*message)) {
@@ -193,11 +254,11 @@ void Owner::from_dialed(Peer& peer, Lane lane, bool oversized) {
     count(shared_->counters.ignored);
   } else if (const auto* heartbeat = std::get_if<Heartbeat>(&*message);
              heartbeat != nullptr && heartbeat->epoch != peer.life.epoch()) {
-    dialed_malformed(peer, {ErrorCode::malformed, "a heartbeat has another epoch", ""});
+    dialed_malformed(peer, malformed("a heartbeat has another epoch"));
   } else if (heartbeat != nullptr && heartbeat->last) {
     end(peer, lane);
-  } else {
-    deliver(peer, std::move(*message));
+  } else if (!deliver(peer, std::move(*message))) {
+    dialed_malformed(peer, malformed("a heartbeat tells of more than was sent"));
   }
 }
 
@@ -214,7 +275,7 @@ void Owner::dialed_hello(Peer& peer, const Hello& hello) {
   }
   const AllowedKey* const known = allowed_.find(peer.dial->server_keys[peer.dial->trying].z85);
   if (hello.connection != peer.dial->connection) {
-    dialed_malformed(peer, {ErrorCode::malformed, "a hello answers another connection", ""});
+    dialed_malformed(peer, malformed("a hello answers another connection"));
     return;
   }
   if (known != nullptr && known->name != hello.node) {
@@ -236,6 +297,7 @@ void Owner::dialed_hello(Peer& peer, const Hello& hello) {
   }
   peer.info = {hello.node, known != nullptr ? known->role : Role::node, hello.epoch,
                hello.delivery};
+  peer.flow.framing = hello.framing;
   peer.dial->first = peer.dial->trying;
   set_writable(peer, true);
   for (const Lane lane : {Lane::urgent, Lane::ordinary})

@@ -1,25 +1,27 @@
 // The owner's mouth: hands waiting messages to the sockets, urgent ones first, and says the link's
 // own words (hello, heartbeat).
+#include <algorithm>
+#include <utility>
+
 #include "base/assert.hpp"
 #include "transport/owner.hpp"
 #include "transport/tuning.hpp"
 #include "transport/wire.hpp"
 
 namespace troupe::transport {
-namespace {
 
-OutMessage own(const Message& message) {
+// As a message of the link itself.
+OutMessage Owner::own_words(const Message& message) {
   auto frames = encode(message);
   TROUPE_ASSERT(frames.has_value(), "the link's own messages are valid");
-  return {Frame::copy(frames->head), std::nullopt, 0};
+  return {Frame::copy(frames->head), std::nullopt, 0, 0};
 }
-
-}  // namespace
 
 void Owner::flush() {
   more_to_send_ = false;
   // Callbacks of this turn have often left answers.
   if (!shared_->mailbox.empty()) take_commands();
+  tell_received();
   flush_urgent();
   std::size_t sent = 0;
   while (flush_one_ordinary()) {
@@ -47,7 +49,7 @@ void Owner::flush_urgent() {
   }
 }
 
-// Sends one message of the next peer that takes one. False when none does.
+// Sends one frame of the next peer that takes one. False when none does.
 bool Owner::flush_one_ordinary() {
   auto& ready = ready_[static_cast<std::size_t>(Lane::ordinary)];
   for (std::size_t left = ready.size(); left > 0; --left) {
@@ -55,42 +57,99 @@ bool Owner::flush_one_ordinary() {
     ready.pop_front();
     const auto peer = peers_.find(id);
     if (peer == peers_.end()) continue;
-    const std::size_t before = waiting_;
+    const std::uint64_t before = frames_sent_;
     if (!flush_peer(peer->second, Lane::ordinary, 1)) ready.push_back(id);
-    if (waiting_ != before) return true;
+    if (frames_sent_ != before) return true;
   }
   return false;
 }
 
-// Sends up to `messages_max` of a peer that stands first in the ready list. True when nothing is
-// left, and the peer need not stand there any more.
-bool Owner::flush_peer(Peer& peer, Lane lane, std::size_t messages_max) {
+// Sends up to `frames_max` of a peer that stands first in the ready list. True when nothing is
+// left, or what is left waits for the peer's word, and the peer need not stand there any more.
+bool Owner::flush_peer(Peer& peer, Lane lane, std::size_t frames_max) {
   const auto index = static_cast<std::size_t>(lane);
   auto& waiting = peer.waiting[index];
   peer.blocked[index] = false;
-  if (!peer.life.up()) {
-    peer.ready[index] = false;
-    return true;
-  }
-  for (std::size_t sent = 0; sent < messages_max && !waiting.empty(); ++sent) {
-    OutMessage& message = waiting.front();
-    const auto outcome = transmit(peer, lane, message);
+  peer.ready[index] = false;
+  if (!peer.life.up()) return true;
+  for (std::size_t sent = 0; sent < frames_max && !waiting.empty(); ++sent) {
+    if (lane == Lane::ordinary && is_starved(peer)) return true;
+    const auto outcome = send_next(peer, lane);
     if (outcome == Socket::Sent::full) {
       peer.blocked[index] = true;
-      return false;
+      break;
     }
-    shared_->slots.release(peer.id, lane, message.claim_bytes);
-    const bool gone = outcome == Socket::Sent::gone;
-    count(gone ? shared_->counters.undeliverable : shared_->counters.messages_sent);
-    waiting.pop_front();
-    --waiting_;
-    if (gone) {
+    ++frames_sent_;
+    if (outcome == Socket::Sent::gone) {
       gone_.push_back({peer.id.value, lane});
       break;
     }
   }
   peer.ready[index] = !waiting.empty();
   return waiting.empty();
+}
+
+// The next frame: a part of the first message, that message, or it and those behind it.
+Socket::Sent Owner::send_next(Peer& peer, Lane lane) {
+  auto& waiting = peer.waiting[static_cast<std::size_t>(lane)];
+  OutMessage& first = waiting.front();
+  if (peer.flow.framing) {
+    // A little over a part is no reason to send two.
+    const bool large = first.bytes() > peer.flow.window.part_bytes() * 5 / 4;
+    if (lane == Lane::ordinary && !first.tensor && (large || first.sent != 0))
+      return send_part(peer);
+    if (waiting.size() > 1 && !first.tensor && first.bytes() <= shared_message_bytes_max)
+      return send_shared(peer, lane);
+  }
+  const std::size_t bytes = first.bytes();
+  const auto outcome = transmit(peer, lane, first);
+  if (outcome == Socket::Sent::full) return outcome;
+  has_left(peer, lane, bytes);
+  pop(peer, lane, outcome);
+  return outcome;
+}
+
+Socket::Sent Owner::send_part(Peer& peer) {
+  OutMessage& message = peer.waiting[static_cast<std::size_t>(Lane::ordinary)].front();
+  const std::string_view whole = message.head.bytes();
+  const std::size_t taken = std::min(whole.size() - message.sent, peer.flow.window.part_bytes());
+  OutMessage part;
+  part.head = Frame::hold(write_part(whole, message.sent, taken), {});
+  const std::size_t bytes = part.bytes();
+  const auto outcome = transmit(peer, Lane::ordinary, part);
+  if (outcome == Socket::Sent::full) return outcome;
+  has_left(peer, Lane::ordinary, bytes);
+  message.sent += taken;
+  if (message.sent == whole.size() || outcome == Socket::Sent::gone)
+    pop(peer, Lane::ordinary, outcome);
+  return outcome;
+}
+
+Socket::Sent Owner::send_shared(Peer& peer, Lane lane) {
+  auto& waiting = peer.waiting[static_cast<std::size_t>(lane)];
+  SharedFrame frame;
+  for (const OutMessage& message : waiting)
+    if (message.tensor || !frame.add(message.head.bytes())) break;
+  const std::size_t messages = frame.messages();
+  OutMessage shared;
+  // A neighbour that does not fit leaves the first alone.
+  shared.head = messages == 1 ? Frame::copy(waiting.front().head.bytes())
+                              : Frame::hold(std::move(frame).take(), {});
+  const std::size_t bytes = shared.bytes();
+  const auto outcome = transmit(peer, lane, shared);
+  if (outcome == Socket::Sent::full) return outcome;
+  has_left(peer, lane, bytes);
+  for (std::size_t i = 0; i < messages; ++i) pop(peer, lane, outcome);
+  return outcome;
+}
+
+void Owner::pop(Peer& peer, Lane lane, Socket::Sent outcome) {
+  auto& waiting = peer.waiting[static_cast<std::size_t>(lane)];
+  shared_->slots.release(peer.id, lane, waiting.front().claim_bytes);
+  count(outcome == Socket::Sent::gone ? shared_->counters.undeliverable
+                                      : shared_->counters.messages_sent);
+  waiting.pop_front();
+  --waiting_;
 }
 
 Socket::Sent Owner::transmit(Peer& peer, Lane lane, OutMessage& message) {
@@ -123,7 +182,8 @@ void Owner::mark_ready(Peer& peer, Lane lane) {
 // answered: a server may have come up, heard it and gone down before it could answer.
 void Owner::say_hello(Peer& peer) {
   for (Socket& socket : peer.dial->sockets) {
-    OutMessage hello = own(Hello{options_.name, epoch_, peer.dial->connection, options_.delivery});
+    OutMessage hello =
+        own_words(Hello{options_.name, epoch_, peer.dial->connection, options_.delivery, true});
     socket.send(hello.head, false);
   }
 }
@@ -131,7 +191,7 @@ void Owner::say_hello(Peer& peer) {
 void Owner::answer_hello(Lane lane, const std::string& route, std::uint64_t connection) {
   Socket& door = doors_[static_cast<std::size_t>(lane)];
   Frame to = Frame::copy(route);
-  OutMessage hello = own(Hello{options_.name, epoch_, connection, options_.delivery});
+  OutMessage hello = own_words(Hello{options_.name, epoch_, connection, options_.delivery, true});
   if (door.send(to, true) == Socket::Sent::yes) door.send(hello.head, false);
 }
 
@@ -139,7 +199,7 @@ void Owner::beat(Peer& peer) {
   // Not to one that stops: a socket closed over something unread throws away what it has not sent.
   // What waits on the urgent lane says as much.
   if (!peer.writable || !peer.waiting[static_cast<std::size_t>(Lane::urgent)].empty()) return;
-  OutMessage heartbeat = own(Heartbeat{epoch_});
+  OutMessage heartbeat = own_words(Heartbeat{epoch_});
   if (transmit(peer, Lane::urgent, heartbeat) == Socket::Sent::gone)
     gone_.push_back({peer.id.value, Lane::urgent});
 }
@@ -147,7 +207,7 @@ void Owner::beat(Peer& peer) {
 void Owner::say_last(Peer& peer) {
   if (!peer.life.up()) return;
   for (const Lane lane : {Lane::urgent, Lane::ordinary}) {
-    OutMessage last = own(Heartbeat{epoch_, true});
+    OutMessage last = own_words(Heartbeat{epoch_, true});
     transmit(peer, lane, last);
   }
 }

@@ -24,6 +24,11 @@ struct OutMessage {
   Frame head;
   std::optional<Frame> tensor;
   std::uint64_t claim_bytes = 0;  // to release once ZeroMQ has taken it
+  std::size_t sent = 0;           // bytes of the head that have left in parts
+
+  [[nodiscard]] std::size_t bytes() const noexcept {
+    return head.bytes().size() + (tensor ? tensor->bytes().size() : 0);
+  }
 };
 
 struct SendCommand {

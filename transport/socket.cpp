@@ -50,8 +50,9 @@ std::string_view Frame::user_id() const noexcept {
   return id == nullptr ? std::string_view{} : std::string_view{id};
 }
 
-Context::Context() noexcept : context_(::zmq_ctx_new()) {
+Context::Context(int io_threads) noexcept : context_(::zmq_ctx_new()) {
   TROUPE_ASSERT(context_ != nullptr, "a ZeroMQ context can be made");
+  ::zmq_ctx_set(context_, ZMQ_IO_THREADS, io_threads);
 }
 
 Context::~Context() {

@@ -43,7 +43,7 @@ class Frame {
 
 class Context {
  public:
-  Context() noexcept;
+  explicit Context(int io_threads = 1) noexcept;
   ~Context();  // waits for lingering messages of sockets that were closed
   Context(const Context&) = delete;
   Context& operator=(const Context&) = delete;

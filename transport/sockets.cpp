@@ -29,6 +29,8 @@ void set_common(Socket& socket, Lane lane) {
   socket.set(ZMQ_SNDHWM, held);
   socket.set(ZMQ_RCVHWM, held);
   socket.set(ZMQ_LINGER, 0);
+  // Each lane has a thread of ZeroMQ's to itself: encryption of the one does not hold up the other.
+  socket.set_large(ZMQ_AFFINITY, std::int64_t{1} << static_cast<int>(lane));
   socket.set(ZMQ_IPV6, 1);
   socket.set(ZMQ_HANDSHAKE_IVL, handshake_ms_max);
   socket.set(ZMQ_TCP_KEEPALIVE, 1);

@@ -2,8 +2,9 @@
 // urgent: a small urgent letter every millisecond, on an idle link and on one that is full of such
 // bulk; and what the bulk loses by it.
 //
-// The loopback interface is as fast as the two cores, so a full link here is a full machine: urgent
-// letters wait for a processor as well as for the wire.
+// The loopback interface is as fast as the two cores, so a full link there is a full machine.
+//
+// shaped: the same over a wire of 1 Gbit/s (wire.hpp), which is full while the machine is not.
 #include <atomic>
 #include <thread>
 
@@ -21,6 +22,7 @@ namespace {
 constexpr std::size_t bulk_bytes = std::size_t{64} << 10;
 constexpr std::size_t urgent_bytes = 256;
 constexpr Duration urgent_interval = std::chrono::milliseconds(1);
+constexpr std::uint64_t wire_megabits_per_s = 1000;
 constexpr Duration run_usual = std::chrono::milliseconds(1500);
 constexpr Duration run_quick = std::chrono::milliseconds(50);
 
@@ -54,19 +56,22 @@ class Feeder {
   std::thread thread_;
 };
 
-Result<Traffic> run_traffic(bool bulk, bool urgent, Duration length, const RunOptions& options) {
+Result<Traffic> run_traffic(bool bulk, bool urgent, Duration length, const RunOptions& options,
+                            const Wire* wire = nullptr) {
   Traffic traffic;
   std::atomic<std::uint64_t> bulk_arrived{0};
   std::atomic<bool> measuring{false};
   // `reply` carries when an urgent letter left. The far end's thread alone writes the histogram.
-  auto pair = LinkPair::open([&](const transport::AgentMessage& message) {
-    if (message.reply == 0) {
-      bulk_arrived.fetch_add(1, std::memory_order_relaxed);
-    } else if (measuring) {
-      const Duration left{static_cast<Duration::rep>(message.reply)};
-      traffic.urgent.add(now().time_since_epoch() - left);
-    }
-  });
+  auto pair = LinkPair::open(
+      [&](const transport::AgentMessage& message) {
+        if (message.reply == 0) {
+          bulk_arrived.fetch_add(1, std::memory_order_relaxed);
+        } else if (measuring) {
+          const Duration left{static_cast<Duration::rep>(message.reply)};
+          traffic.urgent.add(now().time_since_epoch() - left);
+        }
+      },
+      wire);
   if (!pair) return pair.error();
   {
     const Feeder feeder(**pair, bulk);
@@ -99,6 +104,63 @@ Duration run_length(const RunOptions& options) {
 
 double p50_us(const harness::LatencyHistogram& latency) {
   return static_cast<double>(latency.quantile(0.5).count()) / 1e3;
+}
+
+// An urgent letter each millisecond beside bulk, and either alone, in turns.
+struct Beside {
+  std::vector<double> slower;  // urgent p50 beside bulk / alone
+  std::vector<double> kept;    // bulk beside urgent / alone
+  std::vector<double> idle_us;
+  std::vector<double> loaded_us;
+  std::vector<double> bulk_mb_per_s;
+  harness::LatencyHistogram idle_all;
+  harness::LatencyHistogram loaded_all;
+};
+
+Result<Beside> run_beside(const RunOptions& options, Progress& progress, const Wire* wire) {
+  const Duration length = run_length(options);
+  Beside beside;
+  for (std::uint32_t round = 0; round < options.pairs; ++round) {
+    progress.at(static_cast<double>(round) / static_cast<double>(options.pairs),
+                "urgent beside bulk");
+    const auto idle = run_traffic(false, true, length, options, wire);
+    if (!idle) return idle.error();
+    const auto loaded = run_traffic(true, true, length, options, wire);
+    if (!loaded) return loaded.error();
+    const auto alone = run_traffic(true, false, length, options, wire);
+    if (!alone) return alone.error();
+    beside.idle_us.push_back(p50_us(idle->urgent));
+    beside.loaded_us.push_back(p50_us(loaded->urgent));
+    beside.idle_all.merge(idle->urgent);
+    beside.loaded_all.merge(loaded->urgent);
+    beside.slower.push_back(beside.loaded_us.back() / beside.idle_us.back());
+    beside.kept.push_back(loaded->bulk_per_s / alone->bulk_per_s);
+    beside.bulk_mb_per_s.push_back(alone->bulk_per_s * static_cast<double>(bulk_bytes) / 1e6);
+  }
+  return beside;
+}
+
+std::vector<report::Figure> beside_figures(const Beside& beside, const std::string& id,
+                                           const std::string& where) {
+  const std::string rounds = "median of " + std::to_string(beside.slower.size()) + " rounds ";
+  const auto p99 = [](const harness::LatencyHistogram& all) {
+    return std::to_string(all.quantile(0.99).count() / 1000);
+  };
+  auto urgent = report::figure(id, "urgent p50 on " + where + " full of bulk / on an idle one",
+                               report::Comparison::at_most, 1.5);
+  const auto slower = harness::spread_of(beside.slower);
+  urgent.value = slower.median;
+  urgent.detail = rounds + harness::spread_text(slower) + "; one way, idle " +
+                  harness::spread_text(harness::spread_of(beside.idle_us)) + ", full " +
+                  harness::spread_text(harness::spread_of(beside.loaded_us)) + " us, p99 of all " +
+                  p99(beside.idle_all) + " and " + p99(beside.loaded_all) + " us";
+  auto bulk = report::figure(id, "bulk kept beside 1,000 urgent letters a second",
+                             report::Comparison::at_least, 0.95);
+  const auto kept = harness::spread_of(beside.kept);
+  bulk.value = kept.median;
+  bulk.detail = rounds + harness::spread_text(kept) + "; alone " +
+                harness::spread_text(harness::spread_of(beside.bulk_mb_per_s)) + " MB/s";
+  return {urgent, bulk};
 }
 
 }  // namespace
@@ -142,48 +204,33 @@ Result<ScenarioResult> run_bulk(const RunOptions& options, Progress& progress) {
 }
 
 Result<ScenarioResult> run_urgent_lane(const RunOptions& options, Progress& progress) {
-  const Duration length = run_length(options);
-  std::vector<double> slower;
-  std::vector<double> kept;
-  std::vector<double> idle_us;
-  std::vector<double> loaded_us;
-  harness::LatencyHistogram loaded_all;
-  for (std::uint32_t round = 0; round < options.pairs; ++round) {
-    progress.at(static_cast<double>(round) / static_cast<double>(options.pairs),
-                "urgent beside bulk");
-    const auto idle = run_traffic(false, true, length, options);
-    if (!idle) return idle.error();
-    const auto loaded = run_traffic(true, true, length, options);
-    if (!loaded) return loaded.error();
-    const auto alone = run_traffic(true, false, length, options);
-    if (!alone) return alone.error();
-    idle_us.push_back(p50_us(idle->urgent));
-    loaded_us.push_back(p50_us(loaded->urgent));
-    loaded_all.merge(loaded->urgent);
-    slower.push_back(loaded_us.back() / idle_us.back());
-    kept.push_back(loaded->bulk_per_s / alone->bulk_per_s);
-  }
-  auto urgent = report::figure("urgent", "urgent p50 on a link full of bulk / on an idle one",
-                               report::Comparison::at_most, 1.5);
-  const auto spread = harness::spread_of(slower);
-  urgent.value = spread.median;
-  urgent.detail = "median of " + std::to_string(options.pairs) + " rounds " +
-                  harness::spread_text(spread) + "; one way, idle " +
-                  harness::spread_text(harness::spread_of(idle_us)) + ", full " +
-                  harness::spread_text(harness::spread_of(loaded_us)) + " us, p99 of all " +
-                  std::to_string(loaded_all.quantile(0.99).count() / 1000) + " us";
-  auto bulk = report::figure("urgent", "bulk kept beside 1,000 urgent letters a second",
-                             report::Comparison::at_least, 0.95);
-  const auto left = harness::spread_of(kept);
-  bulk.value = left.median;
-  bulk.detail =
-      "median of " + std::to_string(options.pairs) + " rounds " + harness::spread_text(left);
+  const auto beside = run_beside(options, progress, nullptr);
+  if (!beside) return beside.error();
   ScenarioResult result;
-  result.figures = {urgent, bulk};
+  result.figures = beside_figures(*beside, "urgent", "a link");
   result.text =
       "An urgent letter of 256 bytes each millisecond, on an idle link and beside letters of 64 "
-      "KiB "
-      "as fast as they go.";
+      "KiB as fast as they go.";
+  return result;
+}
+
+Result<ScenarioResult> run_shaped(const RunOptions& options, Progress& progress) {
+  ScenarioResult result;
+  result.text =
+      "The same over a wire of 1 Gbit/s, 125 MB/s, between two network namespaces: one queue in "
+      "front of it, which both lanes share.";
+  const auto wire = Wire::make(wire_megabits_per_s);
+  Beside beside;
+  if (wire) {
+    auto measured = run_beside(options, progress, wire->get());
+    if (!measured) return measured.error();
+    beside = std::move(*measured);
+  }
+  result.figures = beside_figures(beside, "shaped", "a wire of 1 Gbit/s");
+  if (!wire)
+    for (auto& figure : result.figures)
+      figure =
+          report::unmeasured(std::move(figure), wire.error().what + "; " + wire.error().next_step);
   return result;
 }
 

@@ -2,6 +2,7 @@
 
 #include <condition_variable>
 #include <mutex>
+#include <optional>
 
 #include "bench/scenarios/ports.hpp"
 
@@ -11,9 +12,19 @@ namespace {
 constexpr Duration connect_limit = std::chrono::seconds(10);
 constexpr std::uint64_t outbox_bytes = std::uint64_t{8} << 20;
 
+Result<std::unique_ptr<transport::Link>> open_at(const Wire* wire, Wire::End end,
+                                                 transport::LinkOptions options,
+                                                 transport::LinkEvents events) {
+  if (wire == nullptr) return transport::Link::open(std::move(options), std::move(events));
+  std::optional<Result<std::unique_ptr<transport::Link>>> opened;
+  // Its threads live where it was opened.
+  wire->at(end, [&] { opened = transport::Link::open(std::move(options), std::move(events)); });
+  return std::move(*opened);
+}
+
 }  // namespace
 
-Result<std::unique_ptr<LinkPair>> LinkPair::open(OnMessage arrived) {
+Result<std::unique_ptr<LinkPair>> LinkPair::open(OnMessage arrived, const Wire* wire) {
   const auto far_keys = transport::generate_keys();
   const auto near_keys = transport::generate_keys();
   if (!far_keys) return far_keys.error();
@@ -21,7 +32,8 @@ Result<std::unique_ptr<LinkPair>> LinkPair::open(OnMessage arrived) {
   std::unique_ptr<LinkPair> pair(new LinkPair);
   transport::Endpoint endpoint;
   for (int attempt = 1; pair->far_ == nullptr; ++attempt) {
-    endpoint = {"127.0.0.1", scenarios::next_port(), scenarios::next_port()};
+    endpoint = {wire == nullptr ? "127.0.0.1" : Wire::far_address, scenarios::next_port(),
+                scenarios::next_port()};
     transport::LinkOptions options;
     options.name = "far";
     options.keys = *far_keys;
@@ -33,7 +45,7 @@ Result<std::unique_ptr<LinkPair>> LinkPair::open(OnMessage arrived) {
     events.on_message = [arrived](transport::PeerId, transport::Message&& message) {
       if (const auto* mail = std::get_if<transport::AgentMessage>(&message)) arrived(*mail);
     };
-    auto opened = transport::Link::open(std::move(options), std::move(events));
+    auto opened = open_at(wire, Wire::End::far, std::move(options), std::move(events));
     if (opened)
       pair->far_ = std::move(*opened);
     else if (opened.error().code != ErrorCode::io || attempt == scenarios::port_attempts)
@@ -58,7 +70,7 @@ Result<std::unique_ptr<LinkPair>> LinkPair::open(OnMessage arrived) {
   };
   events.on_down = [](transport::PeerId, const Error&) {};
   events.on_message = [](transport::PeerId, transport::Message&&) {};
-  auto opened = transport::Link::open(std::move(options), std::move(events));
+  auto opened = open_at(wire, Wire::End::near, std::move(options), std::move(events));
   if (!opened) return opened.error();
   pair->near_ = std::move(*opened);
   pair->peer_ = pair->near_->connect(endpoint, {far_keys->public_key});

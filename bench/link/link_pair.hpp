@@ -1,4 +1,4 @@
-// Both ends of one production link, in this process, over the loopback interface.
+// Both ends of one production link, in this process: over the loopback interface, or over a wire.
 #pragma once
 
 #include <atomic>
@@ -7,6 +7,7 @@
 #include <string>
 
 #include "base/lane.hpp"
+#include "bench/link/wire.hpp"
 #include "transport/link.hpp"
 
 namespace troupe::bench::link {
@@ -15,9 +16,9 @@ class LinkPair {
  public:
   using OnMessage = std::function<void(const transport::AgentMessage&)>;
 
-  // Up. What arrives at the far end goes to `arrived`, on that end's thread. Errors: io,
-  // unreachable.
-  static Result<std::unique_ptr<LinkPair>> open(OnMessage arrived);
+  // Up. What arrives at the far end goes to `arrived`, on that end's thread. `wire`, if given,
+  // outlives the pair. Errors: io, unreachable.
+  static Result<std::unique_ptr<LinkPair>> open(OnMessage arrived, const Wire* wire = nullptr);
   ~LinkPair();
 
   // From the near end to the far one. Errors: those of transport::Link.

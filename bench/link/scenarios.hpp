@@ -15,6 +15,7 @@ Result<ScenarioResult> run_round_trip(const RunOptions& options, Progress& progr
 Result<ScenarioResult> run_messages(const RunOptions& options, Progress& progress);
 Result<ScenarioResult> run_bulk(const RunOptions& options, Progress& progress);
 Result<ScenarioResult> run_urgent_lane(const RunOptions& options, Progress& progress);
+Result<ScenarioResult> run_shaped(const RunOptions& options, Progress& progress);
 Result<ScenarioResult> run_kill(const RunOptions& options, Progress& progress);
 
 }  // namespace troupe::bench::link

@@ -17,7 +17,7 @@ FIGURES = {
               + ["tokenizer"] + ["openblas"] * 3 + ["onednn"] * 3 + ["onnxruntime"] * 2,
     "act": ["act"] * 5,
     "recall": ["recall"] * 4,
-    "link": ["round-trip", "messages", "curve", "bulk", "urgent", "urgent", "kill"],
+    "link": ["round-trip", "messages", "curve", "bulk", "urgent", "urgent", "shaped", "shaped", "kill"],
     "http": ["latency", "connections", "idle", "layer", "metrics"],
 }
 
@@ -59,6 +59,8 @@ class Figures(unittest.TestCase):
                                         "idle", "layer", "metrics", "round-trip",
                                         "messages", "bulk", "urgent", "kill"):
                         self.assertGreater(figure["value"], 0)
+                    if figure["id"] == "shaped" and figure["value"] is None:
+                        self.assertIn("no wire can be made", figure["detail"])
                     if figure["id"] == "error":
                         self.assertTrue(figure["ok"], figure)
                     if figure["id"] == "bf16" and figure["value"] is None:

@@ -22,7 +22,7 @@ int main(int argc, char** argv) {
   }
   const int count = std::atoi(argv[3]);
   std::string text;
-  for (int word = 0; word < 200; ++word) text += "a text editor ";
+  for (int word = 0; word < 40; ++word) text += "a text editor ";
   troupe::Outcomes outcomes(**client, static_cast<std::size_t>(count));
   troupe::TaskId last;
   for (int i = 0; i < count; ++i) {

@@ -78,9 +78,12 @@ def message_of(m):
     """check_wire.py's plain values as the client's message: every field by its name."""
     kind = m["kind"]
     if kind == check_wire.HELLO:
-        return wire.Hello(m["epoch"], m["connection"], m["node"].decode(), extension(m, 4) == b"\x01")
+        return wire.Hello(m["epoch"], m["connection"], m["node"].decode(), extension(m, 4) == b"\x01",
+                          extension(m, 10) == b"\x01")
     if kind == check_wire.HEARTBEAT:
-        return wire.Heartbeat(m["epoch"], extension(m, 8) == b"\x01")
+        received = extension(m, 11)
+        return wire.Heartbeat(m["epoch"], extension(m, 8) == b"\x01",
+                              struct.unpack("<Q", received)[0] if received else None)
     if kind == check_wire.AGENT:
         return wire.AgentMessage(m["to"].decode(), m["from"].decode(), m["reply"], m["topic"].decode(),
                                  m["body"])

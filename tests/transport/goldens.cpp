@@ -85,8 +85,10 @@ std::map<std::string, Message> golden_messages() {
   return {
       {"hello", Hello{"node-a", epoch, 0x99aabbccddeeff00}},
       {"hello_delivery", Hello{"node-a", epoch, 0x99aabbccddeeff00, true}},
+      {"hello_framing", Hello{"node-a", epoch, 0x99aabbccddeeff00, true, true}},
       {"heartbeat", Heartbeat{epoch}},
       {"heartbeat_last", Heartbeat{epoch, true}},
+      {"heartbeat_received", Heartbeat{epoch, false, (std::uint64_t{1} << 40) + 7}},
       {"agent_message",
        AgentMessage{librarian, {"reader", "3"}, 7, "ask", "{\"question\":\"caf\xc3\xa9?\"}"}},
       {"agent_message_of_client", AgentMessage{librarian, {}, 0, "", ""}},

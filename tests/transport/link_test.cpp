@@ -83,9 +83,9 @@ TEST_CASE("an urgent message overtakes megabytes of ordinary ones that were sent
   Member client("client");
   server.listens();
   server.allow(client, Role::client);
-  // The server's owner stops at the first message until everything has left the client.
-  std::promise<void> all_sent;
-  auto gate = all_sent.get_future().share();
+  // The server's owner stops at the first message until the urgent one has left the client.
+  std::promise<void> urgent_sent;
+  auto gate = urgent_sent.get_future().share();
   LinkEvents recorded = server.recorder->events();
   server.start_with({.on_up = recorded.on_up,
                      .on_down = recorded.on_down,
@@ -103,8 +103,9 @@ TEST_CASE("an urgent message overtakes megabytes of ordinary ones that were sent
   for (std::size_t i = 0; i < count; ++i)
     REQUIRE(client.link->send(to_server, Lane::ordinary, message("ordinary", body)));
   REQUIRE(client.link->send(to_server, Lane::urgent, message("urgent")));
-  const bool left = eventually([&] { return client.link->counters().messages_sent == count + 1; });
-  all_sent.set_value();
+  // Of the ordinary ones the first alone: a second does not fit into what may be on its way.
+  const bool left = eventually([&] { return client.link->counters().messages_sent >= 2; });
+  urgent_sent.set_value();
   REQUIRE(left);
   REQUIRE(server.recorder->wait(
       [](const Recorder::Seen& seen) { return seen.messages.size() == count + 1; }));

@@ -56,13 +56,23 @@ Result<Message> RawPeer::receive(Lane lane) {
   return decode(views);
 }
 
+std::string RawPeer::receive_frame(Lane lane) {
+  Socket& socket = sockets_[static_cast<std::size_t>(lane)];
+  std::vector<Frame> frames;
+  REQUIRE(eventually([&] { return socket.receive(frames, 8) == Socket::Received::message; }));
+  REQUIRE(frames.size() == 1);
+  return std::string(frames[0].bytes());
+}
+
 bool RawPeer::has_heard(Lane lane) {
   std::vector<Frame> frames;
   return sockets_[static_cast<std::size_t>(lane)].receive(frames, 8) != Socket::Received::nothing;
 }
 
-void RawPeer::enter(const std::string& name, std::uint64_t epoch, std::uint64_t connection) {
-  for (const Lane lane : {Lane::urgent, Lane::ordinary}) send(lane, Hello{name, epoch, connection});
+void RawPeer::enter(const std::string& name, std::uint64_t epoch, std::uint64_t connection,
+                    bool framing) {
+  for (const Lane lane : {Lane::urgent, Lane::ordinary})
+    send(lane, Hello{name, epoch, connection, false, framing});
   for (const Lane lane : {Lane::urgent, Lane::ordinary}) {
     auto answer = receive(lane);
     REQUIRE(answer);

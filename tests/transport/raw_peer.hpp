@@ -21,11 +21,14 @@ class RawPeer {
   void send(Lane lane, const Message& message);
   // Waits for the next message; none when the patience ended.
   Result<Message> receive(Lane lane);
+  // The same for one of a single frame, as it came; REQUIREs that it comes.
+  std::string receive_frame(Lane lane);
   // Whether something has come, without waiting.
   bool has_heard(Lane lane);
 
   // The whole handshake; REQUIREs the answers.
-  void enter(const std::string& name, std::uint64_t epoch, std::uint64_t connection);
+  void enter(const std::string& name, std::uint64_t epoch, std::uint64_t connection,
+             bool framing = false);
 
  private:
   void open(const Member& server, const KeyPair* keys, const std::string& routing_id);

@@ -138,7 +138,7 @@ class _Parts:
         found: dict[int, bytes] = {}
         while reader.left:
             tag, value = reader.number("H"), reader.raw32()
-            if not wire.TAG_WORKFLOW <= tag <= wire.TAG_LAST:
+            if not wire.TAG_WORKFLOW <= tag <= wire.TAG_RECEIVED:
                 continue  # of a later minor version
             if tag in found:
                 raise Malformed("an extension stands there twice")
@@ -175,7 +175,10 @@ def _hello(parts: _Parts) -> wire.Hello:
     rules = parts.extensions.get(wire.TAG_DELIVERY, b"")
     if rules not in (b"", b"\x01"):
         raise Malformed("a hello announces rules of delivery that do not exist")
-    return wire.Hello(epoch, connection, node, bool(rules))
+    framing = parts.extensions.get(wire.TAG_FRAMING, b"")
+    if framing not in (b"", b"\x01"):
+        raise Malformed("a hello announces a framing that does not exist")
+    return wire.Hello(epoch, connection, node, bool(rules), bool(framing))
 
 
 def _work(parts: _Parts, kind: int) -> Work:
@@ -298,7 +301,11 @@ def _understand(parts: _Parts) -> wire.Message:
         last = parts.extensions.get(wire.TAG_LAST, b"")
         if last not in (b"", b"\x01"):
             raise Malformed("a heartbeat is the last in a way that does not exist")
-        return wire.Heartbeat(body.number("Q"), bool(last))
+        received = parts.extension(wire.TAG_RECEIVED)
+        total = received.number("Q") if received else None
+        if received:
+            received.finish()
+        return wire.Heartbeat(body.number("Q"), bool(last), total)
     if kind is wire.AgentMessage:
         reply, to, sender = body.number("Q"), wire.check_agent(_utf8(body.raw16())), body.agent_or_nobody()
         topic, text = body.name(), body.raw32()

@@ -157,10 +157,14 @@ def _body(draft: _Draft, message: wire.Message) -> None:
         draft.text16(wire.check_name("a node's name", message.node, may_be_empty=False))
         if message.delivery:
             draft.extend(wire.TAG_DELIVERY, b"\x01")
+        if message.framing:
+            draft.extend(wire.TAG_FRAMING, b"\x01")
     elif isinstance(message, wire.Heartbeat):
         draft.numbers("Q", message.epoch)
         if message.last:
             draft.extend(wire.TAG_LAST, b"\x01")
+        if message.received is not None:
+            draft.extend(wire.TAG_RECEIVED, struct.pack("<Q", message.received))
     elif isinstance(message, wire.AgentMessage):
         draft.numbers("Q", message.reply)
         draft.text16(wire.check_agent(message.to).encode())

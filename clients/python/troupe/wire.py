@@ -1,4 +1,4 @@
-"""The messages of docs/wire.md, version 1.6, and what both halves of the codec know of them.
+"""The messages of docs/wire.md, version 1.7, and what both halves of the codec know of them.
 
 `encode` and `decode` know every kind, though a client only ever sends some and hears others: a codec
 that knows all of them can be held to tests/data/wire-goldens.txt, and tests can play a node with it.
@@ -31,6 +31,7 @@ WORK_ENCODE, WORK_RECALL, WORK_ACT, WORK_CLASSIFY = 1, 2, 3, 4
 OUTCOME_ERROR, OUTCOME_EMBEDDING, OUTCOME_HITS, OUTCOME_ACTION, OUTCOME_SCORES = 1, 2, 3, 4, 5
 (TAG_WORKFLOW, TAG_AGENT, TAG_TIMING, TAG_DELIVERY, TAG_ATTEMPT, TAG_LOAD, TAG_WEIGHT,
  TAG_LAST) = range(1, 9)
+TAG_FRAMING, TAG_RECEIVED = 10, 11
 
 TEXT_BYTES_MAX = 64 << 10
 BODY_BYTES_MAX = 256 << 10
@@ -61,12 +62,14 @@ class Hello:
     connection: int
     node: str
     delivery: bool = False
+    framing: bool = False  # it reads shared frames and parts; this client does not
 
 
 @dataclass(frozen=True)
 class Heartbeat:
     epoch: int
     last: bool = False  # its sender stops: nothing comes behind this on the lane
+    received: int | None = None  # bytes of the ordinary lane, told by those who read shared frames
 
 
 @dataclass(frozen=True)
