@@ -1,4 +1,4 @@
-"""The messages of docs/wire.md, version 1.6, and what both halves of the codec know of them.
+"""The messages of docs/wire.md, version 1.7, and what both halves of the codec know of them.
 
 `encode` and `decode` know every kind, though a client only ever sends some and hears others: a codec
 that knows all of them can be held to tests/data/wire-goldens.txt, and tests can play a node with it.
@@ -30,7 +30,7 @@ REASONS = ("none", "full", "pressing", "enough", "urgent", "ride", "unbatched")
 WORK_ENCODE, WORK_RECALL, WORK_ACT, WORK_CLASSIFY = 1, 2, 3, 4
 OUTCOME_ERROR, OUTCOME_EMBEDDING, OUTCOME_HITS, OUTCOME_ACTION, OUTCOME_SCORES = 1, 2, 3, 4, 5
 (TAG_WORKFLOW, TAG_AGENT, TAG_TIMING, TAG_DELIVERY, TAG_ATTEMPT, TAG_LOAD, TAG_WEIGHT,
- TAG_LAST) = range(1, 9)
+ TAG_LAST, TAG_TRACE_FLAGS) = range(1, 10)
 
 TEXT_BYTES_MAX = 64 << 10
 BODY_BYTES_MAX = 256 << 10
@@ -76,6 +76,7 @@ class AgentMessage:
     reply: int = 0
     topic: str = ""
     body: bytes = b""
+    traceparent: str = ""  # what it was written for (traces.py)
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,6 +91,7 @@ class SubmitTask:
     ttl_us: int | None = None
     weight: float = 1.0
     attempt: int = 0  # 0 where delivery is not spoken
+    traceparent: str = ""
 
 
 @dataclass(frozen=True)
