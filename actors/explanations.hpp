@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <vector>
@@ -12,6 +13,8 @@
 #include "scheduler/task.hpp"
 
 namespace troupe::actors {
+
+struct TracedTask;
 
 struct Explanation {
   scheduler::TaskRecord record;  // as it was submitted
@@ -22,6 +25,7 @@ struct Explanation {
   Duration retry_after{};                 // of a refusal that says so; else zero
   Duration earliest_deadline{};           // likewise, from the moment of the refusal
   bool raised = false;                    // somebody urgent waited for it
+  std::shared_ptr<const TracedTask> traced{};  // null unless it belongs to a trace
 };
 
 class Explanations {
