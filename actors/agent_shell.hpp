@@ -84,7 +84,7 @@ class AgentShell final : public Actor, private Context {
   std::uint64_t incarnation_ = 0;
   TimerId timers_ = 0;
   std::deque<AgentMail> stash_;
-  Trace trace_;  // of what is being handled
+  Trace trace_;                               // of what is being handled
   std::unordered_map<TaskId, Trace> traces_;  // of tasks that belong to one
   std::uint64_t tasks_ = 0;              // of all its lives, whose outcome has not been dealt with
   std::shared_ptr<ReplySink> outcomes_;  // holds this actor: let go in on_exit()

@@ -212,9 +212,9 @@ void Dispatcher::enter(Instant at, Submission&& task) {
   ++queued_[lane];
   if (!roll_.any_works()) return turn_away(at, std::move(task));
   ages_[lane].entered(task.record.id, task.record.submitted);
-  const auto slot = carried_.add({task.record, task.known_as, std::move(task.work),
-                                  std::move(task.reply), false, false, false,
-                                  std::move(task.traced)});
+  const auto slot =
+      carried_.add({task.record, task.known_as, std::move(task.work), std::move(task.reply), false,
+                    false, false, std::move(task.traced)});
   tell(at, scheduler::TaskSubmitted{carried_[slot].record});
 }
 

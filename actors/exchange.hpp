@@ -54,7 +54,7 @@ class Exchange {
     delivery::NodeId self;
     std::uint64_t seed = 0;
     std::uint64_t request_bytes_max = std::uint64_t{256} << 20;  // of our tasks without an outcome
-    tracing::Tracer* tracer = nullptr;  // outlives it; no spans without
+    tracing::Tracer* tracer = nullptr;                           // outlives it; no spans without
   };
 
   Exchange(Options options, Outside outside);
@@ -124,7 +124,7 @@ class Exchange {
     std::uint64_t bytes = 0;
     bool moved = false;  // it could have been done here
     bool offered = false;
-    delivery::NodeId node{};    // offered to last
+    delivery::NodeId node{};   // offered to last
     std::uint64_t parent = 0;  // of its span, whose id went into the request; 0: it has none
   };
   struct Node {

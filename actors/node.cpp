@@ -289,7 +289,8 @@ Status Node::State::start_dispatcher() {
                                : std::make_unique<scheduler::Scheduler>(options.scheduling);
   dispatcher =
       std::make_unique<Dispatcher>(std::move(wiring), std::move(policy), stats, explanations, log);
-  door = std::make_unique<Door>(DoorOptions{policies, world.memory, &tracer}, shelf, *dispatcher, stats);
+  door = std::make_unique<Door>(DoorOptions{policies, world.memory, &tracer}, shelf, *dispatcher,
+                                stats);
   world.door = door.get();
   shelf.start(devices, [this](ModelId model) { dispatcher->model_came(model); });
   return {};

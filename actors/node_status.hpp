@@ -11,8 +11,8 @@
 #include "actors/model_shelf.hpp"
 #include "actors/stats.hpp"
 #include "kernels/device.hpp"
-#include "transport/link.hpp"
 #include "tracing/tracer.hpp"
+#include "transport/link.hpp"
 
 namespace troupe::actors {
 

@@ -48,9 +48,9 @@ struct TracedBatch {
   std::uint64_t parent = 0;
   Instant launched;
   Instant finished;
-  std::vector<Trace> tasks;     // those that are recorded
-  std::size_t all_tasks = 0;    // of the batch
-  std::uint32_t yields = 0;     // times that urgent work got in
+  std::vector<Trace> tasks;   // those that are recorded
+  std::size_t all_tasks = 0;  // of the batch
+  std::uint32_t yields = 0;   // times that urgent work got in
   Duration predicted{};
   Lane lane = Lane::ordinary;
   Entry entry = Entry::in_turn;

@@ -87,7 +87,7 @@ std::optional<tracing::ExporterOptions> exporter_options(const Config& config,
   auto address = config::parse_collector(config.tracing.endpoint);
   if (!address) return std::nullopt;
   return tracing::ExporterOptions{
-      std::move(address->host), address->port, {config.cluster.name, name, version()}};
+      std::move(address->host), address->port, {config.cluster.name, name, std::string(version())}};
 }
 
 Result<std::optional<gateway::FrontDoorOptions>> front_door_options(const Config& config,

@@ -105,8 +105,8 @@ class Client {
   // client's tasks; a recall in one agent's memory to where that agent lives. A recall from all of
   // a type searches `node` and no other, so it needs to be told.
   //
-  // A `trace` in the request (parse_traceparent() reads one) goes with the task: what is done for it
-  // stands below that span.
+  // A `trace` in the request (parse_traceparent() reads one) goes with the task: what is done for
+  // it stands below that span.
   //
   // What cannot be sent at all has that for its outcome.
   Task submit(TaskRequest request, std::string_view node = {});
@@ -120,8 +120,8 @@ class Client {
 
   // Writes to an agent, at most once. Answers come to receive(), with the same `reply`. Without a
   // `node` the letter goes to where the agent lives, or, where that is not connected, to a node
-  // that passes it on. What the agent does for it belongs to `trace`, if there is one. Errors: not_found, unreachable (that node is not connected), too_large,
-  // queue_full.
+  // that passes it on. What the agent does for it belongs to `trace`, if there is one. Errors:
+  // not_found, unreachable (that node is not connected), too_large, queue_full.
   Status send(const AgentId& to, std::string topic, std::string body, std::uint64_t reply = 0,
               std::string_view node = {}, const Trace& trace = {});
 

@@ -170,6 +170,9 @@ void Desk::start(Call&& call, Request&& request, std::uint32_t model,
   work.like.time_limit = wishes.time_limit;
   work.like.weight = wishes.weight;
   work.like.trace = work.call.trace;
+  // A span that nobody will see is nobody's parent.
+  if (!door_.node_.tracer().records(work.call.trace) && work.call.parent != 0)
+    work.like.trace.span = work.call.parent;
   work.texts = std::move(texts);
   work.rows.resize(work.texts.size());
   for (std::uint32_t i = 0; i < work.texts.size(); ++i) work.waiting.push_back(i);

@@ -38,7 +38,8 @@ json span_of(const Span& span, const Moment& moment) {
               {"startTimeUnixNano", unix_time(span.begin, moment)},
               {"endTimeUnixNano", unix_time(span.end, moment)}};
   if (span.parent != 0) one["parentSpanId"] = span_id(span.parent);
-  for (const auto& [key, value] : span.attributes) one["attributes"].push_back(attribute(key, value));
+  for (const auto& [key, value] : span.attributes)
+    one["attributes"].push_back(attribute(key, value));
   for (const Trace& to : span.links)
     one["links"].push_back({{"traceId", trace_id(to)}, {"spanId", span_id(to.span)}});
   if (!span.error.empty()) one["status"] = {{"code", status_error}, {"message", span.error}};

@@ -16,8 +16,8 @@
 namespace troupe::tracing {
 
 struct ShipmentOptions {
-  std::size_t spans_max = 512;                 // in one batch
-  Duration linger = std::chrono::seconds(1);   // how long spans wait for company
+  std::size_t spans_max = 512;                   // in one batch
+  Duration linger = std::chrono::seconds(1);     // how long spans wait for company
   Duration pause_min = std::chrono::seconds(1);  // before a batch is tried again; it doubles
   Duration pause_max = std::chrono::seconds(30);
   std::size_t tries_max = 5;  // of a batch, then it is dropped

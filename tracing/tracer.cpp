@@ -58,7 +58,8 @@ std::vector<Span> Tracer::take(std::size_t spans_max) {
 void Tracer::wait(std::size_t spans, Duration limit) {
   std::unique_lock lock(mutex_);
   wanted_ = spans;
-  changed_.wait_for(lock, limit, [&] { return woken_ || (spans != 0 && waiting_.size() >= spans); });
+  changed_.wait_for(lock, limit,
+                    [&] { return woken_ || (spans != 0 && waiting_.size() >= spans); });
   wanted_ = 0;
 }
 

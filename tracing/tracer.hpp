@@ -30,7 +30,8 @@ struct SpanCounts {
 
 class Tracer {
  public:
-  // `seed` comes from the system's entropy in programs and from the test in tests: it makes the ids.
+  // `seed` comes from the system's entropy in programs and from the test in tests: it makes the
+  // ids.
   Tracer(TracerOptions options, std::uint64_t seed) : options_(options), seed_(seed) {}
 
   // Never 0.

@@ -64,8 +64,8 @@ class Asker final : public actors::Agent {
  public:
   void on_message(Context& context, const AgentMail& mail) override {
     if (mail.topic == "fail") throw std::runtime_error("as it was told to");
-    const auto task = mail.topic == "on b" ? context.submit_on("b", encode({}))
-                                           : context.submit(encode({}));
+    const auto task =
+        mail.topic == "on b" ? context.submit_on("b", encode({})) : context.submit(encode({}));
     REQUIRE(task);
     from_[*task] = mail.from;
   }

@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "base/random.hpp"
+#include "base/trace.hpp"
 #include "gateway/body_reader.hpp"
 #include "gateway/routes.hpp"
 #include "tests/catch.hpp"

@@ -121,8 +121,8 @@ std::map<std::string, Message> golden_messages() {
       {"submit_weight",
        SubmitTask{{task, "minilm", "default", "", "", Encode{"play music"}, {}, {}, 2.5F}, 3}},
       {"submit_traced",
-       SubmitTask{
-           {task, "minilm", "default", "", "", Encode{"play music"}, {}, {}, 1, unsampled}, 3}},
+       SubmitTask{{task, "minilm", "default", "", "", Encode{"play music"}, {}, {}, 1, unsampled},
+                  3}},
       {"submit_sampled",
        SubmitTask{{task, "minilm", "default", "", "", Encode{"play music"}, {}, {}, 1, sampled}}},
       {"task_accepted", TaskAccepted{task, 3}},
