@@ -48,8 +48,8 @@ void Tracer::record(Span&& span) {
 
 std::vector<Span> Tracer::take(std::size_t spans_max) {
   const std::lock_guard lock(mutex_);
-  if (waiting_.size() <= spans_max) return std::exchange(waiting_, {});
-  const auto end = waiting_.begin() + static_cast<std::ptrdiff_t>(spans_max);
+  const auto end =
+      waiting_.begin() + static_cast<std::ptrdiff_t>(std::min(spans_max, waiting_.size()));
   std::vector<Span> taken(std::make_move_iterator(waiting_.begin()), std::make_move_iterator(end));
   waiting_.erase(waiting_.begin(), end);
   return taken;

@@ -9,6 +9,7 @@
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <mutex>
 #include <vector>
 
@@ -67,8 +68,8 @@ class Tracer {
   std::atomic<std::uint64_t> dropped_{0};
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::vector<Span> waiting_;  // guarded by mutex_, as what follows
-  std::size_t wanted_ = 0;     // by who waits; 0: nobody
+  std::deque<Span> waiting_;  // guarded by mutex_, as what follows
+  std::size_t wanted_ = 0;    // by who waits; 0: nobody
   bool woken_ = false;
 };
 

@@ -149,6 +149,11 @@ class Tracing(ClusterTest):
         for task in tasks:
             self.assertEqual(task.parent, CALLER)
             self.check_task(task, collector.of(trace))
+        told = self.json_of("submit", "a fast text editor", "--config", self.config, "--traceparent", parent)
+        wait_until(lambda: told["task"] in [task.attributes["troupe.task"] for task in collector.of(trace, "task")],
+                   "the span of a task from the command line")
+        wrong = self.json_of("submit", "x", "--config", self.config, "--traceparent", "1", exit_code=2)["error"]
+        self.assertEqual(wrong["code"], "invalid_argument")
         (of_agent,) = [task for task in tasks if task.kind == INTERNAL]
         self.assertEqual(of_agent.attributes["troupe.agent"], kept)
         self.assertEqual(collector.of(quiet), [])
