@@ -1,5 +1,6 @@
 #include "gateway/desk.hpp"
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -48,6 +49,7 @@ void Desk::record_span(const Call& call, unsigned status) {
   tracing::Tracer& tracer = door_.node_.tracer();
   if (!tracer.records(call.trace)) return;
   constexpr unsigned server_errors = 500;
+  constexpr std::size_t path_bytes_max = 256;  // spans wait in memory
   tracing::Span span;
   span.self = call.trace;
   span.parent = call.parent;
@@ -55,10 +57,11 @@ void Desk::record_span(const Call& call, unsigned status) {
   span.kind = tracing::SpanKind::server;
   span.begin = call.begin;
   span.end = now();
-  span.attributes = {{"http.request.method", call.method},
-                     {"url.path", call.target.substr(0, call.target.find('?'))},
-                     {"http.response.status_code", std::int64_t{status}},
-                     {"troupe.tenant", call.tenant}};
+  span.attributes = {
+      {"http.request.method", call.method},
+      {"url.path", call.target.substr(0, std::min(call.target.find('?'), path_bytes_max))},
+      {"http.response.status_code", std::int64_t{status}},
+      {"troupe.tenant", call.tenant}};
   if (status >= server_errors) span.error = "HTTP " + std::to_string(status);
   tracer.record(std::move(span));
 }

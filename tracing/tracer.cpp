@@ -21,15 +21,13 @@ std::uint64_t Tracer::new_span() noexcept {
 }
 
 Trace Tracer::begin() noexcept {
-  const Trace trace{new_span(), draw(), new_span(), false};
-  if (options_.sample <= 0) return trace;
-  Trace sampled = trace;
-  sampled.sampled = Random(trace.low).chance(options_.sample);
-  return sampled;
+  Trace trace{new_span(), draw(), new_span(), false};
+  trace.sampled = samples() && Random(trace.low).chance(options_.sample);
+  return trace;
 }
 
 Trace Tracer::begin_if_sampling() noexcept {
-  return options_.sample > 0 ? begin() : Trace{};
+  return samples() ? begin() : Trace{};
 }
 
 void Tracer::record(Span&& span) {

@@ -60,6 +60,8 @@ class Tracer {
 
  private:
   [[nodiscard]] std::uint64_t draw() noexcept;
+  // It asks nobody to record what it does not record itself.
+  [[nodiscard]] bool samples() const noexcept { return options_.records && options_.sample > 0; }
 
   const TracerOptions options_;
   const std::uint64_t seed_;

@@ -38,6 +38,9 @@ TEST_CASE("a trace that begins here is not sampled unless that is wanted, and ha
   CHECK(spans.size() == 2000);
   CHECK(never_sampled.begin_if_sampling().is_none());
   CHECK(always.begin_if_sampling().sampled);
+  Tracer recording_nothing({false, 1, 16}, 1);
+  CHECK_FALSE(recording_nothing.begin().sampled);
+  CHECK(recording_nothing.begin_if_sampling().is_none());
 }
 
 TEST_CASE("of the traces that begin here about the wanted share is sampled") {
