@@ -173,6 +173,7 @@ TEST_CASE("one trace goes over two nodes: the way there on the one, the task on 
   CHECK(way.name == "task on a node");
   CHECK(way.kind == tracing::SpanKind::client);
   CHECK(way.parent == asked.span);
+  CHECK(way.self.span != asked.span);
   CHECK(same_trace(way.self, asked));
   const auto there = house.spans(1);
   const Span& task = named(there, "task");
