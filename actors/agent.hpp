@@ -25,6 +25,7 @@
 #include "base/result.hpp"
 #include "base/task.hpp"
 #include "base/time.hpp"
+#include "base/trace.hpp"
 
 namespace troupe::actors {
 
@@ -47,6 +48,7 @@ struct AgentMail {
   Sender from;
   std::string topic;  // what kind of message; "error" is reserved for failures
   std::string body;
+  Trace trace{};  // what it was written for; what its handler asks for and writes belongs to it
 };
 
 using TimerId = std::uint64_t;
@@ -67,6 +69,9 @@ class Context {
   // type this node does not know, unreachable, queue_full, too_large, invalid_argument.
   virtual Status send(const AgentId& to, std::string topic, std::string body) = 0;
   virtual Status reply(const Sender& to, std::string topic, std::string body) = 0;
+
+  // What goes out while mail of a trace is handled, or the outcome of a task of a trace, belongs to
+  // that trace, unless a request has another one.
 
   // A task for our own devices or, where those of another node are clearly less busy, for that
   // one's; or for `node`'s. Should it be lost, for another's. A recall stays: it searches what its

@@ -40,6 +40,20 @@ class AgentShell::Outcomes final : public ReplySink {
   caf::actor shell_;
 };
 
+// For as long as something of that trace is dealt with; one may lead to another.
+class AgentShell::Within {
+ public:
+  Within(Trace& current, const Trace& trace)
+      : current_(current), before_(std::exchange(current, trace)) {}
+  ~Within() { current_ = before_; }
+  Within(const Within&) = delete;
+  Within& operator=(const Within&) = delete;
+
+ private:
+  Trace& current_;
+  const Trace before_;
+};
+
 caf::behavior AgentShell::make_behavior() {
   start();
   return {
@@ -47,6 +61,7 @@ caf::behavior AgentShell::make_behavior() {
       [this](OutcomesForAgent& outcomes) {
         for (const Answer& answer : outcomes.answers) {
           // What an earlier life asked for means nothing to this one; and each may end it.
+          const Within within(trace_, trace_of(answer.outcome.id));
           if (state_ == State::running && answer.tag == incarnation_)
             run(nullptr, [&] { agent_->on_outcome(*this, answer.outcome); });
           tasks_end(1);
@@ -82,6 +97,7 @@ void AgentShell::on_exit() {
     agent_.reset();
   }
   outcomes_.reset();
+  traces_.clear();
   tasks_end(tasks_);  // whose outcomes nobody reads any more
   world_.directory->gone();
 }
@@ -109,6 +125,7 @@ void AgentShell::start() {
 
 void AgentShell::receive(AgentMail&& mail) {
   vitals_->mail_taken();
+  const Within within(trace_, mail.trace);
   switch (state_) {
     case State::running:
       run(&mail, [&] { agent_->on_message(*this, mail); });
@@ -158,7 +175,7 @@ void AgentShell::crashed(const std::string& what, const AgentMail* cause) {
   if (!wait) {
     become(State::down);
     log().error("an agent failed too often and stays down",
-                {{"agent", to_string(id_)}, {"what", what}});
+                {{"agent", to_string(id_)}, {"what", what}}, trace_);
     for (const auto& mail : std::exchange(stash_, {})) receive(AgentMail(mail));
     return;
   }
@@ -166,7 +183,8 @@ void AgentShell::crashed(const std::string& what, const AgentMail* cause) {
   log().warn("an agent failed and will be restarted",
              {{"agent", to_string(id_)},
               {"what", what},
-              {"backoff_ms", static_cast<double>(wait->count()) / 1e6}});
+              {"backoff_ms", static_cast<double>(wait->count()) / 1e6}},
+             trace_);
   post(world_.timers, ArmTimer{now() + *wait, this, incarnation_, 0, true});
 }
 
@@ -174,7 +192,7 @@ void AgentShell::answer_with_error(const AgentMail& mail, const Error& error) {
   if (mail.topic == error_topic) return;
   if (const auto sent = reply(mail.from, error_topic, error_body(error)); !sent)
     log().debug("nobody could be told of a failure",
-                {{"agent", to_string(id_)}, {"what", error.what}});
+                {{"agent", to_string(id_)}, {"what", error.what}}, mail.trace);
 }
 
 // What it asked for it still hears, because nobody else could make use of it.
@@ -202,6 +220,28 @@ ReplyTo AgentShell::reply_to_me() {
   return {outcomes_, incarnation_};
 }
 
+// A task of ours, before it is submitted.
+TaskId AgentShell::prepare(TaskRequest& request) {
+  request.id = world_.next_task_id();
+  request.agent = name_;
+  if (request.trace.is_none()) request.trace = trace_;
+  if (!request.trace.is_none()) traces_.emplace(request.id, request.trace);
+  task_begins();
+  return request.id;
+}
+
+void AgentShell::refused(TaskId task) {
+  traces_.erase(task);
+  tasks_end(1);
+}
+
+// And forgets it: the task has its outcome.
+Trace AgentShell::trace_of(TaskId task) {
+  if (traces_.empty()) return {};
+  const auto traced = traces_.extract(task);
+  return traced.empty() ? Trace{} : traced.mapped();
+}
+
 void AgentShell::task_begins() {
   vitals_->has_tasks(++tasks_);
   world_.in_hand.add();
@@ -217,35 +257,29 @@ Instant AgentShell::now() const {
 }
 
 Status AgentShell::send(const AgentId& to, std::string topic, std::string body) {
-  return world_.bridge->send(to, {Sender{id_, 0, 0}, std::move(topic), std::move(body)});
+  return world_.bridge->send(to, {Sender{id_, 0, 0}, std::move(topic), std::move(body), trace_});
 }
 
 Status AgentShell::reply(const Sender& to, std::string topic, std::string body) {
-  return world_.bridge->reply(to, id_, std::move(topic), std::move(body));
+  return world_.bridge->reply(to, id_, std::move(topic), std::move(body), trace_);
 }
 
 Result<TaskId> AgentShell::submit(TaskRequest request) {
-  request.id = world_.next_task_id();
-  request.agent = name_;
-  const TaskId id = request.id;
-  task_begins();
+  const TaskId id = prepare(request);
   if (auto accepted = world_.bridge->submit(std::move(request), reply_to_me()); !accepted) {
-    tasks_end(1);
+    refused(id);
     return accepted.error();
   }
   return id;
 }
 
 Result<TaskId> AgentShell::submit_on(std::string_view node, TaskRequest request) {
-  request.id = world_.next_task_id();
-  request.agent = name_;
-  const TaskId id = request.id;
-  task_begins();
+  const TaskId id = prepare(request);
   const Status sent = node == world_.node
                           ? world_.door->submit(std::move(request), reply_to_me())
                           : world_.bridge->submit_on(node, std::move(request), reply_to_me());
   if (!sent) {
-    tasks_end(1);
+    refused(id);
     return sent.error();
   }
   return id;

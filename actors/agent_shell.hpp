@@ -6,6 +6,7 @@
 #include <deque>
 #include <memory>
 #include <string_view>
+#include <unordered_map>
 
 #include "actors/agent_type.hpp"
 #include "actors/caf.hpp"
@@ -38,14 +39,18 @@ class AgentShell final : public Actor, private Context {
   void receive(AgentMail&& mail);
   template <class Handler>
   void run(const AgentMail* cause, Handler handler);
+  TaskId prepare(TaskRequest& request);
+  [[nodiscard]] Trace trace_of(TaskId task);
   void crashed(const std::string& what, const AgentMail* cause);
   void answer_with_error(const AgentMail& mail, const Error& error);
   void move_away();
   void leave();
 
   class Outcomes;
+  class Within;
   [[nodiscard]] ReplyTo reply_to_me();
   void task_begins();
+  void refused(TaskId task);
   void tasks_end(std::uint64_t count);
 
   // Context, for the agent inside.
@@ -79,6 +84,8 @@ class AgentShell final : public Actor, private Context {
   std::uint64_t incarnation_ = 0;
   TimerId timers_ = 0;
   std::deque<AgentMail> stash_;
+  Trace trace_;                               // of what is being handled
+  std::unordered_map<TaskId, Trace> traces_;  // of tasks that belong to one
   std::uint64_t tasks_ = 0;              // of all its lives, whose outcome has not been dealt with
   std::shared_ptr<ReplySink> outcomes_;  // holds this actor: let go in on_exit()
 };

@@ -25,6 +25,7 @@ Exchange::Options options_of(const World& world) {
   options.nodes = world.nodes;
   options.self = number_of(world, world.node);
   options.seed = world.epoch;
+  options.tracer = world.tracer;
   return options;
 }
 
@@ -139,6 +140,7 @@ void Bridge::close(Duration linger) {
 }
 
 Status Bridge::submit(TaskRequest request, ReplyTo reply) {
+  if (request.trace.is_none()) request.trace = world_.tracer->begin_if_sampling();
   // A recall means what is remembered here.
   const bool may_move = world_.nodes.size() > 1 && !std::holds_alternative<Recall>(request.work) &&
                         world_.door->busyness(now()).load.of(
@@ -152,6 +154,7 @@ Status Bridge::submit(TaskRequest request, ReplyTo reply) {
 
 Status Bridge::submit_on(std::string_view node, TaskRequest request, ReplyTo reply) {
   if (const auto known = peer_of(node); !known) return known.error();
+  if (request.trace.is_none()) request.trace = world_.tracer->begin_if_sampling();
   return exchange_.submit(number_of(world_, node), std::move(request), std::move(reply));
 }
 

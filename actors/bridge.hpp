@@ -56,7 +56,8 @@ class Bridge {
   // To an agent: here, on another node, or of a process that hosts its type for this one. For a
   // node that is down the mail waits as long as it is taken to live.
   Status send(const AgentId& to, AgentMail mail);
-  Status reply(const Sender& to, const AgentId& from, std::string topic, std::string body);
+  Status reply(const Sender& to, const AgentId& from, std::string topic, std::string body,
+               const Trace& trace = {});
   // Where it should be answered soonest: by our own devices, or, where another node is clearly
   // less busy, by that one's. Errors: those of Door::submit and of submit_on.
   Status submit(TaskRequest request, ReplyTo reply);

@@ -28,8 +28,8 @@ Sender sender_of(transport::PeerId peer, const transport::AgentMessage& message)
 
 Status Bridge::send(const AgentId& to, AgentMail mail) {
   if (to.type == client_type)
-    return send_to_client(
-        to, {to, mail.from.agent, mail.from.reply, std::move(mail.topic), std::move(mail.body)});
+    return send_to_client(to, {to, mail.from.agent, mail.from.reply, std::move(mail.topic),
+                               std::move(mail.body), mail.trace});
   // Again where who lives has changed in between.
   while (true) {
     const auto home = world_.members->home_of(to_string(to));
@@ -55,8 +55,9 @@ Result<bool> Bridge::deliver(const AgentId& to, AgentMail& mail) {
     if (!client) return client_gone();
     from = *client;
   }
-  const transport::AgentMessage message{to, std::move(from), mail.from.reply, std::move(mail.topic),
-                                        std::move(mail.body)};
+  const transport::AgentMessage message{
+      to,        std::move(from), mail.from.reply, std::move(mail.topic), std::move(mail.body),
+      mail.trace};
   if (auto sent = link_->send(*host, Lane::ordinary, message); !sent) return sent.error();
   return true;
 }
@@ -68,8 +69,9 @@ Result<bool> Bridge::send_to_node(std::size_t node, const AgentId& to, AgentMail
   const auto peer = nodes_.find(world_.members->name(node))->second;
   const bool is_up = up_.contains(peer.value) && !waiting_.any_for(node);
   if (!is_up && !world_.members->lives(node)) return false;
-  transport::AgentMessage letter{to, std::move(*from), mail.from.reply, std::move(mail.topic),
-                                 std::move(mail.body)};
+  transport::AgentMessage letter{
+      to,        std::move(*from), mail.from.reply, std::move(mail.topic), std::move(mail.body),
+      mail.trace};
   if (is_up) {
     lock.unlock();
     const auto sent = link_->send(peer, Lane::ordinary, letter);
@@ -89,9 +91,12 @@ Result<AgentId> Bridge::address_of(const Sender& sender) const {
   return *address;
 }
 
-Status Bridge::reply(const Sender& to, const AgentId& from, std::string topic, std::string body) {
-  if (to.is_agent()) return send(to.agent, {Sender{from, 0, 0}, std::move(topic), std::move(body)});
-  transport::AgentMessage answer{to.agent, from, to.reply, std::move(topic), std::move(body)};
+Status Bridge::reply(const Sender& to, const AgentId& from, std::string topic, std::string body,
+                     const Trace& trace) {
+  if (to.is_agent())
+    return send(to.agent, {Sender{from, 0, 0}, std::move(topic), std::move(body), trace});
+  transport::AgentMessage answer{to.agent,        from, to.reply, std::move(topic),
+                                 std::move(body), trace};
   if (to.agent.type == client_type) return send_to_client(to.agent, std::move(answer));
   if (to.peer == 0)
     return Error{ErrorCode::not_found, "the message came from nobody who could be answered", ""};
@@ -145,8 +150,8 @@ void Bridge::handle_hosted(transport::PeerId host, transport::AgentMessage& mess
 
 // Not just delivered: who wrote may see other nodes than we do.
 void Bridge::pass_on(transport::PeerId peer, transport::AgentMessage& message) {
-  const auto sent =
-      send(message.to, {sender_of(peer, message), message.topic, std::move(message.body)});
+  const auto sent = send(message.to, {sender_of(peer, message), message.topic,
+                                      std::move(message.body), message.trace});
   if (!sent && message.to.type == client_type)
     world_.log->debug("an answer to a client that has gone was dropped",
                       {{"agent", to_string(message.from)}});
@@ -157,9 +162,11 @@ void Bridge::pass_on(transport::PeerId peer, transport::AgentMessage& message) {
 void Bridge::refuse_mail(transport::PeerId peer, const transport::AgentMessage& message,
                          const Error& why) {
   if (message.topic == error_topic) return;
-  if (const auto told = reply(sender_of(peer, message), message.to, error_topic, error_body(why));
+  if (const auto told =
+          reply(sender_of(peer, message), message.to, error_topic, error_body(why), message.trace);
       !told)
-    world_.log->debug("nobody could be told that mail was refused", {{"what", why.what}});
+    world_.log->debug("nobody could be told that mail was refused", {{"what", why.what}},
+                      message.trace);
 }
 
 std::size_t Bridge::mail_waiting() const {

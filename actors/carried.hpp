@@ -8,10 +8,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <vector>
 
 #include "actors/reply.hpp"
+#include "actors/task_spans.hpp"
 #include "kernels/device.hpp"
 #include "scheduler/task.hpp"
 
@@ -25,6 +27,7 @@ struct Carried {
   bool launched = false;
   bool canceled = false;
   bool raised = false;
+  std::shared_ptr<const TracedTask> traced{};  // null unless it belongs to a trace
 };
 
 class CarriedTasks {

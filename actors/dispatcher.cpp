@@ -212,8 +212,9 @@ void Dispatcher::enter(Instant at, Submission&& task) {
   ++queued_[lane];
   if (!roll_.any_works()) return turn_away(at, std::move(task));
   ages_[lane].entered(task.record.id, task.record.submitted);
-  const auto slot = carried_.add({task.record, task.known_as, std::move(task.work),
-                                  std::move(task.reply), false, false, false});
+  const auto slot =
+      carried_.add({task.record, task.known_as, std::move(task.work), std::move(task.reply), false,
+                    false, false, std::move(task.traced)});
   tell(at, scheduler::TaskSubmitted{carried_[slot].record});
 }
 
@@ -342,6 +343,7 @@ void Dispatcher::finish(Instant at, Report& report) {
   gauge_.landed(busy, flight.tasks.size());
   const scheduler::Launch& decision = flight.decision;
   yields_[index_of(decision.lane)] += batch.yields;
+  if (options_.tracer != nullptr) trace_batch(at, flight, batch);
   for (std::size_t i = 0; i < flight.tasks.size(); ++i) {
     Carried& task = carried_[flight.tasks[i]];
     Explanation why;
@@ -369,6 +371,7 @@ void Dispatcher::finish(Instant at, Report& report) {
                Error{ErrorCode::internal, "the device gave no result for the task", ""},
                std::move(why));
   }
+  batch_span_ = {};
   flight.tasks.clear();
   spare_.push_back(std::move(flight.tasks));
 }
@@ -381,9 +384,11 @@ void Dispatcher::conclude(CarriedTasks::Slot slot, Result<Output> result, Explan
   why.record = task.record;
   why.known_as = task.known_as;
   why.raised = task.raised;
+  why.traced = std::move(task.traced);
   why.ok = result.has_value();
   if (!why.ok) why.error = result.error().code;
   TaskOutcome outcome{task.record.id, std::move(result), why.timing};
+  if (why.traced && why.traced->span != 0) traced_.push_back({why, batch_span_});
   explained_.push_back(std::move(why));
   outbox_.add(std::move(task.reply), std::move(outcome));
   carried_.forget(slot);
@@ -394,6 +399,8 @@ void Dispatcher::send_out() {
   stats_.update([this](NodeStats& stats) { count(stats); });
   const Instant at = now();
   gauge_.set(at, policy_->load(at), options_.devices.size());
+  if (!explained_.empty() && log_.enabled(Level::debug)) log_outcomes();
+  if (!traced_.empty()) record_spans(at);
   if (!explained_.empty()) explanations_.add(explained_);
   explained_.clear();
   outbox_.flush();
@@ -467,7 +474,8 @@ void Dispatcher::end() {
                       std::move(order.task.reply),
                       false,
                       false,
-                      false});
+                      false,
+                      std::move(order.task.traced)});
       }
   }
   for (const auto slot : carried_.all()) {

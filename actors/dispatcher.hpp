@@ -56,6 +56,7 @@ struct Submission {
   TaskId known_as;
   kernels::DeviceWork work;
   ReplyTo reply;
+  std::shared_ptr<const TracedTask> traced{};  // null unless it belongs to a trace
 };
 
 // Sees every event and every passing of time (no event) with what was decided on it, in order. On
@@ -70,6 +71,7 @@ struct DispatcherOptions {
   Observe observe;                                        // may be empty
   scheduler::Patience patience{};                         // with a device that does not report
   std::uint32_t policies = 0;                             // their ids count from 0, too
+  tracing::Tracer* tracer = nullptr;                      // outlives it; no spans without
 };
 
 class Dispatcher {
@@ -167,6 +169,10 @@ class Dispatcher {
   void finish(Instant at, Report& report);
   void conclude(CarriedTasks::Slot slot, Result<Output> result, Explanation&& why);
   void send_out();
+  // dispatcher_tracing.cpp
+  void trace_batch(Instant at, const Flight& flight, const kernels::BatchReport& report);
+  void record_spans(Instant at);
+  void log_outcomes();
   void count(NodeStats& stats);
   void end();
 
@@ -207,6 +213,8 @@ class Dispatcher {
   scheduler::Actions actions_;
   Outbox outbox_;
   std::vector<Explanation> explained_;
+  std::vector<TracedOutcome> traced_;  // that are recorded, since the last send_out()
+  Trace batch_span_;                   // of the batch whose tasks are being concluded
   std::vector<Departure> departures_;  // since the last send_out(), as the next three
   std::vector<Landing> landings_;
   std::array<std::uint64_t, lane_count> entered_{};

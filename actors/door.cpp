@@ -29,9 +29,15 @@ Error missing(const std::string& name, const std::vector<NamedPolicy>& all) {
 }  // namespace
 
 Status Door::submit(TaskRequest request, ReplyTo reply, TaskId known_as) {
+  tracing::Tracer* const tracer = options_.tracer;
+  if (tracer != nullptr && request.trace.is_none()) request.trace = tracer->begin_if_sampling();
+  const bool recorded = tracer != nullptr && tracer->records(request.trace);
+  const auto traced = recorded ? traced_task(request, !known_as.is_none(), tracer) : nullptr;
+  const TaskId id = known_as.is_none() ? request.id : known_as;
   auto taken = take(std::move(request), std::move(reply), known_as);
-  if (!taken)
-    stats_.update([code = taken.error().code](NodeStats& stats) { ++stats.refused[code]; });
+  if (taken) return taken;
+  stats_.update([code = taken.error().code](NodeStats& stats) { ++stats.refused[code]; });
+  if (recorded) tracer->record(span_of_refused(*traced, id, now(), taken.error()));
   return taken;
 }
 
@@ -74,6 +80,7 @@ Status Door::admit(TaskRequest& request, ReplyTo& reply, TaskId known_as, Instan
   task.known_as = known_as.is_none() ? request.id : known_as;
   task.work = std::move(checked->work);
   task.reply = std::move(reply);
+  task.traced = traced_task(request, !known_as.is_none(), options_.tracer);
   return dispatcher_.submit(std::move(task));
 }
 

@@ -15,6 +15,7 @@
 #include "actors/dispatcher.hpp"
 #include "actors/model_shelf.hpp"
 #include "actors/reply.hpp"
+#include "actors/task_spans.hpp"
 #include "kernels/memory.hpp"
 #include "kernels/policy.hpp"
 
@@ -28,6 +29,7 @@ struct NamedPolicy {
 struct DoorOptions {
   std::vector<NamedPolicy> policies;  // by the ModelId of act
   std::shared_ptr<const kernels::MemoryStore> memory;
+  tracing::Tracer* tracer = nullptr;  // outlives it; without it no trace begins here
 };
 
 class Door {

@@ -134,7 +134,8 @@ void Exchange::take_in(NodeId first, TaskRequest&& request, ReplyTo&& reply, boo
   delivery::Submitted task{id, first, never, std::holds_alternative<Recall>(request.work)};
   if (request.time_limit) task.deadline = later(at, *request.time_limit);
   request_bytes_ += bytes;
-  pending_.emplace(id, Pending{std::move(request), std::move(reply), at, bytes, moved});
+  begin_span(pending_.emplace(id, Pending{std::move(request), std::move(reply), at, bytes, moved})
+                 .first->second);
   tell({task, {}, {}, {}});
 }
 

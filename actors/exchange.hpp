@@ -31,6 +31,7 @@
 #include "actors/stats.hpp"
 #include "delivery/executor.hpp"
 #include "delivery/sender.hpp"
+#include "tracing/tracer.hpp"
 #include "transport/link.hpp"
 
 namespace troupe::actors {
@@ -53,6 +54,7 @@ class Exchange {
     delivery::NodeId self;
     std::uint64_t seed = 0;
     std::uint64_t request_bytes_max = std::uint64_t{256} << 20;  // of our tasks without an outcome
+    tracing::Tracer* tracer = nullptr;                           // outlives it; no spans without
   };
 
   Exchange(Options options, Outside outside);
@@ -122,6 +124,8 @@ class Exchange {
     std::uint64_t bytes = 0;
     bool moved = false;  // it could have been done here
     bool offered = false;
+    delivery::NodeId node{};   // offered to last
+    std::uint64_t parent = 0;  // of its span, whose id went into the request; 0: it has none
   };
   struct Node {
     transport::PeerId peer;
@@ -163,6 +167,8 @@ class Exchange {
   void take_in(delivery::NodeId first, TaskRequest&& request, ReplyTo&& reply, bool moved);
   std::optional<delivery::NodeId> sooner_elsewhere(const TaskRequest& request);
   bool is_its_own_reason(Instant at, delivery::NodeId node, TaskId task, ErrorCode code);
+  void begin_span(Pending& task) const;
+  void end_span(const Pending& task, const TaskOutcome& outcome, Instant at) const;
   void tell(Step step) { steps_.push_back(std::move(step)); }
   void pump(Instant at);
   void advance(Instant at);

@@ -12,6 +12,7 @@ void Exchange::carry_out(Instant at, const delivery::Offer& offer, Step&) {
   Pending& pending = pending_.at(offer.task);
   ++offers_.all;
   if (std::exchange(pending.offered, true)) ++offers_.again;
+  pending.node = offer.node;
   TaskRequest& request = pending.request;
   request.time_limit = offer.time_left;
   if (offer.node == options_.self) {
@@ -71,7 +72,29 @@ void Exchange::carry_out(Instant at, const delivery::Conclude& conclude, Step& s
   } else if (conclude.with == With::refusal && step.outcome && !step.outcome->result) {
     outcome.result = step.outcome->result.error();
   }
+  if (task.parent != 0) end_span(task, outcome, at);
   answers_.emplace_back(std::move(task.reply), std::move(outcome));
+}
+
+// From here on what is done for the task stands below a span of ours: that of its way.
+void Exchange::begin_span(Pending& task) const {
+  tracing::Tracer* const tracer = options_.tracer;
+  if (tracer == nullptr || !tracer->records(task.request.trace)) return;
+  task.parent = std::exchange(task.request.trace.span, tracer->new_span());
+}
+
+void Exchange::end_span(const Pending& task, const TaskOutcome& outcome, Instant at) const {
+  tracing::Span span;
+  span.self = task.request.trace;
+  span.parent = task.parent;
+  span.name = "task on a node";
+  span.kind = tracing::SpanKind::client;
+  span.begin = task.submitted;
+  span.end = at;
+  span.attributes = {{"troupe.task", to_string(outcome.id)},
+                     {"troupe.node", options_.nodes[task.node.value]}};
+  if (!outcome.result) span.error = std::string(name(outcome.result.error().code));
+  options_.tracer->record(std::move(span));
 }
 
 // --- what the executor decides -------------------------------------------------------------------

@@ -2,6 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "actors/task_spans.hpp"
+
 namespace troupe::actors {
 namespace {
 
@@ -26,7 +28,10 @@ std::string to_json(const Explanation& one, const ExplainedNames& names) {
   if (task.deadline != never) limit = ms(task.deadline - task.submitted);
   json error = nullptr;
   if (!one.ok) error = name(one.error);
+  json trace = nullptr;
+  if (one.traced) trace = trace_id(one.traced->asked);
   const json answer = {{"task", to_string(one.known_as)},
+                       {"trace", trace},
                        {"node", names.node},
                        {"operation", name(task.kind.operation)},
                        {"model", names.model},

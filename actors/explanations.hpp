@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <vector>
@@ -13,15 +14,18 @@
 
 namespace troupe::actors {
 
+struct TracedTask;
+
 struct Explanation {
   scheduler::TaskRecord record;  // as it was submitted
   TaskId known_as;               // by whoever asked; on the node itself it is record.id
   Timing timing;
   bool ok = false;
-  ErrorCode error = ErrorCode::internal;  // unless ok
-  Duration retry_after{};                 // of a refusal that says so; else zero
-  Duration earliest_deadline{};           // likewise, from the moment of the refusal
-  bool raised = false;                    // somebody urgent waited for it
+  ErrorCode error = ErrorCode::internal;       // unless ok
+  Duration retry_after{};                      // of a refusal that says so; else zero
+  Duration earliest_deadline{};                // likewise, from the moment of the refusal
+  bool raised = false;                         // somebody urgent waited for it
+  std::shared_ptr<const TracedTask> traced{};  // null unless it belongs to a trace
 };
 
 class Explanations {

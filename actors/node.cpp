@@ -28,9 +28,9 @@ namespace {
 constexpr Duration agents_stop_limit = std::chrono::seconds(5);
 constexpr Duration link_linger = std::chrono::milliseconds(500);
 
-std::uint64_t random_epoch() {
+std::uint64_t random_number() {
   std::random_device entropy;
-  return (static_cast<std::uint64_t>(entropy()) << 32 | entropy()) | 1;
+  return static_cast<std::uint64_t>(entropy()) << 32 | entropy();
 }
 
 // Modules are others' code: what they throw is an error of theirs, not the end of the process.
@@ -74,12 +74,14 @@ struct Node::State {
   State(NodeOptions given, Log& writer)
       : options(std::move(given)),
         log(writer),
+        tracer(options.tracing, random_number()),
         config(options.threads),
         system(config),
         shelf(options.models, writer) {}
 
   NodeOptions options;
   Log& log;
+  tracing::Tracer tracer;
   World world;
   Stats stats;
   Explanations explanations;
@@ -141,6 +143,9 @@ Status Node::allow(const std::vector<transport::AllowedKey>& allowed) {
 void Node::cancel(TaskId task) {
   state_->door->cancel(task);
   state_->bridge->cancel(task);
+}
+tracing::Tracer& Node::tracer() {
+  return state_->tracer;
 }
 std::vector<ModelFacts> Node::models() const {
   return state_->shelf.facts();
@@ -211,8 +216,9 @@ Status Node::State::open() {
   world.node = options.name;
   for (const auto& node : options.cluster) world.nodes.push_back(node.name);
   std::sort(world.nodes.begin(), world.nodes.end());
-  world.epoch = random_epoch();
+  world.epoch = random_number() | 1;
   world.log = &log;
+  world.tracer = &tracer;
   world.restarts = options.restarts;
   world.stash_messages_max = options.stash_messages_max;
   world.agents_max = options.agents_max;
@@ -265,6 +271,7 @@ Status Node::State::load_policies() {
 Status Node::State::start_dispatcher() {
   DispatcherOptions wiring;
   wiring.devices = devices;
+  wiring.tracer = &tracer;
   wiring.models = static_cast<std::uint32_t>(shelf.size());
   wiring.policies = static_cast<std::uint32_t>(policies.size());
   wiring.tasks_max = {options.scheduling.urgent_queue_tasks_max,
@@ -282,7 +289,8 @@ Status Node::State::start_dispatcher() {
                                : std::make_unique<scheduler::Scheduler>(options.scheduling);
   dispatcher =
       std::make_unique<Dispatcher>(std::move(wiring), std::move(policy), stats, explanations, log);
-  door = std::make_unique<Door>(DoorOptions{policies, world.memory}, shelf, *dispatcher, stats);
+  door = std::make_unique<Door>(DoorOptions{policies, world.memory, &tracer}, shelf, *dispatcher,
+                                stats);
   world.door = door.get();
   shelf.start(devices, [this](ModelId model) { dispatcher->model_came(model); });
   return {};
@@ -422,6 +430,7 @@ NodeFacts Node::State::facts() const {
   facts.link = bridge->counters();
   facts.tasks_moved = bridge->tasks_moved();
   facts.offers = bridge->offers();
+  facts.spans = tracer.counts();
   facts.stats = stats.read();
   for (std::uint32_t tenant = 0; tenant < facts.stats.tenants.size(); ++tenant)
     facts.tenants.push_back(door->accounts().tenant(TenantId{tenant}));

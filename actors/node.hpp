@@ -24,6 +24,7 @@
 #include "kernels/device.hpp"
 #include "kernels/sampler.hpp"
 #include "scheduler/scheduler.hpp"
+#include "tracing/tracer.hpp"
 #include "transport/link.hpp"
 
 namespace troupe::actors {
@@ -60,6 +61,8 @@ struct NodeOptions {
   scheduler::SchedulerOptions scheduling;
   std::string record_folder;        // of a recording for `troupe replay`; empty: none
   scheduler::PolicyFactory policy;  // empty: scheduler::Scheduler with the options above
+
+  tracing::TracerOptions tracing;  // whoever lets it record takes the spans from tracer()
 
   std::vector<std::shared_ptr<AgentModule>> modules;
   RestartOptions restarts;
@@ -112,6 +115,9 @@ class Node {
 
   // Its outcome will be `canceled`, unless it is done already. Thread-safe, as the rest.
   void cancel(TaskId task);
+
+  // Its traces; whoever records there takes them away, too. They live as long as the node.
+  [[nodiscard]] tracing::Tracer& tracer();
 
   // The text encoders that it knows, by the ModelId of encode.
   [[nodiscard]] std::vector<ModelFacts> models() const;

@@ -11,6 +11,7 @@
 #include "actors/model_shelf.hpp"
 #include "actors/stats.hpp"
 #include "kernels/device.hpp"
+#include "tracing/tracer.hpp"
 #include "transport/link.hpp"
 
 namespace troupe::actors {
@@ -54,6 +55,7 @@ struct NodeFacts {
   transport::LinkCounters link;
   std::uint64_t tasks_moved = 0;  // submitted here, sent to less busy nodes
   OfferCounts offers;
+  tracing::SpanCounts spans;
   NodeStats stats;
 };
 

@@ -12,6 +12,7 @@
 #include "actors/in_hand.hpp"
 #include "actors/restart_budget.hpp"
 #include "kernels/memory.hpp"
+#include "tracing/tracer.hpp"
 
 namespace troupe::actors {
 
@@ -32,6 +33,7 @@ struct World {
   Members* members = nullptr;
   Directory* directory = nullptr;
   Bridge* bridge = nullptr;
+  tracing::Tracer* tracer = nullptr;
   std::shared_ptr<kernels::MemoryStore> memory;
   caf::actor timers;
 

@@ -230,6 +230,9 @@ void add_submit(CommandLine& line) {
                   "What it is worth where not all can be in time; 1 is usual")
       ->type_name("NUMBER")
       ->check(CLI::Range(1e-6F, limits::task_weight_max));
+  verb.add_option("--traceparent", options->traceparent,
+                  "The trace that it is done for, as the W3C's header has it")
+      ->type_name("TEXT");
   on_chosen(line, verb, options, run_submit);
 }
 

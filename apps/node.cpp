@@ -16,6 +16,7 @@
 #include "apps/verbs.hpp"
 #include "apps/wiring.hpp"
 #include "gateway/front_door.hpp"
+#include "tracing/exporter.hpp"
 
 namespace troupe::apps {
 namespace {
@@ -78,6 +79,11 @@ int run_node(const NodeOptions& options, Output& output) {
   if (!node) {
     log->error("the node cannot start", node.error());
     return exit_code(node.error().code);
+  }
+  std::optional<tracing::Exporter> exporter;
+  if (auto collector = exporter_options(cluster->config, *name)) {
+    log->info("spans go to a collector", {{"endpoint", cluster->config.tracing.endpoint}});
+    exporter.emplace(std::move(*collector), (*node)->tracer(), *log);
   }
   reloading.attach(**node);
   std::unique_ptr<gateway::FrontDoor> door;

@@ -137,6 +137,7 @@ std::string model_of(const SubmitOptions& options, const std::vector<Named>& all
 struct Manner {
   std::optional<Lane> lane;
   std::optional<Duration> time_limit;
+  Trace trace;
 };
 
 Result<Manner> manner(const SubmitOptions& options) {
@@ -152,6 +153,13 @@ Result<Manner> manner(const SubmitOptions& options) {
     const auto limit = parse_duration(*options.time_limit);
     if (!limit) return limit.error();
     result.time_limit = *limit;
+  }
+  if (!options.traceparent.empty()) {
+    const auto trace = parse_traceparent(options.traceparent);
+    if (!trace)
+      return Error{ErrorCode::invalid_argument, "'" + options.traceparent + "' is no traceparent",
+                   "write it like 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"};
+    result.trace = *trace;
   }
   return result;
 }
@@ -181,6 +189,7 @@ int run_submit(const SubmitOptions& options, Output& output) {
     task.lane = how->lane;
     task.weight = options.weight;
     task.time_limit = how->time_limit;
+    task.trace = how->trace;
     Task sent = (*client)->submit(std::move(task), node);
     if (sent.outcome.wait_for(how->time_limit.value_or(Duration{}) + patience) !=
         std::future_status::ready)

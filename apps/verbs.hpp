@@ -185,6 +185,7 @@ struct SubmitOptions {
   std::string lane;                        // "urgent", "ordinary", or empty: by its time limit
   std::optional<std::string> time_limit;   // "50ms"
   float weight = 1;                        // where not all can be in time
+  std::string traceparent;                 // the trace that it is done for; empty: none
 };
 int run_submit(const SubmitOptions& options, Output& output);
 

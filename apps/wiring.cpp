@@ -66,6 +66,8 @@ Result<actors::NodeOptions> node_options(const Config& config, const ClusterKeys
   options.keep_memories = {config.memory.folder, config.memory.save_interval,
                            config.memory.salvage};
   options.scheduling = config.scheduling;
+  options.tracing.records = !config.tracing.endpoint.empty();
+  options.tracing.sample = config.tracing.sample;
   options.record_folder = config.record.folder;
   options.restarts = {config.agents.restarts_max, config.agents.restart_window,
                       config.agents.backoff_min, config.agents.backoff_max};
@@ -78,6 +80,14 @@ Result<actors::NodeOptions> node_options(const Config& config, const ClusterKeys
 
 std::vector<std::shared_ptr<actors::AgentModule>> built_in_modules() {
   return {bench::librarian_module(), bench::reader_module()};
+}
+
+std::optional<tracing::ExporterOptions> exporter_options(const Config& config,
+                                                         const std::string& name) {
+  auto address = config::parse_collector(config.tracing.endpoint);
+  if (!address) return std::nullopt;
+  return tracing::ExporterOptions{
+      std::move(address->host), address->port, {config.cluster.name, name, std::string(version())}};
 }
 
 Result<std::optional<gateway::FrontDoorOptions>> front_door_options(const Config& config,

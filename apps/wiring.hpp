@@ -10,6 +10,7 @@
 #include "config/cluster_keys.hpp"
 #include "config/config.hpp"
 #include "gateway/front_door.hpp"
+#include "tracing/exporter.hpp"
 
 namespace troupe::apps {
 
@@ -23,6 +24,10 @@ Result<actors::NodeOptions> node_options(const Config& config, const ClusterKeys
 
 // The agents that every node of this program has: those of the scenarios.
 std::vector<std::shared_ptr<actors::AgentModule>> built_in_modules();
+
+// Where its spans go; nothing where they go nowhere.
+std::optional<tracing::ExporterOptions> exporter_options(const Config& config,
+                                                         const std::string& name);
 
 // Of the node's HTTP; nothing where it serves none. Errors: config.
 Result<std::optional<gateway::FrontDoorOptions>> front_door_options(const Config& config,

@@ -18,8 +18,10 @@
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 #include "base/error.hpp"
+#include "base/trace.hpp"
 
 namespace troupe {
 
@@ -66,6 +68,17 @@ class Log {
   void warn(std::string_view message, Fields fields = {}) { put(Level::warn, message, fields); }
   void error(std::string_view message, Fields fields = {}) { put(Level::error, message, fields); }
 
+  // The same with the trace for which it happened, where there is one, as the last field.
+  void debug(std::string_view message, Fields fields, const Trace& of) {
+    put(Level::debug, message, fields, of);
+  }
+  void warn(std::string_view message, Fields fields, const Trace& of) {
+    put(Level::warn, message, fields, of);
+  }
+  void error(std::string_view message, Fields fields, const Trace& of) {
+    put(Level::error, message, fields, of);
+  }
+
   // The same with what went wrong as fields: code, what and, where there is one, next_step.
   void warn(std::string_view message, const Error& why) { put(Level::warn, message, why); }
   void error(std::string_view message, const Error& why) { put(Level::error, message, why); }
@@ -73,6 +86,13 @@ class Log {
  private:
   void put(Level level, std::string_view message, Fields fields) {
     write(level, message, {fields.begin(), fields.size()});
+  }
+  void put(Level level, std::string_view message, Fields fields, const Trace& of) {
+    if (of.is_none() || !enabled(level)) return put(level, message, fields);
+    const std::string id = trace_id(of);
+    std::vector<Field> all(fields);
+    all.emplace_back("trace", id);
+    write(level, message, all);
   }
   void put(Level level, std::string_view message, const Error& why) {
     const Field fields[] = {

@@ -16,6 +16,7 @@
 #include "base/launch.hpp"
 #include "base/result.hpp"
 #include "base/time.hpp"
+#include "base/trace.hpp"
 
 namespace troupe {
 
@@ -101,6 +102,7 @@ struct TaskRequest {
   // Of its outcome, against the other tasks': where not all can be in time, the light ones are
   // late. Above 0, at most limits::task_weight_max.
   float weight = 1;
+  Trace trace{};  // what it is done for; none unless somebody traces
 };
 
 // Where the time went, and why. All measured on the node that ran the task, but `network`, which

@@ -37,8 +37,8 @@ std::size_t Client::pending() const {
 }
 
 Status Client::send(const AgentId& to, std::string topic, std::string body, std::uint64_t reply,
-                    std::string_view node) {
-  return session_->send(to, std::move(topic), std::move(body), reply, node);
+                    std::string_view node, const Trace& trace) {
+  return session_->send(to, std::move(topic), std::move(body), reply, node, trace);
 }
 
 std::optional<Letter> Client::receive(Duration limit) {

@@ -33,6 +33,7 @@
 #include "base/result.hpp"
 #include "base/task.hpp"
 #include "base/time.hpp"
+#include "base/trace.hpp"
 
 namespace troupe {
 
@@ -79,6 +80,7 @@ struct Letter {
   std::uint64_t reply = 0;  // the number that send() gave the conversation
   std::string topic;
   std::string body;
+  Trace trace{};  // what the agent wrote it for
 };
 
 class Client {
@@ -103,6 +105,9 @@ class Client {
   // client's tasks; a recall in one agent's memory to where that agent lives. A recall from all of
   // a type searches `node` and no other, so it needs to be told.
   //
+  // A `trace` in the request (parse_traceparent() reads one) goes with the task: what is done for
+  // it stands below that span.
+  //
   // What cannot be sent at all has that for its outcome.
   Task submit(TaskRequest request, std::string_view node = {});
   TaskId submit(TaskRequest request, OnOutcome on_outcome, std::string_view node = {});
@@ -115,10 +120,10 @@ class Client {
 
   // Writes to an agent, at most once. Answers come to receive(), with the same `reply`. Without a
   // `node` the letter goes to where the agent lives, or, where that is not connected, to a node
-  // that passes it on. Errors: not_found, unreachable (that node is not connected), too_large,
-  // queue_full.
+  // that passes it on. What the agent does for it belongs to `trace`, if there is one. Errors:
+  // not_found, unreachable (that node is not connected), too_large, queue_full.
   Status send(const AgentId& to, std::string topic, std::string body, std::uint64_t reply = 0,
-              std::string_view node = {});
+              std::string_view node = {}, const Trace& trace = {});
 
   // The next answer, or nothing within the limit.
   std::optional<Letter> receive(Duration limit);

@@ -234,14 +234,15 @@ std::size_t Client::Session::pending() const {
 }
 
 Status Client::Session::send(const AgentId& to, std::string topic, std::string body,
-                             std::uint64_t reply, std::string_view node) {
+                             std::uint64_t reply, std::string_view node, const Trace& trace) {
   const auto id = parse_agent_id(to_string(to));
   if (!id) return id.error();
   const std::lock_guard lock(mutex_);
   const auto home = node.empty() ? Result<NodeId>(way_to(to_string(to))) : node_named(node);
   if (!home) return home.error();
-  return link_->send(nodes_[home->value].peer, Lane::ordinary,
-                     transport::AgentMessage{to, {}, reply, std::move(topic), std::move(body)});
+  return link_->send(
+      nodes_[home->value].peer, Lane::ordinary,
+      transport::AgentMessage{to, {}, reply, std::move(topic), std::move(body), trace});
 }
 
 std::optional<Letter> Client::Session::receive(Duration limit) {
@@ -325,8 +326,8 @@ void Client::Session::on_message(transport::PeerId peer, transport::Message&& me
          nullptr, &rejected->why);
   } else if (auto* mail = std::get_if<transport::AgentMessage>(&message)) {
     if (letters_.size() < options_.letters_max)
-      letters_.push_back(
-          {std::move(mail->from), mail->reply, std::move(mail->topic), std::move(mail->body)});
+      letters_.push_back({std::move(mail->from), mail->reply, std::move(mail->topic),
+                          std::move(mail->body), mail->trace});
     changed_.notify_all();
   } else if (auto* reply = std::get_if<transport::ControlReply>(&message)) {
     const auto asked = questions_.find(reply->id);

@@ -49,7 +49,7 @@ class Client::Session {
   void cancel(TaskId task);
   [[nodiscard]] std::size_t pending() const;
   Status send(const AgentId& to, std::string topic, std::string body, std::uint64_t reply,
-              std::string_view node);
+              std::string_view node, const Trace& trace);
   std::optional<Letter> receive(Duration limit);
   Result<std::string> control(std::string_view node, std::string verb, std::string body,
                               Duration limit);

@@ -114,6 +114,12 @@ struct LogConfig {
   std::string format = "auto";  // human, json; auto: human on a terminal
 };
 
+// [tracing]
+struct TracingConfig {
+  std::string endpoint;  // "http://HOST:PORT" of an OTLP collector; empty: spans go nowhere
+  double sample = 0;     // of the traces that begin here, how many are recorded
+};
+
 // [up]
 struct UpConfig {
   Duration start_timeout = std::chrono::seconds(60);  // until every node is ready
@@ -137,6 +143,7 @@ struct Config {
   LinkConfig link;
   HttpConfig http;
   LogConfig log;
+  TracingConfig tracing;
   UpConfig up;
 };
 

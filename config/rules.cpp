@@ -105,6 +105,19 @@ Complaint node_listen_complaint(const std::string& text) {
   return R"(must be an address and a port, as in "127.0.0.1:8080", or "off")";
 }
 
+std::optional<ListenAddress> parse_collector(const std::string& text) {
+  constexpr std::string_view scheme = "http://";
+  if (!text.starts_with(scheme)) return std::nullopt;
+  auto address = parse_listen(text.substr(scheme.size()));
+  if (address && (is_wildcard(address->host) || address->port == 0)) address.reset();
+  return address;
+}
+
+Complaint collector_complaint(const std::string& text) {
+  if (text.empty() || parse_collector(text)) return std::nullopt;
+  return R"(must be where a collector takes OTLP over HTTP, as in "http://127.0.0.1:4318")";
+}
+
 Complaint api_key_complaint(const std::string& line) {
   if (parse_api_key(line)) return std::nullopt;
   return R"(must have lines as `troupe keys api TENANT` prints them, "TENANT sha256:HASH")";

@@ -36,6 +36,12 @@ std::optional<ListenAddress> parse_listen(const std::string& text);
 Complaint listen_complaint(const std::string& text);
 Complaint node_listen_complaint(const std::string& text);
 
+// "http://HOST:PORT", taken apart; nothing where it is not, or the host a wildcard.
+std::optional<ListenAddress> parse_collector(const std::string& text);
+
+// Such an address, or empty.
+Complaint collector_complaint(const std::string& text);
+
 // "TENANT sha256:HASH".
 Complaint api_key_complaint(const std::string& line);
 

@@ -375,6 +375,19 @@ constexpr Key log_keys[] = {
      .complaint = choice_complaint<formats>},
 };
 
+constexpr Key tracing_keys[] = {
+    {.name = "endpoint",
+     .slot = in<&Config::tracing, &TracingConfig::endpoint>,
+     .help = "where spans go, by OTLP over HTTP: a collector's address, as in "
+             "`\"http://127.0.0.1:4318\"`; empty: nowhere",
+     .complaint = collector_complaint},
+    {.name = "sample",
+     .slot = in<&Config::tracing, &TracingConfig::sample>,
+     .help = "how many of the traces that begin at a node are recorded, from 0 to 1; a trace that "
+             "came with a request says so itself",
+     .max = 1000},
+};
+
 constexpr Key up_keys[] = {
     {.name = "start_timeout",
      .slot = in<&Config::up, &UpConfig::start_timeout>,
@@ -420,6 +433,8 @@ constexpr Section sections[] = {
     {"link", "The connections between nodes.", link_keys},
     {"http", "The door for programs that speak HTTP ([http.md](http.md)).", http_keys},
     {"log", "What nodes tell their operator.", log_keys},
+    {"tracing", "What traces record of tasks ([operations.md](operations.md#tracing)).",
+     tracing_keys},
     {"up", "`troupe up`, which runs every node.", up_keys},
 };
 

@@ -1,7 +1,9 @@
 #include "gateway/desk.hpp"
 
+#include <algorithm>
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include "base/clock.hpp"
 #include "gateway/metrics.hpp"
@@ -14,8 +16,16 @@ Desk::Call Desk::begin(const Request& request, std::shared_ptr<Exchange> exchang
   call.exchange = std::move(exchange);
   call.target = request.target;
   call.route = route(request.method, request.target);
-  call.trace =
-      child_of(parse_traceparent(request.traceparent), random_() | 1, random_() | 1, random_());
+  call.method = request.method;
+  tracing::Tracer& tracer = door_.node_.tracer();
+  if (const auto theirs = parse_traceparent(request.traceparent)) {
+    call.trace = *theirs;
+    call.parent = std::exchange(call.trace.span, tracer.new_span());
+  } else {
+    call.trace = tracer.begin();
+    // What nobody asked to be recorded is work, not who looks how it goes.
+    call.trace.sampled &= call.route.ask == Ask::infer || call.route.ask == Ask::embeddings;
+  }
   call.begin = now();
   return call;
 }
@@ -29,9 +39,31 @@ void Desk::note(Call& call, Response& response) {
                                             {"status", response.status},
                                             {"tenant", call.tenant},
                                             {"took_ms", static_cast<double>(took.count()) / 1e6},
-                                            {"trace", call.trace.trace_id},
-                                            {"span", call.trace.span_id}});
-  response.headers.emplace_back("traceparent", to_string(call.trace));
+                                            {"trace", trace_id(call.trace)},
+                                            {"span", span_id(call.trace.span)}});
+  record_span(call, response.status);
+  response.headers.emplace_back("traceparent", traceparent(call.trace));
+}
+
+void Desk::record_span(const Call& call, unsigned status) {
+  tracing::Tracer& tracer = door_.node_.tracer();
+  if (!tracer.records(call.trace)) return;
+  constexpr unsigned server_errors = 500;
+  constexpr std::size_t path_bytes_max = 256;  // spans wait in memory
+  tracing::Span span;
+  span.self = call.trace;
+  span.parent = call.parent;
+  span.name = name(call.route.ask);
+  span.kind = tracing::SpanKind::server;
+  span.begin = call.begin;
+  span.end = now();
+  span.attributes = {
+      {"http.request.method", call.method},
+      {"url.path", call.target.substr(0, std::min(call.target.find('?'), path_bytes_max))},
+      {"http.response.status_code", std::int64_t{status}},
+      {"troupe.tenant", call.tenant}};
+  if (status >= server_errors) span.error = "HTTP " + std::to_string(status);
+  tracer.record(std::move(span));
 }
 
 void Desk::answer(Call& call, Response&& response) {

@@ -7,18 +7,17 @@
 #include <deque>
 #include <functional>
 #include <memory>
-#include <random>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
 #include "actors/reply.hpp"
+#include "base/trace.hpp"
 #include "gateway/body_reader.hpp"
 #include "gateway/event_streams.hpp"
 #include "gateway/forms.hpp"
 #include "gateway/front_door.hpp"
 #include "gateway/routes.hpp"
-#include "gateway/traceparent.hpp"
 
 namespace troupe::gateway {
 
@@ -53,7 +52,9 @@ class Desk {
     std::string target;
     std::string tenant;
     Route route;
-    Trace trace;
+    Trace trace;               // of its own span
+    std::uint64_t parent = 0;  // of the client's
+    std::string method;
     Instant begin;
   };
   // A call that needs tasks: one for each text. Whoever waits for the answer has all of them on
@@ -75,6 +76,7 @@ class Desk {
   [[nodiscard]] EventStreams::After after();
   [[nodiscard]] Call begin(const Request& request, std::shared_ptr<Exchange> exchange);
   void note(Call& call, Response& response);
+  void record_span(const Call& call, unsigned status);
   void answer(Call& call, Response&& response);
   void refuse(Call& call, const Error& why, unsigned status = 0);
   void dispatch(Call&& call, Request&& request);
@@ -91,6 +93,8 @@ class Desk {
   void feed(std::uint64_t number);
   void feed_later(std::uint64_t number);
   void withdraw(const Work& work);
+  static Response answer_of(const Work& work);
+  static void name_tasks(const Work& work, Response& response);
   void deliver(std::vector<actors::Answer>&& answers);
   void deliver(actors::Answer&& one);
   void complete(std::uint64_t number);
@@ -105,7 +109,6 @@ class Desk {
   const std::size_t loop_;
   FrontDoor& door_;
   BodyReader reader_;
-  std::mt19937_64 random_;  // of span ids, which are no secrets
   std::shared_ptr<Mailbox> mailbox_;
   std::unordered_map<std::uint64_t, Work> works_;  // by number
   std::uint64_t works_begun_ = 0;

@@ -13,6 +13,7 @@ namespace {
 constexpr std::size_t job_window = 256;  // tasks of a job that are on their way at a time
 constexpr Duration job_retry = std::chrono::milliseconds(100);  // while the queue is full
 constexpr std::size_t number_bytes = 16;   // of an answer, with the row that it comes from
+constexpr std::size_t task_ids_max = 32;   // that a response names
 constexpr std::size_t width_guess = 1024;  // of models that have not been loaded yet
 
 constexpr Duration status_interval = std::chrono::seconds(1);
@@ -76,7 +77,6 @@ class Desk::Mailbox final : public actors::ReplySink {
 Desk::Desk(std::size_t loop, FrontDoor& door)
     : loop_(loop),
       door_(door),
-      random_(std::random_device{}()),
       status_streams_(status_interval, after(), door.streams_),
       job_streams_(job_interval, after(), door.streams_) {
   mailbox_ = std::make_shared<Mailbox>(
@@ -169,6 +169,10 @@ void Desk::start(Call&& call, Request&& request, std::uint32_t model,
   work.like.lane = wishes.lane;
   work.like.time_limit = wishes.time_limit;
   work.like.weight = wishes.weight;
+  work.like.trace = work.call.trace;
+  // A span that nobody will see is nobody's parent.
+  if (!door_.node_.tracer().records(work.call.trace) && work.call.parent != 0)
+    work.like.trace.span = work.call.parent;
   work.texts = std::move(texts);
   work.rows.resize(work.texts.size());
   for (std::uint32_t i = 0; i < work.texts.size(); ++i) work.waiting.push_back(i);
@@ -263,23 +267,40 @@ void Desk::deliver(actors::Answer&& one) {
   if (!work.job.empty()) feed(number);
 }
 
+Response Desk::answer_of(const Work& work) {
+  Response response = work.respond(work);
+  name_tasks(work, response);
+  return response;
+}
+
+// So that `troupe explain` can be asked about them; a header has room for a few.
+void Desk::name_tasks(const Work& work, Response& response) {
+  std::string ids;
+  for (std::size_t i = 0; i < std::min(work.tasks.size(), task_ids_max); ++i)
+    ids += (ids.empty() ? "" : ", ") + to_string(work.tasks[i]);
+  if (!ids.empty()) response.headers.emplace_back("Troupe-Task-Id", std::move(ids));
+}
+
 void Desk::complete(std::uint64_t number) {
   // Shared, because what a std::function holds can be copied.
   const auto work = std::make_shared<Work>(std::move(works_.extract(number).mapped()));
   if (work->job.empty())
-    answer(work->call, work->respond(*work));
+    answer(work->call, answer_of(*work));
   else
-    door_.jobs_.complete(work->job, [work] { return work->respond(*work); });
+    door_.jobs_.complete(work->job, [work] { return answer_of(*work); });
   door_.end_work();
 }
 
 void Desk::fail(std::uint64_t number, const Error& why) {
   Work work = std::move(works_.extract(number).mapped());
   withdraw(work);
-  if (work.job.empty())
-    refuse(work.call, why);
-  else
+  if (work.job.empty()) {
+    Response response = error_response(work.call.target, why, 0);
+    name_tasks(work, response);
+    answer(work.call, std::move(response));
+  } else {
     door_.jobs_.fail(work.job, why, now());
+  }
   door_.end_work();
 }
 
@@ -288,6 +309,7 @@ void Desk::gone(std::uint64_t number) {
   withdraw(work);
   constexpr unsigned client_closed_request = 499;  // nginx's word
   door_.stats_.note(work.call.route.ask, client_closed_request, now() - work.call.begin);
+  record_span(work.call, client_closed_request);
   door_.end_work();
 }
 

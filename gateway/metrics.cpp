@@ -216,6 +216,9 @@ void write_link(MetricsText& text, const NodeFacts& facts) {
           facts.offers.all);
   counter("troupe_task_offers_again_total", "Of them, those of tasks that had been offered before.",
           facts.offers.again);
+  counter("troupe_spans_exported_total", "Spans of traces that a collector took.",
+          facts.spans.exported);
+  counter("troupe_spans_dropped_total", "Spans of traces that went nowhere.", facts.spans.dropped);
   counter("troupe_link_messages_sent_total", "Messages to nodes and clients.",
           facts.link.messages_sent);
   counter("troupe_link_messages_received_total", "Messages from nodes and clients.",

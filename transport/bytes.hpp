@@ -26,6 +26,10 @@ class Writer {
       raw[i] = static_cast<char>(static_cast<std::uint64_t>(value) >> (8 * i));
     out_.append(raw, sizeof(T));
   }
+  // Of an id whose bytes stand in the order of its digits.
+  void big_endian(std::uint64_t value) {
+    for (int shift = 56; shift >= 0; shift -= 8) out_ += static_cast<char>(value >> shift);
+  }
   void number(float value) { number(std::bit_cast<std::uint32_t>(value)); }
 
   // A length of 16 or 32 bits, then the bytes. The caller has checked that the length fits.
@@ -53,6 +57,12 @@ class Reader {
     for (std::size_t i = 0; i < raw.size(); ++i)
       value |= static_cast<std::uint64_t>(static_cast<unsigned char>(raw[i])) << (8 * i);
     return static_cast<T>(value);
+  }
+  std::uint64_t big_endian() noexcept {
+    std::uint64_t value = 0;
+    for (const char byte : bytes(sizeof(value)))
+      value = value << 8U | static_cast<unsigned char>(byte);
+    return value;
   }
   float real() noexcept { return std::bit_cast<float>(number<std::uint32_t>()); }
 

@@ -158,6 +158,15 @@ class BodyReader {
   bool tensor_used_ = false;
 };
 
+// Flags from the future mean nothing here, nor do any without ids.
+Trace read_trace(BodyReader& in, const Header& header) {
+  Trace trace = header.trace;
+  const std::string flags = in.extension(tag_trace_flags);
+  if (flags.size() > 1) in.refuse("an extension of trace flags does not have its length");
+  trace.sampled = !trace.is_none() && flags.size() == 1 && (flags[0] & 1) != 0;
+  return trace;
+}
+
 Message read_hello(BodyReader& in) {
   Hello hello;
   hello.epoch = in.number<std::uint64_t>();
@@ -188,13 +197,14 @@ Message read_heartbeat(BodyReader& in) {
   return heartbeat;
 }
 
-Message read_agent_message(BodyReader& in) {
+Message read_agent_message(BodyReader& in, const Header& header) {
   AgentMessage message;
   message.reply = in.number<std::uint64_t>();
   message.to = in.agent();
   message.from = in.agent_or_nobody();
   message.topic = in.name();
   message.body = in.text();
+  message.trace = read_trace(in, header);
   return message;
 }
 
@@ -240,6 +250,7 @@ Message read_submit(BodyReader& in, const Header& header) {
     request.weight = number.real();
     if (!number.finished()) in.refuse("an extension of weight does not have its length");
   }
+  request.trace = read_trace(in, header);
   return SubmitTask{std::move(request), attempt};
 }
 
@@ -385,7 +396,7 @@ Message read_body(BodyReader& in, const Header& header) {
     case Kind::heartbeat:
       return read_heartbeat(in);
     case Kind::agent_message:
-      return read_agent_message(in);
+      return read_agent_message(in, header);
     case Kind::submit_task:
       return read_submit(in, header);
     case Kind::cancel_task:

@@ -37,6 +37,12 @@ std::string agent_text(const AgentId& id) {
   return id == AgentId{} ? "" : to_string(id);
 }
 
+// The ids have their place in the header.
+void trace(Draft& draft, const Trace& trace) {
+  draft.header.trace = trace;
+  if (trace.sampled && !trace.is_none()) draft.extend(tag_trace_flags, "\x01");
+}
+
 std::uint64_t nanoseconds(Duration duration) {
   return static_cast<std::uint64_t>(std::clamp(duration, Duration::zero(), duration_max).count());
 }
@@ -74,6 +80,7 @@ void body(Draft& draft, const AgentMessage& message) {
   draft.out.text16(agent_text(message.from));
   draft.out.text16(message.topic);
   draft.out.text32(message.body);
+  trace(draft, message.trace);
 }
 
 void work(Draft& draft, const Encode& encode) {
@@ -122,6 +129,7 @@ void body(Draft& draft, const SubmitTask& submit) {
   std::string weight;
   if (request.weight != 1) Writer(weight).number(request.weight);
   draft.extend(tag_weight, weight);
+  trace(draft, request.trace);
 }
 
 void error(Draft& draft, const Error& error) {

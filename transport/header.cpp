@@ -17,7 +17,6 @@ constexpr std::uint16_t flag_time_to_live = 1;
 constexpr std::uint16_t flag_tensor_framed = 2;
 constexpr std::uint16_t flags_known = flag_time_to_live | flag_tensor_framed;
 constexpr std::size_t reserved_bytes = 3;
-constexpr std::size_t trace_bytes = 24;
 
 Error malformed(std::string what) {
   return {ErrorCode::malformed, std::move(what), ""};
@@ -48,7 +47,10 @@ void store(const Header& header, std::string& frame) {
   out.number(header.task.high);
   out.number(header.task.low);
   out.number(header.time_to_live_us.value_or(0));
-  bytes.append(trace_bytes, '\0');
+  const bool traced = !header.trace.is_none();
+  out.big_endian(traced ? header.trace.high : 0);
+  out.big_endian(traced ? header.trace.low : 0);
+  out.big_endian(traced ? header.trace.span : 0);
   out.number(header.tensor_floats);
   bytes.resize(header_bytes, '\0');  // the dimensions that a vector has not
   std::copy(bytes.begin(), bytes.end(), frame.begin());
@@ -77,7 +79,8 @@ Result<Header> load_header(std::string_view frame) {
   header.task.high = in.number<std::uint64_t>();
   header.task.low = in.number<std::uint64_t>();
   const auto time_to_live_us = in.number<std::uint64_t>();
-  in.bytes(trace_bytes);  // whoever traces reads them from the frame
+  header.trace = {in.big_endian(), in.big_endian(), in.big_endian(), false};
+  if (header.trace.is_none()) header.trace = {};
   std::array<std::uint32_t, limits::tensor_rank_max> shape{};
   for (auto& dimension : shape) dimension = in.number<std::uint32_t>();
 

@@ -14,6 +14,7 @@
 #include "base/lane.hpp"
 #include "base/limits.hpp"
 #include "base/result.hpp"
+#include "base/trace.hpp"
 
 namespace troupe::transport {
 
@@ -43,6 +44,7 @@ struct Header {
   std::optional<std::uint64_t> time_to_live_us;
   std::uint32_t body_bytes = 0;
   std::uint32_t extension_bytes = 0;
+  Trace trace;  // its ids; whether it is sampled stands in an extension
 
   // A tensor of floats, the only dtype of version 1, and of one dimension; none when 0.
   std::uint32_t tensor_floats = 0;

@@ -28,6 +28,7 @@ inline constexpr std::uint16_t tag_attempt = 5;
 inline constexpr std::uint16_t tag_load = 6;
 inline constexpr std::uint16_t tag_weight = 7;
 inline constexpr std::uint16_t tag_last = 8;
+inline constexpr std::uint16_t tag_trace_flags = 9;
 inline constexpr std::uint16_t tag_framing = 10;
 inline constexpr std::uint16_t tag_received = 11;
 

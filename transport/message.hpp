@@ -11,6 +11,7 @@
 #include "base/node_load.hpp"
 #include "base/task.hpp"
 #include "base/time.hpp"
+#include "base/trace.hpp"
 
 namespace troupe::transport {
 
@@ -48,6 +49,7 @@ struct AgentMessage {
   std::uint64_t reply = 0;
   std::string topic;  // what kind of message this is, in the receiving type's words
   std::string body;   // in the form that type documents; JSON by convention
+  Trace trace{};      // what it was written for
   bool operator==(const AgentMessage&) const = default;
 };
 

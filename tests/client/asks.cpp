@@ -1,5 +1,6 @@
 // A program that a test can kill: asks a cluster for the tasks 1 to N, under ids of its own, a few
 // at a time, and writes a line for each outcome. Usage: asks CLUSTER_FILE COUNT
+// [TRACEPARENT]
 // With COUNT 0 it goes on until its stdin ends.
 #include <atomic>
 #include <cstdlib>
@@ -17,7 +18,9 @@ constexpr std::uint64_t name_of_ids = 0x7465737473;
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 3) return 2;
+  if (argc != 3 && argc != 4) return 2;
+  const auto trace = troupe::parse_traceparent(argc == 4 ? argv[3] : "");
+  if (argc == 4 && !trace) return 2;
   auto client = troupe::connect(argv[1]);
   if (!client) {
     std::cerr << client.error().to_string() << '\n';
@@ -44,6 +47,7 @@ int main(int argc, char** argv) {
     request.id = {name_of_ids, i};
     request.model = "tiny";
     request.work = troupe::Encode{"text " + std::to_string(i)};
+    if (trace) request.trace = *trace;
     outcomes.submit(std::move(request));
     if (const auto outcome = outcomes.next(troupe::Duration::zero())) tell(*outcome);
   }

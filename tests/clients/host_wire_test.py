@@ -100,6 +100,15 @@ class PlayedNode(unittest.TestCase):
                 self.say(node, wire.AgentMessage("echo/x", "reader/1", 0, "hello", b""))
                 _, answer = (await self.heard(node, wire.AgentMessage, 2))[1]
                 self.assertEqual(answer, wire.AgentMessage("reader/1", "echo/x", 0, "hello", b""))
+                self.assertEqual(task.traceparent, "")
+                # What the agent asks for and answers belongs to the trace of the mail, and to no later one.
+                trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+                self.say(node, wire.AgentMessage("echo/x", "reader/1", 0, "encode", b"body", trace))
+                self.say(node, wire.AgentMessage("echo/x", "reader/1", 0, "hello", b""))
+                answers = [answer.traceparent for _, answer in (await self.heard(node, wire.AgentMessage, 4))[2:]]
+                self.assertEqual(answers, [trace, ""])
+                _, task = (await self.heard(node, wire.SubmitTask, 2))[1]
+                self.assertEqual(task.traceparent, trace)
             verbs = [one.verb for _, one in node.heard if isinstance(one, wire.ControlRequest)]
             self.assertEqual(verbs, ["host", "unhost"])
 

@@ -49,6 +49,7 @@ class Sync:
 
 
 FLAVOURS = (troupe.HttpClient, Sync)
+TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 
 def vectors_answer(rows=1, width=2, head=None, tail=None, **headers):
@@ -79,12 +80,14 @@ class Answers(unittest.TestCase):
 
     def test_a_good_answer_and_the_request_for_it(self):
         for found, server in self.asked(vectors_answer(2, 2), texts=["a", b"bc"], key="secret",
-                                        call={"lane": "urgent", "time_limit": 5.0, "weight": 2.5}):
+                                        call={"lane": "urgent", "time_limit": 5.0, "weight": 2.5,
+                                              "traceparent": TRACEPARENT}):
             self.assertEqual([list(row) for row in found.vectors], [[0, 1], [2, 3]])
             self.assertEqual((found.tokens, found.truncated, found.tasks), (3, 0, ["1" * 32]))
             head, body = server.requests[0]
             self.assertTrue(head.startswith("POST /v2/models/m/infer HTTP/1.1\r\n"), head)
             self.assertIn("\r\nAuthorization: Bearer secret", head)
+            self.assertIn(f"\r\ntraceparent: {TRACEPARENT}", head)
             size = int(head.lower().split("inference-header-content-length: ")[1].split("\r\n")[0])
             said = json.loads(body[:size])
             self.assertEqual(said["parameters"]["priority"], 1)
@@ -301,6 +304,7 @@ class Answers(unittest.TestCase):
                     (["x"], {"time_limit": 0}, troupe.InvalidArgument),
                     (["x"], {"time_limit": math.nan}, troupe.InvalidArgument),
                     (["x"], {"weight": 0}, troupe.InvalidArgument),
+                    (["x"], {"traceparent": "00-1\r\nx: y"}, troupe.InvalidArgument),
                 ):
                     self.assertRaises(kind, client.infer, texts, "m", **more)
                 self.assertRaises(troupe.InvalidArgument, client.infer, ["x"], "")

@@ -35,6 +35,13 @@ def load_of(message):
     return wire.Load(*struct.unpack("<QQ", raw)) if raw else None
 
 
+def traceparent_of(m):
+    if "trace" not in m or not any(m["trace"][16:]):
+        return ""
+    sampled = (extension(m, 9) or b"\0")[0] & 1
+    return f"00-{m['trace'][:16].hex()}-{m['trace'][16:].hex()}-0{sampled}"
+
+
 def task_of(message):
     high, low = message["task"]
     return high << 64 | low
@@ -86,14 +93,14 @@ def message_of(m):
                               struct.unpack("<Q", received)[0] if received else None)
     if kind == check_wire.AGENT:
         return wire.AgentMessage(m["to"].decode(), m["from"].decode(), m["reply"], m["topic"].decode(),
-                                 m["body"])
+                                 m["body"], traceparent_of(m))
     if kind == check_wire.SUBMIT:
         attempt, weight = extension(m, 5), extension(m, 7)
         return wire.SubmitTask(
             task_of(m), work_of(m), m["model"].decode(), m["tenant"].decode(), extension(m, 1).decode(),
             extension(m, 2).decode(), wire.LANES[m["lane"]] if "lane" in m else None, m.get("ttl_us"),
             struct.unpack("<f", weight)[0] if weight else 1.0,
-            struct.unpack("<I", attempt)[0] if attempt else 0)
+            struct.unpack("<I", attempt)[0] if attempt else 0, traceparent_of(m))
     if kind == check_wire.RESULT:
         return wire.TaskResult(outcome_of(m), load_of(m))
     if kind == check_wire.REQUEST:
@@ -131,8 +138,18 @@ class Goldens(unittest.TestCase):
         self.assertEqual(decode(strange["~result_unknown_error"]).outcome.error.code, "internal")
         timing = decode(strange["~result_unknown_reason"]).outcome.timing
         self.assertEqual((timing.entry, timing.reason), ("in_turn", "none"))
+        trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00"
+        self.assertEqual(decode(strange["~submit_future_flags"]).traceparent, trace)
+        self.assertEqual(decode(strange["~submit_half_a_trace"]).traceparent, "")
         with self.assertRaises(errors.Unsupported):
             decode(strange["~other_version"])
+
+    def test_what_is_no_traceparent_is_refused_before_it_is_sent(self):
+        good = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+        self.assertEqual(decode(encode(wire.AgentMessage("a/1", traceparent=good))).traceparent, good)
+        for wrong in ("nonsense", good.upper(), good + "-", good[:-1], good.replace("4bf92f3577b34da6a3ce929d0e0e4736", 32 * "0")):
+            with self.subTest(wrong), self.assertRaises(errors.InvalidArgument):
+                encode(wire.AgentMessage("a/1", traceparent=wrong))
 
     def test_error_codes_are_those_of_the_header(self):
         with open(os.path.join(SOURCE, "base", "error.hpp"), encoding="utf-8") as header:

@@ -156,7 +156,7 @@ class Top(ClusterTest):
     def node_process(self, up, name):
         for pid in self.children(up):
             with open(f"/proc/{pid}/cmdline", encoding="utf-8") as file:
-                if file.read().split("\0")[-2] == name:
+                if file.read().split("\0")[4] == name:
                     return pid
         raise AssertionError("no process of node " + name)
 

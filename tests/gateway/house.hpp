@@ -25,6 +25,7 @@ struct HouseOptions {
   std::uint32_t tasks_max = 4096;  // that may wait, of each lane
   gateway::ServerOptions server = {};
   gateway::JobLimits jobs = {};
+  tracing::TracerOptions tracing = {};
 };
 
 struct House {
@@ -33,6 +34,7 @@ struct House {
     if (wanted.device) options.devices_open = {std::move(wanted.device)};
     options.scheduling.urgent_queue_tasks_max = wanted.tasks_max;
     options.scheduling.ordinary_queue_tasks_max = wanted.tasks_max;
+    options.tracing = wanted.tracing;
     node = cluster.start(std::move(options));
     gateway::FrontDoorOptions door_options;
     door_options.version = "1.2.3";

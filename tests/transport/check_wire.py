@@ -211,6 +211,8 @@ def decode(frames):
 
 YEAR_NS = 365 * 24 * 3600 * 10**9
 TASK = (0x0123456789ABCDEF, 42)
+# Of the W3C's example, 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01.
+TRACE = bytes.fromhex("4bf92f3577b34da6a3ce929d0e0e4736" "00f067aa0ba902b7")
 TIMES = {"queue_ns": 1_500_000, "compute_ns": 8_000_000, "network_ns": 120_000, "batch_tasks": 16}
 
 
@@ -237,6 +239,11 @@ MESSAGES = {
                       "topic": b"ask", "body": '{"question":"caf\u00e9?"}'.encode()},
     "agent_message_of_client": {"kind": AGENT, "reply": 0, "to": b"librarian/017", "from": b"",
                                 "topic": b"", "body": b""},
+    "agent_message_traced": {"kind": AGENT, "reply": 7, "to": b"librarian/017", "from": b"",
+                             "topic": b"ask", "body": b"{}", "trace": TRACE},
+    "agent_message_sampled": {"kind": AGENT, "reply": 7, "to": b"librarian/017", "from": b"",
+                              "topic": b"ask", "body": b"{}", "trace": TRACE,
+                              "extensions": [(9, b"\x01")]},
     "submit_encode": {"kind": SUBMIT, "task": TASK, "lane": URGENT, "ttl_us": 50_000, "work": 1,
                       "model": b"minilm", "tenant": b"default", "text": b"play music"},
     "submit_encode_bare": {"kind": SUBMIT, "task": TASK, "work": 1, "model": b"", "tenant": b"",
@@ -269,6 +276,12 @@ MESSAGES = {
     "submit_weight": {"kind": SUBMIT, "task": TASK, "work": 1, "model": b"minilm",
                       "tenant": b"default", "text": b"play music",
                       "extensions": [(5, struct.pack("<I", 3)), (7, struct.pack("<f", 2.5))]},
+    "submit_traced": {"kind": SUBMIT, "task": TASK, "work": 1, "model": b"minilm",
+                      "tenant": b"default", "text": b"play music", "trace": TRACE,
+                      "extensions": [(5, struct.pack("<I", 3))]},
+    "submit_sampled": {"kind": SUBMIT, "task": TASK, "work": 1, "model": b"minilm",
+                       "tenant": b"default", "text": b"play music", "trace": TRACE,
+                       "extensions": [(9, b"\x01")]},
     "task_accepted": {"kind": ACCEPTED, "task": TASK, "attempt": 3},
     "task_rejected": {"kind": REJECTED, "task": TASK, "attempt": 3,
                       "retry_after_ns": 100_000_000, "code": 7,
@@ -312,6 +325,12 @@ MESSAGES = {
     "~heartbeat_extended": {"kind": HEARTBEAT, "epoch": 0x1122334455667788,
                             "trace": bytes(range(24)), "more_header": b"minor 1!",
                             "extensions": [(1, b""), (0xFFFF, b"skip me")]},
+    "~submit_future_flags": {"kind": SUBMIT, "task": TASK, "work": 1, "model": b"minilm",
+                             "tenant": b"default", "text": b"play music", "trace": TRACE,
+                             "extensions": [(9, b"\xfe")]},
+    "~submit_half_a_trace": {"kind": SUBMIT, "task": TASK, "work": 1, "model": b"minilm",
+                             "tenant": b"default", "text": b"play music",
+                             "trace": TRACE[:16] + bytes(8), "extensions": [(9, b"\x01")]},
     "~result_unknown_error": {"kind": RESULT, "task": TASK, "lane": ORDINARY, "outcome": 1,
                               **TIMES, "code": 999, "what": b"from the future", "next_step": b""},
     "~result_unknown_reason": {"kind": RESULT, "task": TASK, "lane": ORDINARY, "outcome": 3,

@@ -20,6 +20,8 @@ std::vector<float> ramp(int count) {
 }
 
 constexpr TaskId task{0x0123456789abcdef, 42};
+constexpr Trace sampled{0x4bf92f3577b34da6, 0xa3ce929d0e0e4736, 0x00f067aa0ba902b7, true};
+constexpr Trace unsampled{0x4bf92f3577b34da6, 0xa3ce929d0e0e4736, 0x00f067aa0ba902b7, false};
 
 Message submit(const std::string& model, const std::string& tenant, Work work,
                std::optional<Lane> lane, std::optional<Duration> limit) {
@@ -92,6 +94,8 @@ std::map<std::string, Message> golden_messages() {
       {"agent_message",
        AgentMessage{librarian, {"reader", "3"}, 7, "ask", "{\"question\":\"caf\xc3\xa9?\"}"}},
       {"agent_message_of_client", AgentMessage{librarian, {}, 0, "", ""}},
+      {"agent_message_traced", AgentMessage{librarian, {}, 7, "ask", "{}", unsampled}},
+      {"agent_message_sampled", AgentMessage{librarian, {}, 7, "ask", "{}", sampled}},
       {"submit_encode",
        submit("minilm", "default", Encode{"play music"}, Lane::urgent, milliseconds(50))},
       {"submit_encode_bare", submit("", "", Encode{""}, std::nullopt, std::nullopt)},
@@ -118,6 +122,11 @@ std::map<std::string, Message> golden_messages() {
        SubmitTask{{task, "minilm", "default", "", "", Encode{"play music"}, std::nullopt, {}}, 3}},
       {"submit_weight",
        SubmitTask{{task, "minilm", "default", "", "", Encode{"play music"}, {}, {}, 2.5F}, 3}},
+      {"submit_traced",
+       SubmitTask{{task, "minilm", "default", "", "", Encode{"play music"}, {}, {}, 1, unsampled},
+                  3}},
+      {"submit_sampled",
+       SubmitTask{{task, "minilm", "default", "", "", Encode{"play music"}, {}, {}, 1, sampled}}},
       {"task_accepted", TaskAccepted{task, 3}},
       {"task_rejected",
        TaskRejected{task, 3, milliseconds(100),

@@ -9,7 +9,7 @@ namespace troupe::transport::testing {
 inline bool same(const TaskRequest& a, const TaskRequest& b) {
   return a.id == b.id && a.model == b.model && a.tenant == b.tenant && a.workflow == b.workflow &&
          a.agent == b.agent && a.work == b.work && a.lane == b.lane &&
-         a.time_limit == b.time_limit && a.weight == b.weight;
+         a.time_limit == b.time_limit && a.weight == b.weight && a.trace == b.trace;
 }
 
 inline bool same(const Error& a, const Error& b) {

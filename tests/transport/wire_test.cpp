@@ -63,7 +63,7 @@ Message round_trip(const Message& message) {
 TEST_CASE("every golden message is written as the bytes that were released, and read back") {
   const auto goldens = read_goldens();
   const auto messages = golden_messages();
-  REQUIRE(messages.size() == 39);
+  REQUIRE(messages.size() == 43);
   for (const auto& [name, message] : messages) {
     INFO(name);
     REQUIRE(goldens.count(name) == 1);
@@ -80,6 +80,16 @@ TEST_CASE("a newer minor version's longer header, extensions and trace context a
   auto heartbeat = decode_bytes(read_goldens().at("~heartbeat_extended"));
   REQUIRE(heartbeat);
   CHECK(same(*heartbeat, Heartbeat{0x1122334455667788}));
+}
+
+TEST_CASE("trace flags from the future say nothing, and half a trace is none") {
+  auto traced = decode_bytes(read_goldens().at("~submit_future_flags"));
+  REQUIRE(traced);
+  CHECK(traceparent(std::get<SubmitTask>(*traced).request.trace) ==
+        "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00");
+  auto half = decode_bytes(read_goldens().at("~submit_half_a_trace"));
+  REQUIRE(half);
+  CHECK(std::get<SubmitTask>(*half).request.trace == Trace{});
 }
 
 TEST_CASE("an error code from the future becomes internal and keeps its text") {

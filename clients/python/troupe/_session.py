@@ -274,7 +274,7 @@ class Session:
         elif isinstance(message, wire.AgentMessage):
             if self._hosting is not None and not message.to.startswith(wire.CLIENT):
                 return self._hosting.mail_came(node, message)
-            self._deliver(Letter(message.sender, message.reply, message.topic, message.body))
+            self._deliver(Letter(message.sender, message.reply, message.topic, message.body, message.traceparent))
         elif isinstance(message, wire.ControlReply):
             future = self._questions.pop(message.id, None)
             if future is None:

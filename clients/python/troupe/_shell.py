@@ -160,6 +160,7 @@ class Shell:
             return self._house.answered(self.id, mail, why)
         handler = self._agent.on_error if mail.topic == ERROR else self._agent.on_message
         answer: TroupeError | None = _draining()  # where the wait for it is given up
+        self._agent.context.traceparent = mail.traceparent
         try:
             failure = await self._handle(handler, mail)
             answer = None
@@ -167,6 +168,7 @@ class Shell:
                 answer = HandlerFailed(f"{self.id} failed: {_words(failure)}",
                                        "the message was dropped; fix the handler or the message")  # fmt: skip
         finally:
+            self._agent.context.traceparent = ""
             self._house.answered(self.id, mail, answer)
         await self._settle(failure)
 

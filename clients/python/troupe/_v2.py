@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 from urllib.parse import quote, urlsplit
 
 from .errors import Expired, InvalidArgument, Malformed, TooLarge, TroupeError, Unreachable, error_of
+from .traces import check_traceparent
 from .vectors import Matrix, bytes_of_vector, join, matrix_of_bytes
 
 TEXTS_MAX = 1024  # in one request
@@ -61,6 +62,10 @@ class Wishes:
     priority: int = 0
     time_limit: float | None = None
     weight: float = 1.0
+    traceparent: str = ""
+
+    def headers(self) -> dict[str, str]:
+        return {"traceparent": self.traceparent} if self.traceparent else {}
 
     def parameters(self, time_left: float | None) -> dict[str, Any]:
         found: dict[str, Any] = {"binary_data_output": True}
@@ -94,7 +99,8 @@ def check_key(key: str | None) -> dict[str, str]:
 
 
 def wishes_of(
-    lane: str | None, priority: int | None, time_limit: float | None, weight: float
+    lane: str | None, priority: int | None, time_limit: float | None, weight: float,
+    traceparent: str = "",
 ) -> Wishes:
     if lane not in (None, "urgent", "ordinary"):
         raise InvalidArgument(f"{lane!r} is not a lane", "use urgent or ordinary")
@@ -106,7 +112,7 @@ def wishes_of(
         raise InvalidArgument("a time limit is a number of seconds above 0")
     if not 0 < weight <= 1e6:
         raise InvalidArgument("a task's weight is not above 0 and at most 1000000")
-    return Wishes(priority, time_limit, weight)
+    return Wishes(priority, time_limit, weight, check_traceparent(traceparent))
 
 
 def batches_of(texts: Iterable[str | bytes], most: int = TEXTS_MAX) -> Iterator[list[bytes]]:
@@ -141,6 +147,7 @@ def infer_request(
     return head + binary, {
         "Content-Type": "application/octet-stream",
         "Inference-Header-Content-Length": str(len(head)),
+        **wishes.headers(),
     }
 
 

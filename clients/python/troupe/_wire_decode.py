@@ -12,6 +12,7 @@ from . import wire
 from .errors import CODES, InvalidArgument, Malformed, TooLarge, TroupeError, Unsupported, error_of
 from .tasks import Act, Action, Classify, Embedding, Encode, Hit, Hits, Outcome, Output, Recall, Scores
 from .tasks import Timing, Work
+from .traces import traceparent_of
 from .vectors import Vector, vector_of_bytes
 
 
@@ -97,7 +98,7 @@ class _Parts:
         if len(first) < wire.HEADER_BYTES:
             raise Malformed("a frame is shorter than its header")
         (_, _, kind, flags, header_bytes, lane, dtype, rank, reserved, body_bytes, extension_bytes,
-         high, low, ttl_us, _, floats, *more_dimensions) = wire.HEADER.unpack_from(first)  # fmt: skip
+         high, low, ttl_us, trace_ids, floats, *more_dimensions) = wire.HEADER.unpack_from(first)  # fmt: skip
         if not wire.HEADER_BYTES <= header_bytes <= len(first):
             raise Malformed("a header's length does not fit its frame")
         if kind not in wire.KINDS:
@@ -126,6 +127,7 @@ class _Parts:
         self.lane: str | None = None if lane == wire.NO_LANE else wire.LANES[lane]
         self.ttl_us: int | None = ttl_us if has_ttl else None
         self.task: int = high << 64 | low
+        self._trace_ids: bytes = trace_ids
         at = header_bytes
         self.body = _Reader(first[at : at + body_bytes])
         at += body_bytes
@@ -153,6 +155,12 @@ class _Parts:
         name = _utf8(self.extensions.get(tag, b""))
         wire.check_name("a name", name)
         return name
+
+    def traceparent(self) -> str:
+        flags = self.extensions.get(wire.TAG_TRACE_FLAGS, b"")
+        if len(flags) > 1:
+            raise Malformed("an extension of trace flags does not have its length")
+        return traceparent_of(self._trace_ids, bool(flags and flags[0] & 1))
 
     def vector(self, count_max: int) -> Vector:
         raw, self._tensor = self._tensor, None
@@ -216,7 +224,7 @@ def _submit(parts: _Parts) -> wire.SubmitTask:
         if not 0 < weight <= wire.WEIGHT_MAX:
             raise Malformed("a task's weight is not above 0 and at most 1000000")
     return wire.SubmitTask(parts.task, work, model, tenant, workflow, agent, parts.lane, parts.ttl_us,
-                           weight, attempt)  # fmt: skip
+                           weight, attempt, parts.traceparent())  # fmt: skip
 
 
 def _error(body: _Reader) -> TroupeError:
@@ -310,7 +318,7 @@ def _understand(parts: _Parts) -> wire.Message:
         reply, to, sender = body.number("Q"), wire.check_agent(_utf8(body.raw16())), body.agent_or_nobody()
         topic, text = body.name(), body.raw32()
         wire.check_size("a message", len(text), wire.BODY_BYTES_MAX)
-        return wire.AgentMessage(to, sender, reply, topic, text)
+        return wire.AgentMessage(to, sender, reply, topic, text, parts.traceparent())
     if kind is wire.SubmitTask:
         return _submit(parts)
     if kind is wire.TaskResult:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable
 
-from . import wire
+from . import traces, wire
 from .errors import CODES, InvalidArgument, TroupeError
 from .tasks import Action, Classify, Embedding, Encode, Hits, Outcome, Recall, Scores, Timing
 from .vectors import bytes_of_vector
@@ -19,6 +19,7 @@ class _Draft:
         self.task = 0
         self.lane = wire.NO_LANE
         self.ttl_us: int | None = None
+        self.trace_ids = traces.NO_IDS
 
     def numbers(self, layout: str, *values: float) -> None:
         try:
@@ -58,6 +59,11 @@ class _Draft:
         for text in (why.message, why.next_step):
             raw = text.encode("utf-8", "replace")
             self.text16(raw[: wire.ERROR_TEXT_BYTES_MAX].decode("utf-8", "ignore").encode())
+
+    def trace(self, traceparent: str) -> None:
+        self.trace_ids, sampled = traces.ids_of(traceparent)
+        if sampled:
+            self.extend(wire.TAG_TRACE_FLAGS, b"\x01")
 
     def load(self, load: wire.Load | None) -> None:
         if load is not None:
@@ -109,6 +115,7 @@ def _submit(draft: _Draft, message: wire.SubmitTask) -> None:
         draft.extend(wire.TAG_ATTEMPT, struct.pack("<I", message.attempt))
     if message.weight != 1:
         draft.extend(wire.TAG_WEIGHT, struct.pack("<f", message.weight))
+    draft.trace(message.traceparent)
 
 
 def _ns(seconds: float) -> int:
@@ -171,6 +178,7 @@ def _body(draft: _Draft, message: wire.Message) -> None:
         draft.text16(wire.check_agent(message.sender).encode() if message.sender else b"")
         draft.text16(wire.check_name("a topic", message.topic))
         draft.text32(_bytes(message.body, "a message", wire.BODY_BYTES_MAX))
+        draft.trace(message.traceparent)
     elif isinstance(message, wire.SubmitTask):
         _submit(draft, message)
     elif isinstance(message, wire.TaskResult):
@@ -205,7 +213,7 @@ def encode(message: wire.Message) -> list[bytes]:
         wire.MAGIC, wire.VERSION, wire.KIND_OF[type(message)], flags, wire.HEADER_BYTES, draft.lane,
         wire.F32 if draft.tensor else 0, 1 if draft.tensor else 0, bytes(3), len(draft.body),
         len(draft.extensions), draft.task >> 64, draft.task & (1 << 64) - 1, draft.ttl_us or 0,
-        bytes(24), len(draft.tensor) // 4, 0, 0, 0,
+        draft.trace_ids, len(draft.tensor) // 4, 0, 0, 0,
     )  # fmt: skip
     first = header + draft.body + (b"" if framed else draft.tensor) + draft.extensions
     return [first, draft.tensor] if framed else [first]

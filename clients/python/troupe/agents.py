@@ -46,6 +46,7 @@ class Mail:
     body: bytes
     reply: int = 0  # the client's own number for the conversation
     node: str = ""  # that passed it on
+    traceparent: str = ""  # the trace that it was written for
 
     @property
     def from_client(self) -> bool:
@@ -94,7 +95,8 @@ class Around(Protocol):
 
 class Context(AsyncTasks):
     """An agent's view of the world. It has encode(), recall(), act(), classify(), submit(), map() and
-    as_completed() as AsyncClient has them; the nodes know whose tasks they are."""
+    as_completed() as AsyncClient has them; the nodes know whose tasks they are. While mail of a trace is
+    handled, `traceparent` is that trace's, and what goes out belongs to it."""
 
     def __init__(self, id: str, around: Around) -> None:
         self.id = self._agent = id
@@ -160,7 +162,7 @@ class Context(AsyncTasks):
         self, to: str, topic: str, body: str | bytes, reply: int, node: str | None
     ) -> None:
         raw = body.encode() if isinstance(body, str) else body
-        await self._around.write(wire.AgentMessage(to, self.id, reply, topic, raw), node)
+        await self._around.write(wire.AgentMessage(to, self.id, reply, topic, raw, self.traceparent), node)
 
     async def _ask(self, verb: str, body: dict[str, Any]) -> None:
         await self._around.ask_home(self.id, verb, json.dumps({"agent": self.id, **body}))

@@ -55,9 +55,12 @@ class AsyncTasks:
 
     _session: Session
     _agent = ""  # on whose behalf
+    traceparent = ""  # of tasks that have none of their own
 
     def submit(self, work: Work, **how: Unpack[How]) -> AsyncTask:
         """Returns at once; needs a running loop."""
+        if self.traceparent:
+            how.setdefault("traceparent", self.traceparent)
         return AsyncTask(submit_to(self._session, work, how, agent=self._agent))
 
     async def encode(self, text: str | bytes, **how: Unpack[How]) -> Embedding:
@@ -173,9 +176,10 @@ class AsyncClient(AsyncTasks):
 
     async def send(
         self, to: str, topic: str = "", body: str | bytes = b"", *, reply: int = 0,
-        node: str | None = None, timeout: float = CONNECT_LIMIT_S,
+        node: str | None = None, timeout: float = CONNECT_LIMIT_S, traceparent: str = "",
     ) -> None:  # fmt: skip
-        message = wire.AgentMessage(to, "", reply, topic, body.encode() if isinstance(body, str) else body)
+        raw = body.encode() if isinstance(body, str) else body
+        message = wire.AgentMessage(to, "", reply, topic, raw, traceparent)
         await self._wait(self._session.write(message, node), node, timeout)
 
     async def receive(self, timeout: float | None = None) -> Letter | None:

@@ -44,6 +44,7 @@ class How(TypedDict, total=False):
     tenant: str
     workflow: str  # the part of the tenant's work that shares fairly with the others
     weight: float  # what the answer is worth against others'
+    traceparent: str  # the trace that it is done for (W3C); empty: none
     node: str | None  # that gets it first; None: the least busy, or where an agent's memory is
 
 
@@ -79,7 +80,7 @@ def submit_to(session: Session, work: Work, how: How, number: int = 0, agent: st
     """`agent`: on whose behalf, where a hosted agent asks."""
     request = wire.SubmitTask(
         number, work, how.get("model", ""), how.get("tenant", "default"), how.get("workflow", ""), agent,
-        how.get("lane"), None, how.get("weight", 1.0),
+        how.get("lane"), None, how.get("weight", 1.0), 0, how.get("traceparent", ""),
     )  # fmt: skip
     number, future = session.submit(request, how.get("time_limit"), how.get("node"))
     return Task(number, future, work, how, session)
@@ -251,11 +252,13 @@ class Client:
 
     def send(
         self, to: str, topic: str = "", body: str | bytes = b"", *, reply: int = 0,
-        node: str | None = None, timeout: float = CONNECT_LIMIT_S,
+        node: str | None = None, timeout: float = CONNECT_LIMIT_S, traceparent: str = "",
     ) -> None:  # fmt: skip
         """Writes to an agent, at most once. Answers come to receive(), with the same `reply`. Without a
-        `node` it goes to where the agent lives; `timeout` is for that node to be connected."""
-        message = wire.AgentMessage(to, "", reply, topic, body.encode() if isinstance(body, str) else body)
+        `node` it goes to where the agent lives; `timeout` is for that node to be connected. What the
+        agent does for it belongs to the trace of `traceparent`."""
+        raw = body.encode() if isinstance(body, str) else body
+        message = wire.AgentMessage(to, "", reply, topic, raw, traceparent)
         self._wait(self._session.write(message, node), node, timeout)
 
     def receive(self, timeout: float | None = None) -> Letter | None:

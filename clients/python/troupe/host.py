@@ -196,7 +196,7 @@ class AgentHost:
     # --- on the event loop ------------------------------------------------------------------------
 
     def _take(self, node: str, message: wire.AgentMessage) -> None:
-        mail = Mail(message.sender, message.topic, message.body, message.reply, node)
+        mail = Mail(message.sender, message.topic, message.body, message.reply, node, message.traceparent)
         shell = self._shells.get(message.to)
         make = self._agents.get(message.to.partition("/")[0])
         why: TroupeError | None = None

@@ -79,19 +79,21 @@ class AsyncHttpClient:
     async def encode(
         self, texts: str | bytes | Iterable[str | bytes], model: str, *, lane: str | None = None,
         priority: int | None = None, time_limit: float | None = None, weight: float = 1.0,
+        traceparent: str = "",
     ) -> Matrix:  # fmt: skip
         single = isinstance(texts, (str, bytes))
         many = [texts] if isinstance(texts, (str, bytes)) else texts
         found = await self.infer(many, model, lane=lane, priority=priority, time_limit=time_limit,
-                                 weight=weight)  # fmt: skip
+                                 weight=weight, traceparent=traceparent)  # fmt: skip
         first: Vector = found.vectors[0]
         return first if single else found.vectors
 
     async def infer(
         self, texts: Iterable[str | bytes], model: str, *, lane: str | None = None,
         priority: int | None = None, time_limit: float | None = None, weight: float = 1.0,
+        traceparent: str = "",
     ) -> Inference:  # fmt: skip
-        wishes = _v2.wishes_of(lane, priority, time_limit, weight)
+        wishes = _v2.wishes_of(lane, priority, time_limit, weight, traceparent)
         path = _v2.model_path(model, "/infer")
         clock = Clock(time_limit, self._timeout)
         parts: list[Inference] = []
@@ -114,8 +116,9 @@ class AsyncHttpClient:
     async def start_job(
         self, texts: Iterable[str | bytes], model: str, *, lane: str | None = None,
         priority: int | None = None, time_limit: float | None = None, weight: float = 1.0,
+        traceparent: str = "",
     ) -> JobStatus:  # fmt: skip
-        wishes = _v2.wishes_of(lane, priority, time_limit, weight)
+        wishes = _v2.wishes_of(lane, priority, time_limit, weight, traceparent)
         body, headers = _v2.job_request(texts, wishes, time_limit)
         clock = Clock(None, self._timeout)
         _, answer = await self._ask("POST", _v2.model_path(model, "/infer"), clock, body, headers)

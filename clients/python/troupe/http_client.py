@@ -116,22 +116,25 @@ class HttpClient:
     def encode(
         self, texts: str | bytes | Iterable[str | bytes], model: str, *, lane: str | None = None,
         priority: int | None = None, time_limit: float | None = None, weight: float = 1.0,
+        traceparent: str = "",
     ) -> Matrix:  # fmt: skip
         """One row for each text; of a single text its one vector. Each text is a task of its own; more
         than a request may have are sent as several, one after the other, within the one time limit."""
         if isinstance(texts, (str, bytes)):
-            one: Vector = self.infer([texts], model, lane=lane, priority=priority,
-                                     time_limit=time_limit, weight=weight).vectors[0]  # fmt: skip
+            one: Vector = self.infer([texts], model, lane=lane, priority=priority, time_limit=time_limit,
+                                     weight=weight, traceparent=traceparent).vectors[0]  # fmt: skip
             return one
         return self.infer(texts, model, lane=lane, priority=priority, time_limit=time_limit,
-                          weight=weight).vectors  # fmt: skip
+                          weight=weight, traceparent=traceparent).vectors  # fmt: skip
 
     def infer(
         self, texts: Iterable[str | bytes], model: str, *, lane: str | None = None,
         priority: int | None = None, time_limit: float | None = None, weight: float = 1.0,
+        traceparent: str = "",
     ) -> Inference:  # fmt: skip
-        """As encode(), with what the node says of the work."""
-        wishes = _v2.wishes_of(lane, priority, time_limit, weight)
+        """As encode(), with what the node says of the work. `traceparent` (W3C) is the trace that it is
+        done for."""
+        wishes = _v2.wishes_of(lane, priority, time_limit, weight, traceparent)
         path = _v2.model_path(model, "/infer")
         clock = Clock(time_limit, self._timeout)
         parts: list[Inference] = []
@@ -154,11 +157,12 @@ class HttpClient:
     def start_job(
         self, texts: Iterable[str | bytes], model: str, *, lane: str | None = None,
         priority: int | None = None, time_limit: float | None = None, weight: float = 1.0,
+        traceparent: str = "",
     ) -> JobStatus:  # fmt: skip
         """As infer(), but returns as soon as the node has the texts. The job goes on without this
         client; any other that has its id and the same key may ask for it, until the node forgets it
         (`job_kept`) or is started again. The time limit is each text's, from when its turn comes."""
-        wishes = _v2.wishes_of(lane, priority, time_limit, weight)
+        wishes = _v2.wishes_of(lane, priority, time_limit, weight, traceparent)
         body, headers = _v2.job_request(texts, wishes, time_limit)
         clock = Clock(None, self._timeout)
         answer = self._ask("POST", _v2.model_path(model, "/infer"), clock, body, headers)[2]

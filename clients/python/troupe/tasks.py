@@ -130,3 +130,4 @@ class Letter:
     reply: int
     topic: str
     body: bytes
+    traceparent: str = ""  # the trace that the agent wrote it for

@@ -30,8 +30,7 @@ REASONS = ("none", "full", "pressing", "enough", "urgent", "ride", "unbatched")
 WORK_ENCODE, WORK_RECALL, WORK_ACT, WORK_CLASSIFY = 1, 2, 3, 4
 OUTCOME_ERROR, OUTCOME_EMBEDDING, OUTCOME_HITS, OUTCOME_ACTION, OUTCOME_SCORES = 1, 2, 3, 4, 5
 (TAG_WORKFLOW, TAG_AGENT, TAG_TIMING, TAG_DELIVERY, TAG_ATTEMPT, TAG_LOAD, TAG_WEIGHT,
- TAG_LAST) = range(1, 9)
-TAG_FRAMING, TAG_RECEIVED = 10, 11
+ TAG_LAST, TAG_TRACE_FLAGS, TAG_FRAMING, TAG_RECEIVED) = range(1, 12)
 
 TEXT_BYTES_MAX = 64 << 10
 BODY_BYTES_MAX = 256 << 10
@@ -79,6 +78,7 @@ class AgentMessage:
     reply: int = 0
     topic: str = ""
     body: bytes = b""
+    traceparent: str = ""  # what it was written for (traces.py)
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,6 +93,7 @@ class SubmitTask:
     ttl_us: int | None = None
     weight: float = 1.0
     attempt: int = 0  # 0 where delivery is not spoken
+    traceparent: str = ""
 
 
 @dataclass(frozen=True)
