@@ -282,6 +282,14 @@ std::map<std::string, bool> Bridge::peers_up() const {
   return result;
 }
 
+std::map<std::string, transport::LinkBacklog> Bridge::backlogs() const {
+  std::map<std::string, transport::LinkBacklog> result;
+  if (!link_) return result;
+  const std::lock_guard lock(mutex_);
+  for (const auto& [name, peer] : nodes_) result[name] = link_->backlog(peer);
+  return result;
+}
+
 transport::LinkCounters Bridge::counters() const {
   return link_ ? link_->counters() : transport::LinkCounters{};
 }

@@ -78,6 +78,7 @@ class Bridge {
   [[nodiscard]] std::map<std::string, bool> peers_up() const;
   [[nodiscard]] std::size_t mail_waiting() const;
   [[nodiscard]] transport::LinkCounters counters() const;
+  [[nodiscard]] std::map<std::string, transport::LinkBacklog> backlogs() const;  // by node
   // How many processes host agents of each type.
   [[nodiscard]] std::map<std::string, std::size_t> hosts() const { return hosts_.counts(); }
 

@@ -428,6 +428,7 @@ NodeFacts Node::State::facts() const {
   facts.living = members->living();
   facts.mail_waiting = bridge->mail_waiting();
   facts.link = bridge->counters();
+  facts.backlogs = bridge->backlogs();
   facts.tasks_moved = bridge->tasks_moved();
   facts.offers = bridge->offers();
   facts.spans = tracer.counts();

@@ -53,6 +53,7 @@ struct NodeFacts {
   std::vector<std::string> living;  // nodes on which agents live, as this one sees it
   std::size_t mail_waiting = 0;     // letters for nodes that are down
   transport::LinkCounters link;
+  std::map<std::string, transport::LinkBacklog> backlogs;  // between this node and others
   std::uint64_t tasks_moved = 0;  // submitted here, sent to less busy nodes
   OfferCounts offers;
   tracing::SpanCounts spans;

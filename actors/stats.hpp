@@ -12,6 +12,7 @@
 
 #include "base/histogram.hpp"
 #include "base/limits.hpp"
+#include "base/octave_histogram.hpp"
 #include "base/task.hpp"
 #include "scheduler/task.hpp"
 
@@ -41,6 +42,7 @@ struct TenantStats {
   std::uint64_t completed = 0;
   std::uint64_t failed = 0;
   std::uint64_t units = 0;  // of the completed ones: tokens, or thousands of memory rows
+  OctaveHistogram total;    // likewise, from admission to the result
 };
 
 struct KindStats {  // of one operation with one model
@@ -49,6 +51,7 @@ struct KindStats {  // of one operation with one model
   std::uint64_t units = 0;    // of the completed ones, as this and what follows
   Duration queue{};           // all of theirs together, batch_wait included
   Duration compute{};         // likewise
+  OctaveHistogram total;      // from admission to the result
   std::uint64_t batches = 0;  // launched
 };
 
@@ -94,6 +97,9 @@ struct NodeStats {
     kind.units += task.units;
     kind.queue += timing.queue + timing.batch_wait;
     kind.compute += timing.compute;
+    const Duration total = timing.queue + timing.batch_wait + timing.compute;
+    kind.total.add(total);
+    tenants[tenant].total.add(total);
     ++tenants[tenant].completed;
     tenants[tenant].units += task.units;
   }

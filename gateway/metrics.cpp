@@ -147,6 +147,11 @@ void write_models(MetricsText& text, const NodeFacts& facts) {
   each_kind(text, facts, "troupe_model_compute_seconds_total",
             "Time that tasks were on a device, by model.",
             [](const KindStats& k) { return k.compute; });
+  text.family("troupe_model_task_seconds", "histogram", "From admission to the result, by model.");
+  for (const auto& [kind, stats] : facts.stats.kinds)
+    text.histogram(
+        {{"operation", scheduler::name(kind.operation)}, {"model", name_of_model(facts, kind)}},
+        stats.total);
 }
 
 template <class Value>
@@ -172,6 +177,16 @@ void write_tenants(MetricsText& text, const NodeFacts& facts) {
   each_tenant(text, facts, "troupe_tenant_units_total",
               "Of the tasks done: tokens, thousands of memory rows, or decisions.",
               [](const TenantStats& t) { return t.units; });
+  text.family("troupe_tenant_task_seconds", "histogram",
+              "From admission to the result, by tenant.");
+  const auto& tenants = facts.stats.tenants;
+  OctaveHistogram others;
+  for (std::size_t i = 0; i < tenants.size(); ++i)
+    if (i < metrics_tenants_max)
+      text.histogram({{"tenant", facts.tenants[i]}}, tenants[i].total);
+    else
+      others.merge(tenants[i].total);
+  if (tenants.size() > metrics_tenants_max) text.histogram({{"tenant", "(others)"}}, others);
 }
 
 template <class Value>
@@ -206,6 +221,17 @@ void write_link(MetricsText& text, const NodeFacts& facts) {
   text.sample({}, facts.living.size());
   text.family("troupe_mail_waiting", "gauge", "Letters that wait here for nodes that are down.");
   text.sample({}, facts.mail_waiting);
+  text.family("troupe_link_waiting_bytes", "gauge", "Bytes that wait to be sent to another node.");
+  for (const auto& [peer, backlog] : facts.backlogs)
+    for (std::size_t i = 0; i < lane_count; ++i)
+      text.sample({{"peer", peer}, {"lane", troupe::name(static_cast<Lane>(i))}},
+                  backlog.waiting[i]);
+  text.family("troupe_link_on_its_way_bytes", "gauge",
+              "Bytes of the ordinary lane that another node has not said to have received.");
+  for (const auto& [peer, backlog] : facts.backlogs)
+    text.sample({{"peer", peer}}, backlog.on_its_way);
+  text.family("troupe_link_window_bytes", "gauge", "How many bytes that may be now.");
+  for (const auto& [peer, backlog] : facts.backlogs) text.sample({{"peer", peer}}, backlog.window);
   const auto counter = [&](std::string_view name, std::string_view help, std::uint64_t value) {
     text.family(name, "counter", help);
     text.sample({}, value);

@@ -45,10 +45,17 @@ void MetricsText::sample(Labels labels, Duration value) {
 }
 
 void MetricsText::histogram(Labels labels, const DurationHistogram& durations) {
-  constexpr std::int64_t first_us = 64;
-  constexpr std::int64_t last_us = first_us << 20;
-  for (std::int64_t us = first_us; us <= last_us; us *= 2) {
-    const Duration bound = std::chrono::microseconds(us);
+  put_durations(labels, durations);
+}
+
+void MetricsText::histogram(Labels labels, const OctaveHistogram& durations) {
+  put_durations(labels, durations);
+}
+
+template <class Histogram>
+void MetricsText::put_durations(Labels labels, const Histogram& durations) {
+  for (std::size_t i = 0; i < OctaveHistogram::bounds; ++i) {
+    const Duration bound = std::chrono::microseconds(OctaveHistogram::first_us << i);
     put("_bucket", labels, {"le", digits_of(seconds(bound))},
         std::to_string(durations.count_below(bound)));
   }

@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "base/histogram.hpp"
+#include "base/octave_histogram.hpp"
 
 namespace troupe::gateway {
 
@@ -34,8 +35,9 @@ class MetricsText {
   void sample(Labels labels, double value);
   void sample(Labels labels, Duration value);  // as seconds
 
-  // Buckets from 64 us to 67 s, four times as wide each.
+  // Buckets from 64 us to 67 s, each twice as wide as the one before.
   void histogram(Labels labels, const DurationHistogram& durations);
+  void histogram(Labels labels, const OctaveHistogram& durations);
 
   // How many things had which size, by size; buckets at the powers of two. `last` is the greatest.
   void histogram(Labels labels, std::span<const std::uint64_t> counts_by_size);
@@ -43,6 +45,8 @@ class MetricsText {
   [[nodiscard]] std::string take() { return std::move(text_); }
 
  private:
+  template <class Histogram>
+  void put_durations(Labels labels, const Histogram& durations);
   void put(std::string_view suffix, Labels labels, Label last, std::string_view value);
 
   std::string name_;

@@ -30,12 +30,20 @@ bool Owner::is_starved(Peer& peer) {
 }
 
 void Owner::has_left(Peer& peer, Lane lane, std::size_t bytes) {
-  if (peer.flow.framing && lane == Lane::ordinary) peer.flow.window.sent(now(), bytes);
+  if (!peer.flow.framing || lane != Lane::ordinary) return;
+  peer.flow.window.sent(now(), bytes);
+  show_flow(peer);
+}
+
+void Owner::show_flow(const Peer& peer) {
+  const Window& window = peer.flow.window;
+  shared_->slots.set_flow(peer.id, window.outstanding(), window.bytes());
 }
 
 // It has received so much of what we sent. False if that cannot be.
 bool Owner::told(Peer& peer, std::uint64_t received) {
   if (!peer.flow.framing || !peer.flow.window.received(now_, received)) return false;
+  show_flow(peer);
   if (std::exchange(peer.flow.starved, false) &&
       !peer.waiting[static_cast<std::size_t>(Lane::ordinary)].empty())
     mark_ready(peer, Lane::ordinary);

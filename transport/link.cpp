@@ -159,6 +159,10 @@ class ZmqLink final : public Link {
             .undeliverable = c.undeliverable.load()};
   }
 
+  [[nodiscard]] LinkBacklog backlog(PeerId peer) const override {
+    return shared_->slots.backlog(peer);
+  }
+
   void stop(Duration linger) override {
     TROUPE_ASSERT(std::this_thread::get_id() != thread_.get_id(),
                   "a callback of the link does not stop it");

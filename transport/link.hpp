@@ -11,6 +11,7 @@
 // messages. What the callbacks report about a peer is in order: up, messages, down.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -84,6 +85,13 @@ struct LinkCounters {
   std::uint64_t undeliverable = 0;  // to a peer that had gone
 };
 
+// What stands between us and a peer, in bytes.
+struct LinkBacklog {
+  std::array<std::uint64_t, lane_count> waiting{};  // to be sent, by lane
+  std::uint64_t on_its_way = 0;                     // sent on the ordinary lane, not yet received
+  std::uint64_t window = 0;                         // how much that may be now
+};
+
 class Link {
  public:
   // Errors: io when a port is in use or an address is not ours (says which), config for a wildcard.
@@ -112,6 +120,8 @@ class Link {
   virtual Status send(PeerId peer, Lane lane, const Message& message) = 0;
 
   [[nodiscard]] virtual LinkCounters counters() const = 0;
+  // Zeros for a peer that is unknown.
+  [[nodiscard]] virtual LinkBacklog backlog(PeerId peer) const = 0;
 
   // Sends what is queued for at most `linger`, then closes everything and joins the owner thread.
   // Idempotent. No callback runs after it returned.

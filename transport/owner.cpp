@@ -343,6 +343,7 @@ void Owner::dial(Peer& peer) {
   Dial& dial = *peer.dial;
   peer.life = fresh_liveness();
   peer.flow = {};
+  shared_->slots.set_flow(peer.id, 0, 0);
   dial.connection = random_number();
   dial.malformed = 0;
   for (const Lane lane : {Lane::urgent, Lane::ordinary}) {

@@ -139,7 +139,8 @@ class Owner {
   // flow.cpp: how much is on its way.
   void came(Peer& peer, Lane lane, std::size_t bytes);
   static bool is_starved(Peer& peer);
-  static void has_left(Peer& peer, Lane lane, std::size_t bytes);
+  void has_left(Peer& peer, Lane lane, std::size_t bytes);
+  void show_flow(const Peer& peer);
   bool told(Peer& peer, std::uint64_t received);
   void tell_received();
 

@@ -34,6 +34,11 @@ class Slots {
   Claim claim(PeerId peer, Lane lane, std::uint64_t bytes, std::uint64_t bytes_max) noexcept;
   void release(PeerId peer, Lane lane, std::uint64_t bytes) noexcept;
 
+  // What the owner says of the ordinary lane, for whoever looks.
+  void set_flow(PeerId peer, std::uint64_t on_its_way, std::uint64_t window) noexcept;
+  // Any thread. What waits is what is reserved. Zeros for a peer that is not there.
+  [[nodiscard]] LinkBacklog backlog(PeerId peer) const noexcept;
+
   // For tests: what is reserved now.
   [[nodiscard]] std::uint64_t claimed(PeerId peer, Lane lane) const noexcept;
 
@@ -42,6 +47,8 @@ class Slots {
     std::atomic<std::uint64_t> peer{0};  // whose it is; 0: nobody's
     std::atomic<bool> writable{false};
     std::array<std::atomic<std::uint64_t>, lane_count> bytes{};
+    std::atomic<std::uint64_t> on_its_way{0};
+    std::atomic<std::uint64_t> window{0};
   };
 
   Slot& slot(PeerId peer) noexcept { return slots_[peer.value % peers_max]; }

@@ -1,5 +1,7 @@
 #include "base/histogram.hpp"
 
+#include "base/octave_histogram.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <vector>
@@ -95,4 +97,26 @@ TEST_CASE("sums and counts below a power of two of microseconds are exact") {
   }
   histogram.merge(histogram);
   CHECK(histogram.sum() == 2 * sum);
+}
+
+TEST_CASE("powers of two count below their bounds what the finer buckets count there") {
+  Random random(7);
+  DurationHistogram fine;
+  OctaveHistogram coarse;
+  for (int i = 0; i < 20000; ++i) {
+    const Duration sample{random.between(-5, 10) * random.between(0, 20'000'000'000)};
+    fine.add(sample);
+    coarse.add(sample);
+  }
+  coarse.add(std::chrono::hours(30));
+  CHECK(coarse.count() == fine.count() + 1);
+  for (std::size_t i = 0; i < OctaveHistogram::bounds; ++i) {
+    const Duration bound = std::chrono::microseconds(OctaveHistogram::first_us << i);
+    INFO(bound.count());
+    CHECK(coarse.count_below(bound) == fine.count_below(bound));
+  }
+  OctaveHistogram both = coarse;
+  both.merge(coarse);
+  CHECK(both.count() == 2 * coarse.count());
+  CHECK(both.sum() == 2 * coarse.sum());
 }

@@ -80,9 +80,11 @@ TEST_CASE("a node's counts stand in its metrics, every series once") {
   facts.peers["b"] = true;
   facts.living = {"a", "b"};
   facts.mail_waiting = 9;
+  facts.backlogs["b"] = {{11, 12}, 13, 14};
   facts.stats.of(Lane::urgent).completed = 5;
   facts.stats.of(Lane::urgent).failed[ErrorCode::expired] = 2;
   facts.stats.kinds[{{}, ModelId{0}}].units = 77;
+  facts.stats.kinds[{{}, ModelId{0}}].total.add(3ms);
   facts.policies = {{"mover", 3, 4}};
   facts.stats.kinds[{scheduler::Operation::act, ModelId{0}}].units = 66;
   facts.stats.kinds[{scheduler::Operation::recall, ModelId{0}}].units = 55;
@@ -96,7 +98,8 @@ TEST_CASE("a node's counts stand in its metrics, every series once") {
   facts.offers = {20, 11};
   for (std::size_t i = 0; i < metrics_tenants_max + 10; ++i) {
     facts.tenants.push_back("tenant-" + std::to_string(i));
-    facts.stats.tenants.push_back({1, 0, i});
+    facts.stats.tenants.push_back({1, 0, i, {}});
+    facts.stats.tenants.back().total.add(1ms);
   }
   HttpCounts http;
   http.answers[{Ask::infer, 200}] = 9;
@@ -119,6 +122,14 @@ TEST_CASE("a node's counts stand in its metrics, every series once") {
         "troupe_worker_lost{worker=\"1\",device=\"cpu\"} 1",
         "troupe_peer_up{peer=\"b\"} 1",
         "troupe_nodes_living 2",
+        "troupe_link_waiting_bytes{peer=\"b\",lane=\"urgent\"} 11",
+        "troupe_link_waiting_bytes{peer=\"b\",lane=\"ordinary\"} 12",
+        "troupe_link_on_its_way_bytes{peer=\"b\"} 13",
+        "troupe_link_window_bytes{peer=\"b\"} 14",
+        "troupe_model_task_seconds_bucket{operation=\"encode\",model=\"tiny\",le=\"0.002048\"} 0",
+        "troupe_model_task_seconds_bucket{operation=\"encode\",model=\"tiny\",le=\"0.004096\"} 1",
+        "troupe_tenant_task_seconds_sum{tenant=\"tenant-63\"} 0.001",
+        "troupe_tenant_task_seconds_count{tenant=\"(others)\"} 10",
         "troupe_mail_waiting 9",
         "troupe_tenant_tasks_completed_total{tenant=\"tenant-63\"} 1",
         "troupe_tenant_tasks_completed_total{tenant=\"(others)\"} 10",

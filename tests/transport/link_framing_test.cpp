@@ -147,6 +147,10 @@ TEST_CASE("a large message comes in parts, as fast as its receiver says that the
   CHECK(std::get<AgentMessage>(*urgent).topic == "urgent");
   CHECK_FALSE(stage.raw->has_heard(Lane::ordinary));
   CHECK(stage.counters().messages_sent == 1);
+  const LinkBacklog backlog = stage.server.link->backlog(stage.to_raw);
+  CHECK(backlog.on_its_way == received);
+  CHECK(backlog.window == fresh.bytes());
+  CHECK(backlog.waiting[static_cast<std::size_t>(Lane::ordinary)] > 3 * body.size());
 
   stage.raw->send(Lane::urgent, Heartbeat{epoch, false, received});
   while (whole < count) {

@@ -59,6 +59,21 @@ TEST_CASE("an id that outlived its peer reaches nobody, not the slot's next owne
   CHECK(slots->claim(next, Lane::urgent, 1, 100) == Claim::granted);
 }
 
+TEST_CASE("a peer's backlog is what is claimed and what its owner says, and another's is none") {
+  const auto slots = std::make_unique<Slots>();
+  const PeerId peer = slots->open(true);
+  CHECK(slots->claim(peer, Lane::urgent, 10, 100) == Claim::granted);
+  CHECK(slots->claim(peer, Lane::ordinary, 20, 100) == Claim::granted);
+  slots->set_flow(peer, 30, 40);
+  slots->set_flow(PeerId{peer.value + Slots::peers_max}, 50, 60);
+  const LinkBacklog backlog = slots->backlog(peer);
+  CHECK(backlog.waiting == std::array<std::uint64_t, lane_count>{10, 20});
+  CHECK(backlog.on_its_way == 30);
+  CHECK(backlog.window == 40);
+  for (const PeerId stranger : {PeerId{}, PeerId{peer.value + Slots::peers_max}})
+    CHECK(slots->backlog(stranger).window == 0);
+}
+
 TEST_CASE("claims from many threads never exceed the bound by more than they hold", "[mailbox]") {
   const auto slots = std::make_unique<Slots>();
   const PeerId peer = slots->open(true);
