@@ -25,6 +25,7 @@ Exchange::Options options_of(const World& world) {
   options.nodes = world.nodes;
   options.self = number_of(world, world.node);
   options.seed = world.epoch;
+  options.hedge = world.hedge;
   return options;
 }
 

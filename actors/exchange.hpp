@@ -53,6 +53,7 @@ class Exchange {
     delivery::NodeId self;
     std::uint64_t seed = 0;
     std::uint64_t request_bytes_max = std::uint64_t{256} << 20;  // of our tasks without an outcome
+    bool hedge = false;
   };
 
   Exchange(Options options, Outside outside);

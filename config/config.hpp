@@ -78,6 +78,11 @@ struct MemoryConfig {
   bool salvage = false;
 };
 
+// [delivery]
+struct DeliveryConfig {
+  bool hedge = false;  // late urgent tasks are given to a second node (delivery/hedging.hpp)
+};
+
 // [link]
 struct LinkConfig {
   Duration heartbeat_interval = std::chrono::seconds(1);
@@ -134,6 +139,7 @@ struct Config {
   RecordConfig record;
   AgentConfig agents;
   MemoryConfig memory;
+  DeliveryConfig delivery;
   LinkConfig link;
   HttpConfig http;
   LogConfig log;
