@@ -14,7 +14,8 @@ void Sender::plan_hedge(Instant now, Task& task) {
 }
 
 // Offers it to a second node, where there is one, where it can still be in time, and where the
-// budget allows. Such an offer is not repeated: it replaces nothing.
+// budget allows; where not, it is looked at again when it is twice as late. Such an offer is not
+// repeated: it replaces nothing.
 void Sender::hedge(Instant now, Task& task, SenderActions& out) {
   task.hedge_at = never;
   const Instant deadline = task.wanted.deadline;
@@ -23,7 +24,11 @@ void Sender::hedge(Instant now, Task& task, SenderActions& out) {
     return std::any_of(task.given.begin(), task.given.end(),
                        [&](const Given& given) { return given.node == node; });
   });
-  if (others.empty() || later(now, hedging_.usual()) > deadline || !hedging_.take()) return;
+  if (later(now, hedging_.usual()) > deadline) return;
+  if (others.empty() || !hedging_.take()) {
+    task.hedge_at = later(now, std::max(now - task.offered_at, options_.hedge->delay_min));
+    return;
+  }
   NodeId chosen = others[random_.below(others.size())];
   if (options_.choose)
     chosen = options_.choose(now, task.wanted.task, others);

@@ -268,7 +268,7 @@ struct Stalling {
       for (const auto& action : out) {
         if (const auto* offer = std::get_if<Offer>(&action)) {
           hedges += offer->hedge ? 1 : 0;
-          // One task in a hundred meets a stall, always at the same node.
+          // Thirteen tasks in a thousand meet a stall, always at the same node.
           const bool stalls = offer->node == c && random.chance(0.04);
           const Duration needs = stalls ? 800ms : 5ms + std::chrono::microseconds(
                                                             random.between(0, 5'000));
