@@ -60,8 +60,7 @@ Lane lane_of(const TaskRequest& request) {
   return request.lane.value_or(Lane::ordinary);
 }
 
-delivery::SenderOptions sender_options(const Exchange::Options& exchange,
-                                       delivery::Choose choose) {
+delivery::SenderOptions sender_options(const Exchange::Options& exchange, delivery::Choose choose) {
   delivery::SenderOptions options;
   options.self = exchange.self;
   options.nodes = static_cast<std::uint32_t>(exchange.nodes.size());

@@ -22,7 +22,10 @@ Error error_of(ErrorCode code) {
 }
 
 Sender::Sender(SenderOptions options, std::uint64_t seed)
-    : options_(std::move(options)), random_(seed), hedging_(options_.hedge.value_or(HedgingOptions{})), nodes_(options_.nodes) {
+    : options_(std::move(options)),
+      random_(seed),
+      hedging_(options_.hedge.value_or(HedgingOptions{})),
+      nodes_(options_.nodes) {
   if (!options_.self) return;
   TROUPE_ASSERT(options_.self->value < options_.nodes, "our own node is one of the cluster's");
   nodes_[options_.self->value].up = true;
@@ -96,8 +99,8 @@ void Sender::on(Instant now, const Rejected& event, SenderActions& out) {
   const auto found = tasks_.find(event.task);
   if (found == tasks_.end() || !current(event.node, event.epoch)) return;
   Task& task = found->second;
-  const bool first = task.state != State::waiting && task.node == event.node &&
-                     task.attempt == event.attempt;
+  const bool first =
+      task.state != State::waiting && task.node == event.node && task.attempt == event.attempt;
   if (!first && !is_second(task, event.node, event.attempt)) return;
   if (task.second) return gave_it_back(now, event.node, task, event.why, event.retry_after);
   // It stands among those that were given the task, and so is tried again last of all.

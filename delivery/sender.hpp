@@ -15,9 +15,9 @@
 // A client is a sender that is no node. While it reaches none at all, its tasks wait for the first
 // that comes, as long as they would wait for a full one.
 //
-// An urgent task that its node has had for longer than nearly all take may be hedged: offered to one
-// second node, too (hedging.hpp says when). With two nodes at it, the first result counts, and what
-// ends or refuses it at one of them counts for nothing as long as the other has it.
+// An urgent task that its node has had for longer than nearly all take may be hedged: offered to
+// one second node, too (hedging.hpp says when). With two nodes at it, the first result counts, and
+// what ends or refuses it at one of them counts for nothing as long as the other has it.
 //
 // A result counts whichever of the nodes that were given the task it comes from: a node that was
 // cut off for a while may be the first to answer. Words of a node that is down, of another epoch of
@@ -62,7 +62,7 @@ struct SenderOptions {
   Duration pinned_patience = std::chrono::seconds(3);    // for their node to come (back)
   Duration draining_pause = std::chrono::seconds(5);     // one that drains is not asked so long
   Duration grace = std::chrono::seconds(2);  // after the deadline, for the holder's own answer
-  std::optional<HedgingOptions> hedge;  // none: no task is hedged
+  std::optional<HedgingOptions> hedge;       // none: no task is hedged
   Choose choose;
 };
 
@@ -109,7 +109,7 @@ class Sender {
     Submitted wanted;
     Instant submitted;
     State state = State::waiting;
-    NodeId node;  // offered to, held by, or waiting for
+    NodeId node;                 // offered to, held by, or waiting for
     std::uint32_t attempt = 0;   // of the offer to that node
     std::uint32_t attempts = 0;  // all of them
     std::uint32_t losses = 0;
@@ -117,12 +117,12 @@ class Sender {
     std::uint32_t repeats = 0;
     bool on_node = false;  // stands in that node's list
     Instant retry_at = never;
-    Instant waits_until = never;       // for its node, or for any
-    std::vector<Given> given;          // who may answer
-    Instant offered_at{};              // by the last attempt at the first node
+    Instant waits_until = never;  // for its node, or for any
+    std::vector<Given> given;     // who may answer
+    Instant offered_at{};         // by the last attempt at the first node
     Instant hedge_at = never;
     std::optional<Second> second;
-    bool hedged = false;  // once
+    bool hedged = false;               // once
     std::optional<ErrorCode> refused;  // the last refusal
   };
   struct Node {

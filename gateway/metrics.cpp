@@ -214,7 +214,8 @@ void write_link(MetricsText& text, const NodeFacts& facts) {
           facts.tasks_moved);
   counter("troupe_task_offers_total", "Offers of this node's tasks to nodes, itself among them.",
           facts.offers.all);
-  counter("troupe_task_offers_again_total", "Of them, those of tasks that had been offered before, hedges apart.",
+  counter("troupe_task_offers_again_total",
+          "Of them, those of tasks that had been offered before, hedges apart.",
           facts.offers.again);
   text.family("troupe_hedges_total", "counter",
               "Late urgent tasks that were offered to a second node, and those it answered first.");

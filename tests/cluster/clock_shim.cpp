@@ -39,8 +39,7 @@ extern "C" {
 
 int clock_gettime(clockid_t clock, timespec* at) noexcept {
   const auto failed = static_cast<int>(::syscall(SYS_clock_gettime, clock, at));
-  const bool wall =
-      clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE || clock == CLOCK_TAI;
+  const bool wall = clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE || clock == CLOCK_TAI;
   if (failed != 0 || !wall) return failed;
   if (const Offset* const seconds = offset()) at->tv_sec += seconds->load();
   return 0;

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import unittest
 
-from cluster import LIMIT_S, TINY_MODEL, ClusterTest, free_ports
+from cluster import LIMIT_S, TINY_MODEL, ClusterTest, free_ports, is_alive
 
 URGENT = os.environ["TROUPE_URGENT"]
 
@@ -41,7 +41,7 @@ class Hedging(ClusterTest):
         self.assertEqual(self.line(program, LIMIT_S), "ready", self.read_log())
         still = self.node_processes()["b"]
         os.kill(still, signal.SIGSTOP)
-        self.addCleanup(os.kill, still, signal.SIGCONT)
+        self.addCleanup(lambda: is_alive(still) and os.kill(still, signal.SIGCONT))
         program.stdin.write(b"\n")
         return program, still
 

@@ -195,8 +195,12 @@ TEST_CASE("an offer of a hedge that was lost is repeated only once it is the las
 
 TEST_CASE("no second node is asked where it would be of no use") {
   Asking world;
-  SECTION("an ordinary task") { world.tell(Submitted{late, b}); }
-  SECTION("a pinned task") { world.tell(Submitted{late, b, never, true, true}); }
+  SECTION("an ordinary task") {
+    world.tell(Submitted{late, b});
+  }
+  SECTION("a pinned task") {
+    world.tell(Submitted{late, b, never, true, true});
+  }
   SECTION("one whose deadline is too near") {
     world.tell(Asking::urgent(late, b, world.now + 25ms));
     world.pass(20ms);
@@ -270,8 +274,8 @@ struct Stalling {
           hedges += offer->hedge ? 1 : 0;
           // Thirteen tasks in a thousand meet a stall, always at the same node.
           const bool stalls = offer->node == c && random.chance(0.04);
-          const Duration needs = stalls ? 800ms : 5ms + std::chrono::microseconds(
-                                                            random.between(0, 5'000));
+          const Duration needs =
+              stalls ? 800ms : 5ms + std::chrono::microseconds(random.between(0, 5'000));
           sender.handle(now, Accepted{offer->node, 1, offer->task, offer->attempt}, none);
           ends.push({now + needs, offer->node, offer->task});
         } else if (const auto* end = std::get_if<Conclude>(&action)) {
@@ -297,8 +301,8 @@ TEST_CASE("with a node of three that stalls, hedging takes the stalls out of p99
     CHECK(without.hedges == 0);
     CHECK(with.hedges <= with.tasks / 50);
     CHECK(without.p99 >= 20 * with.p99);
-    ratio = std::min(ratio, static_cast<double>(without.p99.count()) /
-                                static_cast<double>(with.p99.count()));
+    ratio = std::min(
+        ratio, static_cast<double>(without.p99.count()) / static_cast<double>(with.p99.count()));
   }
   std::cout << "p99 without hedging is that with it times " << ratio << " at least\n";
 }
