@@ -26,6 +26,7 @@ Exchange::Options options_of(const World& world) {
   options.self = number_of(world, world.node);
   options.seed = world.epoch;
   options.tracer = world.tracer;
+  options.hedge = world.hedge;
   return options;
 }
 

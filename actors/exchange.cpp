@@ -60,10 +60,11 @@ Lane lane_of(const TaskRequest& request) {
   return request.lane.value_or(Lane::ordinary);
 }
 
-delivery::SenderOptions sender_options(NodeId self, std::size_t nodes, delivery::Choose choose) {
+delivery::SenderOptions sender_options(const Exchange::Options& exchange, delivery::Choose choose) {
   delivery::SenderOptions options;
-  options.self = self;
-  options.nodes = static_cast<std::uint32_t>(nodes);
+  options.self = exchange.self;
+  options.nodes = static_cast<std::uint32_t>(exchange.nodes.size());
+  if (exchange.hedge) options.hedge.emplace();
   options.choose = std::move(choose);
   return options;
 }
@@ -85,7 +86,7 @@ Exchange::Exchange(Options options, Outside outside)
       outcomes_(std::make_shared<Outcomes>(*this)),
       placing_(options_.self, static_cast<std::uint32_t>(options_.nodes.size()), options_.seed,
                outside_.busyness),
-      sender_(sender_options(options_.self, options_.nodes.size(),
+      sender_(sender_options(options_,
                              [this](Instant at, TaskId task, std::span<const NodeId> open) {
                                const Pending& one = pending_.at(task);
                                return placing_.choose(at, lane_of(one.request), one.bytes, open);
@@ -131,7 +132,8 @@ void Exchange::take_in(NodeId first, TaskRequest&& request, ReplyTo&& reply, boo
   const Instant at = outside_.now();
   const std::uint64_t bytes = bytes_of(request);
   const TaskId id = request.id;
-  delivery::Submitted task{id, first, never, std::holds_alternative<Recall>(request.work)};
+  delivery::Submitted task{id, first, never, std::holds_alternative<Recall>(request.work),
+                           request.lane == Lane::urgent};
   if (request.time_limit) task.deadline = later(at, *request.time_limit);
   request_bytes_ += bytes;
   begin_span(pending_.emplace(id, Pending{std::move(request), std::move(reply), at, bytes, moved})

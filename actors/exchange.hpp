@@ -55,6 +55,7 @@ class Exchange {
     std::uint64_t seed = 0;
     std::uint64_t request_bytes_max = std::uint64_t{256} << 20;  // of our tasks without an outcome
     tracing::Tracer* tracer = nullptr;                           // outlives it; no spans without
+    bool hedge = false;
   };
 
   Exchange(Options options, Outside outside);

@@ -11,22 +11,27 @@ namespace troupe::actors {
 void Exchange::carry_out(Instant at, const delivery::Offer& offer, Step&) {
   Pending& pending = pending_.at(offer.task);
   ++offers_.all;
-  if (std::exchange(pending.offered, true)) ++offers_.again;
-  pending.node = offer.node;
+  if (offer.hedge) {
+    ++offers_.hedges;
+  } else {
+    if (std::exchange(pending.offered, true)) ++offers_.again;
+    pending.node = offer.node;
+  }
   TaskRequest& request = pending.request;
   request.time_limit = offer.time_left;
+  // Placing minds where a task was first given to.
   if (offer.node == options_.self) {
-    placing_.left(offer.task);
+    if (!offer.hedge) placing_.left(offer.task);
     tell({delivery::Offered{own, offer.task, offer.attempt}, request, {}, {}});
     return;
   }
-  placing_.offered(at, offer.task, offer.node, offer.attempt);
+  if (!offer.hedge) placing_.offered(at, offer.task, offer.node, offer.attempt);
   const Node& node = nodes_[offer.node.value];
   transport::Message message =
       transport::SubmitTask{std::move(request), node.delivery ? offer.attempt : 0};
   const auto sent = outside_.send(node.peer, request.lane.value_or(Lane::ordinary), message);
   request = std::move(std::get<transport::SubmitTask>(message).request);
-  if (!sent) placing_.left(offer.task);
+  if (!sent && !offer.hedge) placing_.left(offer.task);
   if (!sent)
     tell({delivery::Undelivered{offer.node, offer.task, offer.attempt, sent.error().code},
           {},
@@ -54,6 +59,7 @@ void Exchange::carry_out(Instant, const delivery::Acknowledge& acknowledge, Step
 
 void Exchange::carry_out(Instant at, const delivery::Conclude& conclude, Step& step) {
   placing_.left(conclude.task);
+  if (conclude.by_hedge) ++offers_.hedges_won;
   const auto found = pending_.find(conclude.task);
   if (found == pending_.end()) return;
   Pending task = std::move(found->second);

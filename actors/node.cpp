@@ -222,6 +222,7 @@ Status Node::State::open() {
   world.restarts = options.restarts;
   world.stash_messages_max = options.stash_messages_max;
   world.agents_max = options.agents_max;
+  world.hedge = options.hedge;
   world.timers = system.spawn<Timers>(std::ref(log));
 
   if (auto dispatching = start_dispatcher(); !dispatching) return dispatching;

@@ -70,6 +70,7 @@ struct NodeOptions {
   std::uint32_t agents_max = 1'000'000;
   Duration agents_move_after = std::chrono::seconds(10);  // that their node has been down
   std::uint32_t threads = 2;                              // of the pool that agents run on
+  bool hedge = false;  // of urgent tasks that other nodes have (delivery/hedging.hpp)
 
   // Called on a thread of the node's when somebody has asked it to end; lets another thread stop it
   // soon. Empty: whoever asks is told that it cannot be asked.

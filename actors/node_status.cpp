@@ -178,6 +178,7 @@ std::string to_json(const NodeFacts& facts) {
       {"launches", launches},
       {"launches_inside", facts.stats.inside},
       {"tasks_moved", facts.tasks_moved},
+      {"hedges", {{"offered", facts.offers.hedges}, {"won", facts.offers.hedges_won}}},
       {"link",
        {{"messages_sent", facts.link.messages_sent},
         {"messages_received", facts.link.messages_received},

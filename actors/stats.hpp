@@ -64,7 +64,9 @@ struct WorkerStats {
 
 struct OfferCounts {  // of this node's tasks to nodes, itself among them
   std::uint64_t all = 0;
-  std::uint64_t again = 0;  // of tasks that had been offered before
+  std::uint64_t again = 0;       // of tasks that had been offered before
+  std::uint64_t hedges = 0;      // to a second node, while the first still had the task
+  std::uint64_t hedges_won = 0;  // where the second answered first
 };
 
 struct NodeStats {

@@ -40,6 +40,7 @@ struct World {
   RestartOptions restarts;
   std::uint32_t stash_messages_max = 1024;
   std::uint32_t agents_max = 1'000'000;
+  bool hedge = false;
 
   // Unique in the cluster as long as no two processes draw the same epoch.
   TaskId next_task_id() noexcept {

@@ -75,6 +75,7 @@ Result<actors::NodeOptions> node_options(const Config& config, const ClusterKeys
   options.agents_max = config.agents.agents_max;
   options.agents_move_after = config.agents.move_after;
   options.threads = config.agents.threads;
+  options.hedge = config.delivery.hedge;
   return options;
 }
 

@@ -62,6 +62,7 @@ struct ClientOptions {
   Duration heartbeat_interval = std::chrono::seconds(1);  // the cluster's
   std::uint32_t tasks_max = 65536;      // without an outcome; more are refused as queue_full
   std::uint32_t letters_max = 1000000;  // answers that nobody has received; more are dropped
+  bool hedge = false;  // late urgent tasks go to a second node, too (delivery/hedging.hpp)
   // Called on a thread of the client's own when a connection to that node broke or did not come
   // about: what it is opened with next. Nothing changes where it is empty or answers nothing.
   std::function<std::optional<FreshKeys>(const std::string& node)> fresh_keys;

@@ -27,6 +27,7 @@ Result<ClientOptions> client_options(const config::Config& config, const config:
   options.public_key = own->public_key.z85;
   options.secret_key = own->secret_z85;
   options.heartbeat_interval = config.link.heartbeat_interval;
+  options.hedge = config.delivery.hedge;
   for (const auto& node : config.nodes) {
     const auto& halves = keys.nodes.at(node.name);
     options.nodes.push_back({node.name, node.host, node.urgent_port, node.ordinary_port,

@@ -60,6 +60,7 @@ delivery::SenderOptions sender_options(const ClientOptions& options, delivery::C
   delivery::SenderOptions sender;
   sender.nodes = static_cast<std::uint32_t>(options.nodes.size());
   sender.tasks_max = options.tasks_max;
+  if (options.hedge) sender.hedge.emplace();
   sender.choose = std::move(choose);
   return sender;
 }
@@ -214,7 +215,8 @@ TaskId Client::Session::submit(TaskRequest request, std::string_view node, Waite
     return id;
   }
   const Instant at = now();
-  delivery::Submitted task{id, *first, never, std::holds_alternative<Recall>(request.work)};
+  delivery::Submitted task{id, *first, never, std::holds_alternative<Recall>(request.work),
+                           request.lane == Lane::urgent};
   if (request.time_limit) task.deadline = later(at, *request.time_limit);
   pending_.emplace(id, Pending{std::move(request), std::move(waiter), at, {}});
   tell(task);
@@ -378,9 +380,11 @@ void Client::Session::carry_out(const delivery::Offer& offer) {
   if (found == pending_.end()) return;
   Pending& task = found->second;
   Node& node = nodes_[offer.node.value];
-  if (task.node) --nodes_[task.node->value].tasks;
-  task.node = offer.node;
-  ++node.tasks;
+  if (!offer.hedge) {
+    if (task.node) --nodes_[task.node->value].tasks;
+    task.node = offer.node;
+    ++node.tasks;
+  }
   transport::SubmitTask message{task.request, node.delivery ? offer.attempt : 0};
   message.request.time_limit = offer.time_left;
   const Lane lane = task.request.lane.value_or(Lane::ordinary);

@@ -78,6 +78,11 @@ struct MemoryConfig {
   bool salvage = false;
 };
 
+// [delivery]
+struct DeliveryConfig {
+  bool hedge = false;  // late urgent tasks are given to a second node (delivery/hedging.hpp)
+};
+
 // [link]
 struct LinkConfig {
   Duration heartbeat_interval = std::chrono::seconds(1);
@@ -140,6 +145,7 @@ struct Config {
   RecordConfig record;
   AgentConfig agents;
   MemoryConfig memory;
+  DeliveryConfig delivery;
   LinkConfig link;
   HttpConfig http;
   LogConfig log;

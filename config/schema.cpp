@@ -258,6 +258,13 @@ constexpr Key memory_keys[] = {
              "as `NODE.memories.damaged-1`; off: it does not start"},
 };
 
+constexpr Key delivery_keys[] = {
+    {.name = "hedge",
+     .slot = in<&Config::delivery, &DeliveryConfig::hedge>,
+     .help = "on: an urgent task that another node has for longer than it has nearly all is given "
+             "to a second node, too; at most 2 % more urgent work"},
+};
+
 constexpr Key link_keys[] = {
     {.name = "heartbeat_interval",
      .slot = in<&Config::link, &LinkConfig::heartbeat_interval>,
@@ -430,6 +437,7 @@ constexpr Section sections[] = {
      scheduling_keys},
     {"agents", "Supervision of agents, on every node.", agents_keys},
     {"memory", "What agents remember, beside the devices.", memory_keys},
+    {"delivery", "Tasks that one process gives to another.", delivery_keys},
     {"link", "The connections between nodes.", link_keys},
     {"http", "The door for programs that speak HTTP ([http.md](http.md)).", http_keys},
     {"log", "What nodes tell their operator.", log_keys},

@@ -22,7 +22,10 @@ Error error_of(ErrorCode code) {
 }
 
 Sender::Sender(SenderOptions options, std::uint64_t seed)
-    : options_(std::move(options)), random_(seed), nodes_(options_.nodes) {
+    : options_(std::move(options)),
+      random_(seed),
+      hedging_(options_.hedge.value_or(HedgingOptions{})),
+      nodes_(options_.nodes) {
   if (!options_.self) return;
   TROUPE_ASSERT(options_.self->value < options_.nodes, "our own node is one of the cluster's");
   nodes_[options_.self->value].up = true;
@@ -47,6 +50,7 @@ void Sender::on(Instant now, const Submitted& event, SenderActions& out) {
     return;
   }
   budget_.task();
+  if (event.urgent && !event.pinned) hedging_.task();
   Task task;
   task.wanted = event;
   task.submitted = now;
@@ -74,13 +78,16 @@ void Sender::on(Instant now, const NodeDown& event, SenderActions& out) {
   if (!std::exchange(node.up, false)) return;
   const std::set<TaskId> had = node.tasks;
   for (const TaskId id : had)
-    if (const auto task = tasks_.find(id); task != tasks_.end()) lost(now, task, out);
+    if (const auto task = tasks_.find(id);
+        task != tasks_.end() && !other_has_it(now, task->second, event.node))
+      lost(now, task, out);
 }
 
 void Sender::on(Instant, const Accepted& event, SenderActions&) {
   const auto found = tasks_.find(event.task);
   if (found == tasks_.end() || !current(event.node, event.epoch)) return;
   Task& task = found->second;
+  if (is_second(task, event.node, event.attempt)) task.second->held = true;
   if (task.state != State::offered || task.node != event.node || task.attempt != event.attempt)
     return;
   task.state = State::held;
@@ -92,8 +99,10 @@ void Sender::on(Instant now, const Rejected& event, SenderActions& out) {
   const auto found = tasks_.find(event.task);
   if (found == tasks_.end() || !current(event.node, event.epoch)) return;
   Task& task = found->second;
-  if (task.state == State::waiting || task.node != event.node || task.attempt != event.attempt)
-    return;
+  const bool first =
+      task.state != State::waiting && task.node == event.node && task.attempt == event.attempt;
+  if (!first && !is_second(task, event.node, event.attempt)) return;
+  if (task.second) return gave_it_back(now, event.node, task, event.why, event.retry_after);
   // It stands among those that were given the task, and so is tried again last of all.
   if (!may_be_retried(event.why) && event.elsewhere) return lost(now, found, out);
   // It does not have the task, so it can neither answer it nor be told to stop.
@@ -119,13 +128,19 @@ void Sender::on(Instant now, const ResultCame& event, SenderActions& out) {
   });
   if (given == task.given.end()) return;
   out.push_back(Acknowledge{event.node, event.task});
+  const bool of_two = task.second && (task.node == event.node || task.second->node == event.node);
+  if (of_two && event.error)
+    return gave_it_back(now, event.node, task, *event.error, Duration::zero());
   if (event.error && !may_be_retried(*event.error) && event.elsewhere) {
     if (task.state != State::waiting && task.node == event.node) lost(now, found, out);
     return;
   }
   task.given.erase(given);
+  if (!event.error && task.wanted.urgent && !task.wanted.pinned)
+    hedging_.took(now - task.offered_at);
   if (!event.error || !may_be_retried(*event.error)) {
-    conclude(found, Conclude::With::result, event.error.value_or(ErrorCode::internal), out);
+    conclude(found, Conclude::With::result, event.error.value_or(ErrorCode::internal), out,
+             of_two && task.second->node == event.node);
     return;
   }
   declined(now, event.node, found, *event.error, Duration::zero(), out);
@@ -135,6 +150,8 @@ void Sender::on(Instant now, const Undelivered& event, SenderActions& out) {
   const auto found = tasks_.find(event.task);
   if (found == tasks_.end()) return;
   Task& task = found->second;
+  if (is_second(task, event.node, event.attempt))
+    return gave_it_back(now, event.node, task, event.why, Duration::zero());
   if (task.state != State::offered || task.node != event.node || task.attempt != event.attempt)
     return;
   // An offer that was sent before this one may have arrived.
@@ -170,6 +187,7 @@ void Sender::look_at(Instant now, Tasks::iterator found, SenderActions& out) {
     if (now >= task.retry_at) return dispatch(now, found, out);
     return arm(task);
   }
+  if (now >= task.hedge_at) hedge(now, task, out);
   if (now >= later(deadline, options_.grace))
     return conclude(found, Conclude::With::error, ErrorCode::expired, out);
   if (now >= task.retry_at) {
@@ -198,7 +216,7 @@ void Sender::dispatch(Instant now, Tasks::iterator found, SenderActions& out) {
     if (!task.given.empty() && task.given.back().epoch != node.epoch)
       return conclude(found, Conclude::With::error, ErrorCode::unreachable, out);
     if (node.refuses_until <= now) {
-      ++task.attempt;
+      task.attempt = ++task.attempts;
       task.repeats = 0;
       return offer(now, task, home, out);
     }
@@ -207,14 +225,15 @@ void Sender::dispatch(Instant now, Tasks::iterator found, SenderActions& out) {
       return std::find(open.begin(), open.end(), node) != open.end();
     };
     NodeId chosen = open[random_.below(open.size())];
-    if (task.attempt == 0 && has(task.wanted.first))
+    if (task.attempts == 0 && has(task.wanted.first))
       chosen = task.wanted.first;
     else if (options_.choose)
       chosen = options_.choose(now, task.wanted.task, open);
     else if (options_.self && has(*options_.self))
       chosen = *options_.self;
-    ++task.attempt;
+    task.attempt = ++task.attempts;
     task.repeats = 0;
+    plan_hedge(now, task);
     return offer(now, task, chosen, out);
   } else if (soonest_candidate(now) == never) {
     return wait_for_any(now, found, out);
@@ -258,13 +277,17 @@ void Sender::offer(Instant now, Task& task, NodeId to, SenderActions& out) {
 void Sender::declined(Instant now, NodeId by, Tasks::iterator found, ErrorCode why,
                       Duration retry_after, SenderActions& out) {
   Task& task = found->second;
-  const bool full = why == ErrorCode::queue_full;
-  const Duration pause = full ? retry_after : std::max(retry_after, options_.draining_pause);
-  Instant& refuses_until = nodes_[by.value].refuses_until;
-  refuses_until = std::max(refuses_until, later(now, pause));
+  leave_alone(now, by, why, retry_after);
   if (task.state == State::waiting || task.node != by) return;  // it is elsewhere by now
   task.refused = why;
-  full ? refused(now, found, why, out) : lost(now, found, out);
+  why == ErrorCode::queue_full ? refused(now, found, why, out) : lost(now, found, out);
+}
+
+void Sender::leave_alone(Instant now, NodeId node, ErrorCode why, Duration retry_after) {
+  const bool full = why == ErrorCode::queue_full;
+  const Duration pause = full ? retry_after : std::max(retry_after, options_.draining_pause);
+  Instant& refuses_until = nodes_[node.value].refuses_until;
+  refuses_until = std::max(refuses_until, later(now, pause));
 }
 
 // The node that had it, or should have had it, is gone.
@@ -319,13 +342,14 @@ void Sender::wait_for_any(Instant now, Tasks::iterator found, SenderActions& out
 }
 
 void Sender::conclude(Tasks::iterator found, Conclude::With with, ErrorCode code,
-                      SenderActions& out) {
+                      SenderActions& out, bool by_hedge) {
   Task& task = found->second;
   leave_node(task);
+  leave_second(task);
   timers_.clear({0, task.wanted.task});
   for (const Given& given : task.given)
     if (current(given.node, given.epoch)) out.push_back(Withdraw{given.node, task.wanted.task});
-  out.push_back(Conclude{task.wanted.task, with, code});
+  out.push_back(Conclude{task.wanted.task, with, code, by_hedge});
   tasks_.erase(found);
 }
 
@@ -340,7 +364,8 @@ void Sender::leave_node(Task& task) {
 void Sender::arm(const Task& task) {
   const Instant end = task.state == State::waiting ? task.wanted.deadline
                                                    : later(task.wanted.deadline, options_.grace);
-  timers_.set({0, task.wanted.task}, std::min({end, task.retry_at, task.waits_until}));
+  const Instant hedge_at = task.state == State::waiting ? never : task.hedge_at;
+  timers_.set({0, task.wanted.task}, std::min({end, task.retry_at, task.waits_until, hedge_at}));
 }
 
 Instant Sender::patience_ends(const Task& task) const {

@@ -15,6 +15,10 @@
 // A client is a sender that is no node. While it reaches none at all, its tasks wait for the first
 // that comes, as long as they would wait for a full one.
 //
+// An urgent task that its node has had for longer than nearly all take may be hedged: offered to
+// one second node, too (hedging.hpp says when). With two nodes at it, the first result counts, and
+// what ends or refuses it at one of them counts for nothing as long as the other has it.
+//
 // A result counts whichever of the nodes that were given the task it comes from: a node that was
 // cut off for a while may be the first to answer. Words of a node that is down, of another epoch of
 // it, or about tasks that it was never given change nothing.
@@ -31,6 +35,7 @@
 #include <vector>
 
 #include "base/random.hpp"
+#include "delivery/hedging.hpp"
 #include "delivery/retry_budget.hpp"
 #include "delivery/timetable.hpp"
 #include "delivery/words.hpp"
@@ -57,6 +62,7 @@ struct SenderOptions {
   Duration pinned_patience = std::chrono::seconds(3);    // for their node to come (back)
   Duration draining_pause = std::chrono::seconds(5);     // one that drains is not asked so long
   Duration grace = std::chrono::seconds(2);  // after the deadline, for the holder's own answer
+  std::optional<HedgingOptions> hedge;       // none: no task is hedged
   Choose choose;
 };
 
@@ -93,19 +99,30 @@ class Sender {
     NodeId node;
     std::uint64_t epoch = 0;
   };
+  // A second node that has a task while the first still does.
+  struct Second {
+    NodeId node;
+    std::uint32_t attempt = 0;
+    bool held = false;
+  };
   struct Task {
     Submitted wanted;
     Instant submitted;
     State state = State::waiting;
-    NodeId node;  // offered to, held by, or waiting for
-    std::uint32_t attempt = 0;
+    NodeId node;                 // offered to, held by, or waiting for
+    std::uint32_t attempt = 0;   // of the offer to that node
+    std::uint32_t attempts = 0;  // all of them
     std::uint32_t losses = 0;
     std::uint32_t refusals = 0;
     std::uint32_t repeats = 0;
     bool on_node = false;  // stands in that node's list
     Instant retry_at = never;
-    Instant waits_until = never;       // for its node, or for any
-    std::vector<Given> given;          // who may answer
+    Instant waits_until = never;  // for its node, or for any
+    std::vector<Given> given;     // who may answer
+    Instant offered_at{};         // by the last attempt at the first node
+    Instant hedge_at = never;
+    std::optional<Second> second;
+    bool hedged = false;               // once
     std::optional<ErrorCode> refused;  // the last refusal
   };
   struct Node {
@@ -130,12 +147,23 @@ class Sender {
   void offer(Instant now, Task& task, NodeId node, SenderActions& out);
   void declined(Instant now, NodeId by, Tasks::iterator task, ErrorCode why, Duration retry_after,
                 SenderActions& out);
+  void leave_alone(Instant now, NodeId node, ErrorCode why, Duration retry_after);
   void lost(Instant now, Tasks::iterator task, SenderActions& out);
   void refused(Instant now, Tasks::iterator task, ErrorCode why, SenderActions& out);
   void wait_for_node(Instant now, Tasks::iterator task, SenderActions& out);
   void wait_for_any(Instant now, Tasks::iterator task, SenderActions& out);
-  void conclude(Tasks::iterator task, Conclude::With with, ErrorCode code, SenderActions& out);
+  void conclude(Tasks::iterator task, Conclude::With with, ErrorCode code, SenderActions& out,
+                bool by_hedge = false);
   void leave_node(Task& task);
+
+  // sender_hedging.cpp
+  void plan_hedge(Instant now, Task& task);
+  void hedge(Instant now, Task& task, SenderActions& out);
+  [[nodiscard]] bool is_second(const Task& task, NodeId node, std::uint32_t attempt) const;
+  void gave_it_back(Instant now, NodeId by, Task& task, ErrorCode why, Duration retry_after);
+  [[nodiscard]] bool other_has_it(Instant now, Task& task, NodeId without);
+  void leave_second(Task& task);
+
   void arm(const Task& task);
   [[nodiscard]] Instant patience_ends(const Task& task) const;
   [[nodiscard]] bool current(NodeId node, std::uint64_t epoch) const;
@@ -146,6 +174,7 @@ class Sender {
   SenderOptions options_;
   Random random_;
   RetryBudget budget_;
+  Hedging hedging_;
   std::vector<Node> nodes_;
   Tasks tasks_;
   std::set<TaskId> for_any_;  // waiting while no node is up

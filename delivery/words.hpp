@@ -39,6 +39,7 @@ struct Submitted {
   NodeId first;
   Instant deadline = never;
   bool pinned = false;
+  bool urgent = false;
 };
 struct NodeUp {
   NodeId node;
@@ -90,6 +91,7 @@ struct Offer {
   TaskId task;
   std::uint32_t attempt = 0;
   std::optional<Duration> time_left;
+  bool hedge = false;  // another node has it, too
 };
 // Tell the node that nobody waits for the task any more.
 struct Withdraw {
@@ -111,6 +113,7 @@ struct Conclude {
   TaskId task;
   With with = With::error;
   ErrorCode code = ErrorCode::internal;
+  bool by_hedge = false;  // the result is that of the second node
 };
 using SenderAction = std::variant<Offer, Withdraw, Acknowledge, Conclude>;
 using SenderActions = std::vector<SenderAction>;

@@ -240,11 +240,16 @@ void write_link(MetricsText& text, const NodeFacts& facts) {
           facts.tasks_moved);
   counter("troupe_task_offers_total", "Offers of this node's tasks to nodes, itself among them.",
           facts.offers.all);
-  counter("troupe_task_offers_again_total", "Of them, those of tasks that had been offered before.",
+  counter("troupe_task_offers_again_total",
+          "Of them, those of tasks that had been offered before, hedges apart.",
           facts.offers.again);
   counter("troupe_spans_exported_total", "Spans of traces that a collector took.",
           facts.spans.exported);
   counter("troupe_spans_dropped_total", "Spans of traces that went nowhere.", facts.spans.dropped);
+  text.family("troupe_hedges_total", "counter",
+              "Late urgent tasks that were offered to a second node, and those it answered first.");
+  text.sample({{"event", "offered"}}, facts.offers.hedges);
+  text.sample({{"event", "won"}}, facts.offers.hedges_won);
   counter("troupe_link_messages_sent_total", "Messages to nodes and clients.",
           facts.link.messages_sent);
   counter("troupe_link_messages_received_total", "Messages from nodes and clients.",

@@ -61,14 +61,19 @@ struct World {
   std::map<std::tuple<std::uint32_t, std::uint64_t, TaskId>, int> runs, ends;
   std::map<std::string, int> seen;
   std::set<std::pair<std::uint32_t, std::uint32_t>> cut;
+  std::set<TaskId> hedged;
   std::uint64_t epochs = 0, tasks = 0;
   double loss, repeat, refuse;
+  std::optional<HedgingOptions> hedge;
+  std::map<std::uint64_t, std::pair<double, double>> hedges;  // by epoch: what may be, what is
   std::string broken;
 
   explicit World(std::uint64_t seed) : random(seed) {
     loss = random.chance(0.5) ? 0.2 * random.unit() : 0;
     repeat = random.chance(0.5) ? 0.2 * random.unit() : 0;
     refuse = random.chance(0.5) ? 0.3 * random.unit() : 0;
+    // Far more of them than outside of a test, so that they meet every trouble.
+    if (random.chance(0.5)) hedge = {0.3 * random.unit(), random.unit(), 3, 1ms};
     for (std::uint32_t i = 0; i < everybody; ++i) start(i);
   }
 
@@ -100,6 +105,7 @@ struct World {
     SenderOptions options;
     if (i < nodes) options.self = NodeId{i};
     options.nodes = nodes;
+    options.hedge = hedge;
     Process& p = processes[i];
     p = {};
     p.epoch = ++epochs;
@@ -159,6 +165,13 @@ struct World {
         const auto& want = wanted.at(offer->task).task;
         if (want.deadline != never && offer->time_left != want.deadline - now) fail("time left");
         if (want.pinned && offer->node != want.first) fail("pinned task elsewhere");
+        if (offer->hedge) {
+          ++seen["hedge"];
+          auto& [allowed, offered] = hedges[processes[i].epoch];
+          if (++offered > allowed) fail("more hedges than allowed");
+          if (!hedge || !want.urgent || want.pinned) fail("a hedge of what must not be");
+          if (!hedged.insert(offer->task).second) fail("hedged twice");
+        }
         if (offer->attempt > 1) ++seen["again"];
         if (offer->node != want.first) ++seen["elsewhere"];
         to_executor(i, offer->node.value, [t = offer->task, a = offer->attempt](OriginId origin) {
@@ -171,6 +184,7 @@ struct World {
       } else {
         const auto& end = std::get<Conclude>(action);
         if (++wanted.at(end.task).outcomes > 1) fail("two outcomes");
+        if (end.by_hedge) ++seen["a hedge won"];
         ++seen[end.with == Conclude::With::result ? "result" : std::string(name(end.code))];
       }
     }
@@ -257,6 +271,8 @@ struct World {
                      NodeId{static_cast<std::uint32_t>(random.below(nodes))}};
       if (random.chance(0.3)) task.deadline = now + some(3'000'000);
       task.pinned = random.chance(0.2);
+      task.urgent = random.chance(0.5);
+      if (task.urgent && hedge) hedges[processes[i].epoch].first += hedge->part_of_tasks;
       wanted[task.task] = {i, processes[i].epoch, task, 0};
       send(i, task);
       if (random.chance(0.05))
@@ -342,7 +358,7 @@ TEST_CASE("every task of a living caller has exactly one outcome, whatever happe
   CHECK(seen["ran twice in one process"] == 0);
   if (only != nullptr) return;
   for (const char* place : {"stale", "down", "again", "elsewhere", "result", "canceled", "expired",
-                            "unreachable", "queue_full"}) {
+                            "unreachable", "queue_full", "hedge", "a hedge won"}) {
     INFO("place: " << place << ", times: " << seen[place]);
     CHECK(seen[place] >= TROUPE_DELIVERY_WORLDS / 50);
   }

@@ -95,7 +95,7 @@ TEST_CASE("a node's counts stand in its metrics, every series once") {
   facts.stats.of(Lane::urgent).late = 6;
   facts.stats.refused[ErrorCode::too_large] = 8;
   facts.memory_bytes_max = 1 << 20;
-  facts.offers = {20, 11};
+  facts.offers = {20, 11, 7, 3};
   for (std::size_t i = 0; i < metrics_tenants_max + 10; ++i) {
     facts.tenants.push_back("tenant-" + std::to_string(i));
     facts.stats.tenants.push_back({1, 0, i, {}});
@@ -151,6 +151,8 @@ TEST_CASE("a node's counts stand in its metrics, every series once") {
         "troupe_memory_max_bytes 1048576",
         "troupe_task_offers_total 20",
         "troupe_task_offers_again_total 11",
+        "troupe_hedges_total{event=\"offered\"} 7",
+        "troupe_hedges_total{event=\"won\"} 3",
         "process_cpu_seconds_total 2.5",
         "process_resident_memory_bytes 4096",
         "process_open_fds 7",
