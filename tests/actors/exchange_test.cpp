@@ -90,6 +90,32 @@ TEST_CASE("offers that were lost on the way are sent again") {
   CHECK(world.processes[0].exchange->offers().again == 50);
 }
 
+TEST_CASE("an urgent task that a silent node has is answered by another before the lease ends") {
+  World world(true);
+  world.lane = Lane::urgent;
+  for (std::uint64_t i = 1; i <= 100; ++i) world.submit(0, 1, i);
+  world.run(1s);
+  world.check_all_done(100);
+  world.cut.insert({0, 1});
+  world.submit(0, 1, 101);
+  world.run(100ms);
+  world.check_all_done(101);
+  const auto offers = world.processes[0].exchange->offers();
+  CHECK(offers.all == 102);
+  CHECK(offers.again == 0);
+  CHECK(offers.hedges == 1);
+  CHECK(offers.hedges_won == 1);
+  CHECK(world.processes[0].exchange->pending() == 0);
+  CHECK(world.processes[0].ran + world.processes[2].ran == 1);
+  // Neither an ordinary one nor one that means what that node remembers.
+  world.submit(0, 1, 102, Recall{"scribe/1", {1.0F}, 1});
+  world.lane = Lane::ordinary;
+  world.submit(0, 1, 103);
+  world.run(100ms);
+  CHECK(world.processes[0].exchange->offers().hedges == 1);
+  CHECK(world.processes[0].exchange->pending() == 2);
+}
+
 TEST_CASE("a node that drains sends its tasks elsewhere") {
   World world;
   world.processes[1].draining = true;

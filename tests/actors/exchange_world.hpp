@@ -62,7 +62,10 @@ struct World {
   PeerId offered_on{};  // the last offer's connection
   std::vector<std::pair<PeerId, transport::Message>> to_clients;
 
-  World() {
+  bool hedge = false;
+  std::optional<Lane> lane;  // of the tasks that are submitted
+
+  explicit World(bool hedges = false) : hedge(hedges) {
     for (std::uint32_t i = 0; i < nodes; ++i) start(i);
   }
 
@@ -107,7 +110,7 @@ struct World {
     outside.nudge = [this, i] { work_later(i, 0s); };
     outside.busyness = [this, i] { return processes[i].busyness; };
     process.exchange = std::make_unique<Exchange>(
-        Exchange::Options{{"a", "b", "c"}, NodeId{i}, i, std::uint64_t{1} << 20}, outside);
+        Exchange::Options{{"a", "b", "c"}, NodeId{i}, i, std::uint64_t{1} << 20, hedge}, outside);
     for (std::uint32_t j = 0; j < nodes; ++j)
       if (j != i && processes[j].exchange) join(i, j);
   }
@@ -178,6 +181,7 @@ struct World {
     request.id = {processes[from].epoch, number};
     request.work = std::move(work);
     request.time_limit = limit;
+    request.lane = lane;
     REQUIRE(processes[from].exchange->submit(NodeId{to}, std::move(request), {asked, 0}));
   }
 

@@ -175,5 +175,6 @@ TEST_CASE("a damaged file is an error or a config, never a crash") {
     }
     if (!load(text)) ++refused;
   }
-  CHECK(refused > 1900);
+  // Most: what only cuts or edits a comment, of which that file has many, is a config all the same.
+  CHECK(refused > 1500);
 }
