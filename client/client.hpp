@@ -30,6 +30,7 @@
 #include <vector>
 
 #include "base/agent_id.hpp"
+#include "base/location.hpp"
 #include "base/result.hpp"
 #include "base/task.hpp"
 #include "base/time.hpp"
@@ -45,6 +46,7 @@ struct NodeAddress {
   std::uint16_t ordinary_port = 0;
   std::string public_key;         // 40 characters of Z85, as NAME.pub has it
   std::string next_public_key{};  // while its key is rotated: NAME.pub's `next`; else empty
+  std::optional<Location> location{};
 };
 
 // The keys of today: our own pair, and those that a node may have.
@@ -63,6 +65,8 @@ struct ClientOptions {
   std::uint32_t tasks_max = 65536;      // without an outcome; more are refused as queue_full
   std::uint32_t letters_max = 1000000;  // answers that nobody has received; more are dropped
   bool hedge = false;  // late urgent tasks go to a second node, too (delivery/hedging.hpp)
+  // With it, and those of the nodes, tasks go to the nearest of them (client/nearest.hpp).
+  std::optional<Location> location;
   // Called on a thread of the client's own when a connection to that node broke or did not come
   // about: what it is opened with next. Nothing changes where it is empty or answers nothing.
   std::function<std::optional<FreshKeys>(const std::string& node)> fresh_keys;
@@ -103,8 +107,9 @@ class Client {
   // A request without an id gets a new one. An id of your own is used once in a client's life: one
   // that is not done yet is refused as invalid_argument, and nodes do no task twice. The task goes
   // to `node` first or, if that is empty, to the connected node that has the fewest of this
-  // client's tasks; a recall in one agent's memory to where that agent lives. A recall from all of
-  // a type searches `node` and no other, so it needs to be told.
+  // client's tasks, or, with locations, to the nearest (docs/operations.md); a recall in one
+  // agent's memory to where that agent lives. A recall from all of a type searches `node` and no
+  // other, so it needs to be told.
   //
   // A `trace` in the request (parse_traceparent() reads one) goes with the task: what is done for
   // it stands below that span.

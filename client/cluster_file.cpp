@@ -28,10 +28,12 @@ Result<ClientOptions> client_options(const config::Config& config, const config:
   options.secret_key = own->secret_z85;
   options.heartbeat_interval = config.link.heartbeat_interval;
   options.hedge = config.delivery.hedge;
+  options.location = parse_location(config.client.location);
   for (const auto& node : config.nodes) {
     const auto& halves = keys.nodes.at(node.name);
     options.nodes.push_back({node.name, node.host, node.urgent_port, node.ordinary_port,
-                             halves.front().z85, halves.size() > 1 ? halves[1].z85 : ""});
+                             halves.front().z85, halves.size() > 1 ? halves[1].z85 : "",
+                             parse_location(node.location)});
   }
   options.fresh_keys = [folder = keys.folder, name](const std::string& node) {
     return read_fresh_keys(folder, name, node);

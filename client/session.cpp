@@ -9,7 +9,6 @@
 #include "base/clock.hpp"
 #include "base/limits.hpp"
 #include "client/node_error.hpp"
-#include "scheduler/placement.hpp"
 
 namespace troupe {
 namespace {
@@ -56,6 +55,12 @@ Status check(const ClientOptions& options) {
   return {};
 }
 
+std::vector<std::optional<Location>> locations_of(const ClientOptions& options) {
+  std::vector<std::optional<Location>> locations;
+  for (const auto& node : options.nodes) locations.push_back(node.location);
+  return locations;
+}
+
 delivery::SenderOptions sender_options(const ClientOptions& options, delivery::Choose choose) {
   delivery::SenderOptions sender;
   sender.nodes = static_cast<std::uint32_t>(options.nodes.size());
@@ -71,8 +76,9 @@ Client::Session::Session(ClientOptions options)
     : options_(std::move(options)),
       random_(entropy()),
       sender_(sender_options(options_,
-                             [this](Instant, TaskId, auto nodes) { return least_busy(nodes); }),
+                             [this](Instant at, TaskId, auto nodes) { return nearest(at, nodes); }),
               entropy()),
+      nearest_(options_.location, locations_of(options_)),
       ids_(entropy()) {}
 
 Result<std::unique_ptr<Client::Session>> Client::Session::open(ClientOptions options) {
@@ -218,7 +224,7 @@ TaskId Client::Session::submit(TaskRequest request, std::string_view node, Waite
   delivery::Submitted task{id, *first, never, std::holds_alternative<Recall>(request.work),
                            request.lane == Lane::urgent};
   if (request.time_limit) task.deadline = later(at, *request.time_limit);
-  pending_.emplace(id, Pending{std::move(request), std::move(waiter), at, {}});
+  pending_.emplace(id, Pending{std::move(request), std::move(waiter), at, {}, 0, {}});
   tell(task);
   settle(lock);
   return id;
@@ -297,6 +303,7 @@ void Client::Session::on_down(transport::PeerId peer) {
   if (!node) return;
   nodes_[node->value].up = false;
   list_up();
+  nearest_.forget(node->value);
   tell(delivery::NodeDown{*node});
   changed_.notify_all();
   settle(lock);
@@ -321,6 +328,7 @@ void Client::Session::on_message(transport::PeerId peer, transport::Message&& me
     if (!outcome.result) error = outcome.result.error().code;
     tell(delivery::ResultCame{*node, epoch, outcome.id, error}, &outcome);
   } else if (const auto* accepted = std::get_if<transport::TaskAccepted>(&message)) {
+    measure(now(), *node, *accepted);
     tell(delivery::Accepted{*node, epoch, accepted->task, accepted->attempt});
   } else if (const auto* rejected = std::get_if<transport::TaskRejected>(&message)) {
     tell(delivery::Rejected{*node, epoch, rejected->task, rejected->attempt, rejected->why.code,
@@ -361,7 +369,7 @@ void Client::Session::carry_out(const delivery::SenderActions& actions, Instant 
                                 TaskOutcome* outcome, const Error* error) {
   for (const auto& action : actions) {
     if (const auto* offer = std::get_if<delivery::Offer>(&action)) {
-      carry_out(*offer);
+      carry_out(*offer, at);
     } else if (const auto* end = std::get_if<delivery::Conclude>(&action)) {
       carry_out(*end, at, outcome, error);
     } else if (const auto* withdraw = std::get_if<delivery::Withdraw>(&action)) {
@@ -375,13 +383,17 @@ void Client::Session::carry_out(const delivery::SenderActions& actions, Instant 
   }
 }
 
-void Client::Session::carry_out(const delivery::Offer& offer) {
+void Client::Session::carry_out(const delivery::Offer& offer, Instant at) {
   const auto found = pending_.find(offer.task);
   if (found == pending_.end()) return;
   Pending& task = found->second;
   Node& node = nodes_[offer.node.value];
   if (!offer.hedge) {
     if (task.node) --nodes_[task.node->value].tasks;
+    // Nobody knows which of two equal offers is answered.
+    task.sent.reset();
+    if (task.node != offer.node || task.attempt != offer.attempt) task.sent = at;
+    task.attempt = offer.attempt;
     task.node = offer.node;
     ++node.tasks;
   }
@@ -430,65 +442,6 @@ void Client::Session::settle(Lock& lock) {
     else if (auto* sink = std::get_if<std::shared_ptr<OutcomeSink>>(&waiter))
       (*sink)->deliver(std::move(outcome));
   }
-}
-
-// --- who and where -------------------------------------------------------------------------------
-
-Result<NodeId> Client::Session::node_named(std::string_view name) const {
-  const auto found = std::find(names_.begin(), names_.end(), name);
-  if (found == names_.end())
-    return Error{ErrorCode::not_found,
-                 "there is no node '" + std::string(name) + "' in this cluster",
-                 "look at the [node.*] tables of the cluster's file"};
-  return NodeId{static_cast<std::uint32_t>(found - names_.begin())};
-}
-
-std::optional<NodeId> Client::Session::node_of(transport::PeerId peer) const {
-  for (std::uint32_t i = 0; i < nodes_.size(); ++i)
-    if (nodes_[i].peer == peer) return NodeId{i};
-  return std::nullopt;
-}
-
-Result<NodeId> Client::Session::first_for(const TaskRequest& request, std::string_view node) {
-  if (!node.empty()) return node_named(node);
-  if (const auto* recall = std::get_if<Recall>(&request.work)) {
-    if (!recall->scope.ends_with("/*") || nodes_.size() == 1) return home_of(recall->scope);
-    return Error{ErrorCode::invalid_argument,
-                 "a recall from all agents of a type searches one node and none was named",
-                 "submit one to each node and take the best of their hits"};
-  }
-  std::vector<NodeId> open = sender_.open(now());
-  if (open.empty())
-    for (std::uint32_t i = 0; i < nodes_.size(); ++i) open.push_back(NodeId{i});
-  return least_busy(open);
-}
-
-NodeId Client::Session::home_of(std::string_view agent) const {
-  return NodeId{static_cast<std::uint32_t>(scheduler::home_of(agent, names_))};
-}
-
-// Nodes pass letters on to where the agent lives, while its home is away too.
-NodeId Client::Session::way_to(std::string_view agent) const {
-  if (up_.empty()) return home_of(agent);
-  const auto found = std::find(names_.begin(), names_.end(), up_[scheduler::home_of(agent, up_)]);
-  return NodeId{static_cast<std::uint32_t>(found - names_.begin())};
-}
-
-void Client::Session::list_up() {
-  up_.clear();
-  for (std::size_t i = 0; i < nodes_.size(); ++i)
-    if (nodes_[i].up) up_.push_back(names_[i]);
-}
-
-NodeId Client::Session::least_busy(std::span<const NodeId> nodes) {
-  std::vector<NodeId> least;
-  for (const NodeId node : nodes) {
-    const auto tasks = nodes_[node.value].tasks;
-    if (!least.empty() && tasks > nodes_[least.front().value].tasks) continue;
-    if (!least.empty() && tasks < nodes_[least.front().value].tasks) least.clear();
-    least.push_back(node);
-  }
-  return least[random_.below(least.size())];
 }
 
 }  // namespace troupe

@@ -22,6 +22,7 @@
 
 #include "base/random.hpp"
 #include "client/client.hpp"
+#include "client/nearest.hpp"
 #include "delivery/sender.hpp"
 #include "transport/link.hpp"
 
@@ -68,6 +69,8 @@ class Client::Session {
     Waiter waiter;
     Instant submitted;
     std::optional<NodeId> node;  // offered to last
+    std::uint32_t attempt = 0;
+    std::optional<Instant> sent{};  // none: repeated, or its answer is measured
   };
   using Lock = std::unique_lock<std::mutex>;
   using Ready = std::pair<Waiter, TaskOutcome>;
@@ -84,7 +87,7 @@ class Client::Session {
   // An event of the protocol with what belongs to it; decides and carries out, under the lock.
   void tell(const delivery::SenderEvent& event, TaskOutcome* outcome = nullptr,
             const Error* error = nullptr);
-  void carry_out(const delivery::Offer& offer);
+  void carry_out(const delivery::Offer& offer, Instant at);
   void carry_out(const delivery::Conclude& conclude, Instant at, TaskOutcome* outcome,
                  const Error* error);
   void carry_out(const delivery::SenderActions& actions, Instant at, TaskOutcome* outcome,
@@ -98,7 +101,9 @@ class Client::Session {
   [[nodiscard]] NodeId home_of(std::string_view agent) const;
   [[nodiscard]] NodeId way_to(std::string_view agent) const;
   void list_up();
-  [[nodiscard]] NodeId least_busy(std::span<const NodeId> nodes);
+  [[nodiscard]] NodeId nearest(Instant at, std::span<const NodeId> nodes);
+  // That node took the task: how long the way is, if that can be told.
+  void measure(Instant at, NodeId node, const transport::TaskAccepted& accepted);
 
   const ClientOptions options_;
   std::vector<std::string> names_;  // by NodeId
@@ -109,6 +114,7 @@ class Client::Session {
   std::condition_variable work_;     // for our own thread
   Random random_;
   delivery::Sender sender_;
+  Nearest nearest_;
   std::vector<delivery::SenderEvent> more_;  // that came of carrying out
   std::vector<Node> nodes_;
   TaskIdSource ids_;

@@ -28,8 +28,9 @@ struct NodeConfig {
   std::uint16_t urgent_port = 0;                // required
   std::uint16_t ordinary_port = 0;              // required
   std::vector<std::string> devices = {"auto"};  // one worker each: "cpu", "auto", "cuda:0"
-  std::string machine{};  // as ssh and Slurm know where it runs; empty: `host`
-  std::string http{};     // where it serves HTTP, instead of [http]'s `listen`; "off": nowhere
+  std::string machine{};   // as ssh and Slurm know where it runs; empty: `host`
+  std::string http{};      // where it serves HTTP, instead of [http]'s `listen`; "off": nowhere
+  std::string location{};  // "LATITUDE,LONGITUDE" in degrees; empty: it is not said
 };
 
 // [model.NAME]
@@ -90,6 +91,11 @@ struct LinkConfig {
   std::uint64_t outbox_bytes_max = std::uint64_t{64} << 20;
 };
 
+// [client]
+struct ClientConfig {
+  std::string location;  // as a node's
+};
+
 // [http]
 struct HttpConfig {
   std::string listen;  // "HOST:PORT"; empty: only nodes that say so serve HTTP
@@ -147,6 +153,7 @@ struct Config {
   MemoryConfig memory;
   DeliveryConfig delivery;
   LinkConfig link;
+  ClientConfig client;
   HttpConfig http;
   LogConfig log;
   TracingConfig tracing;

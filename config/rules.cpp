@@ -9,6 +9,7 @@
 #include <cstdint>
 
 #include "base/limits.hpp"
+#include "base/location.hpp"
 #include "config/api_key.hpp"
 
 namespace troupe::config {
@@ -116,6 +117,11 @@ std::optional<ListenAddress> parse_collector(const std::string& text) {
 Complaint collector_complaint(const std::string& text) {
   if (text.empty() || parse_collector(text)) return std::nullopt;
   return R"(must be where a collector takes OTLP over HTTP, as in "http://127.0.0.1:4318")";
+}
+
+Complaint location_complaint(const std::string& location) {
+  if (location.empty() || parse_location(location)) return std::nullopt;
+  return R"(must be a latitude and a longitude in degrees, as in "52.52,13.40")";
 }
 
 Complaint api_key_complaint(const std::string& line) {

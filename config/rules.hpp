@@ -42,6 +42,9 @@ std::optional<ListenAddress> parse_collector(const std::string& text);
 // Such an address, or empty.
 Complaint collector_complaint(const std::string& text);
 
+// "LATITUDE,LONGITUDE" in degrees; may be empty.
+Complaint location_complaint(const std::string& location);
+
 // "TENANT sha256:HASH".
 Complaint api_key_complaint(const std::string& line);
 

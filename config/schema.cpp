@@ -82,6 +82,11 @@ constexpr Key node_keys[] = {
      .slot = of<&Config::nodes, &NodeConfig::http>,
      .help = "where this node serves HTTP instead of `listen` of `[http]`; `\"off\"`: nowhere",
      .complaint = node_listen_complaint},
+    {.name = "location",
+     .slot = of<&Config::nodes, &NodeConfig::location>,
+     .help = "latitude and longitude in degrees, as in `\"52.52,13.40\"`: clients that have one "
+             "too ask the nearest node; empty: it is not said",
+     .complaint = location_complaint},
 };
 
 constexpr Key model_keys[] = {
@@ -283,6 +288,13 @@ constexpr Key link_keys[] = {
      .max = mebi(64 << 10)},
 };
 
+constexpr Key client_keys[] = {
+    {.name = "location",
+     .slot = in<&Config::client, &ClientConfig::location>,
+     .help = "where the client is, as `location` of a node; empty: distances do not count",
+     .complaint = location_complaint},
+};
+
 constexpr Key http_keys[] = {
     {.name = "listen",
      .slot = in<&Config::http, &HttpConfig::listen>,
@@ -439,6 +451,8 @@ constexpr Section sections[] = {
     {"memory", "What agents remember, beside the devices.", memory_keys},
     {"delivery", "Tasks that one process gives to another.", delivery_keys},
     {"link", "The connections between nodes.", link_keys},
+    {"client", "Clients that read this file: `troupe submit`, and programs by `client/client.hpp`.",
+     client_keys},
     {"http", "The door for programs that speak HTTP ([http.md](http.md)).", http_keys},
     {"log", "What nodes tell their operator.", log_keys},
     {"tracing", "What traces record of tasks ([operations.md](operations.md#tracing)).",

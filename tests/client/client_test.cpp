@@ -113,6 +113,37 @@ TEST_CASE("a client balances its tasks, and a node that is named gets them") {
   CHECK(code_of(ended(there)) == ErrorCode::not_found);
 }
 
+TEST_CASE("a client's tasks go to the nearest node, and to the next where that is gone") {
+  TestCluster cluster({"a", "b"});
+  const auto a = cluster.start("a", {});
+  auto b = cluster.start("b", {});
+  ClientOptions options = cluster.client_options();
+  options.location = Location{52.52, 13.40};
+  for (NodeAddress& node : options.nodes)
+    node.location = node.name == "b" ? Location{48.86, 2.35} : Location{-33.87, 151.21};
+  auto opened = Client::open(std::move(options));
+  REQUIRE(opened);
+  const auto client = std::move(*opened);
+  REQUIRE(client->wait_connected("a", limit));
+  REQUIRE(client->wait_connected("b", limit));
+  const auto accepted = [&](const std::string& node) {
+    const auto status = client->control(node, "status", "", limit);
+    REQUIRE(status);
+    return nlohmann::json::parse(*status).at("lanes").at("ordinary").at("accepted").get<int>();
+  };
+  // One at a time: the nodes stand side by side here, so each that was asked would be near.
+  for (int i = 0; i < 50; ++i) {
+    Task task = client->submit(encode("near"));
+    CHECK(ended(task).result);
+  }
+  CHECK(accepted("b") == 50);
+  CHECK(accepted("a") == 0);
+  b.reset();
+  Task task = client->submit(encode("far"));
+  CHECK(ended(task).result);
+  CHECK(accepted("a") == 1);
+}
+
 TEST_CASE("whatever a node sends where it refuses a question is an error that says so") {
   const Error refused = error_of_body(
       "a", R"({"error": {"code": "queue_full", "what": "no room", "next_step": "wait"}})");

@@ -154,6 +154,12 @@ TEST_CASE("texts must follow their rules") {
       {node_b + "host = 'tcp://x:1'",
        "c.toml:11:8: 'host' must be a host name or an address, without brackets, scheme or port, "
        "not \"tcp://x:1\""},
+      {node_b + "location = '52.52'",
+       "c.toml:11:12: 'location' must be a latitude and a longitude in degrees, as in "
+       "\"52.52,13.40\", not \"52.52\""},
+      {node_b + "location = '91,0'",
+       "c.toml:11:12: 'location' must be a latitude and a longitude in degrees, as in "
+       "\"52.52,13.40\", not \"91,0\""},
   });
 }
 
