@@ -154,8 +154,9 @@ void Sender::on(Instant now, const Undelivered& event, SenderActions& out) {
     return gave_it_back(now, event.node, task, event.why, Duration::zero());
   if (task.state != State::offered || task.node != event.node || task.attempt != event.attempt)
     return;
-  // An offer that was sent before this one may have arrived.
-  if (task.repeats == 0 && !task.given.empty()) task.given.pop_back();
+  // An offer to that node that was sent before this one may have arrived.
+  if (task.first_offer && task.repeats == 0)
+    std::erase_if(task.given, [&](const Given& given) { return given.node == event.node; });
   if (may_be_retried(event.why))
     declined(now, event.node, found, event.why, Duration::zero(), out);
   else
@@ -263,6 +264,7 @@ void Sender::offer(Instant now, Task& task, NodeId to, SenderActions& out) {
     return given.node == to && given.epoch == node.epoch;
   });
   if (!known) task.given.push_back({to, node.epoch});
+  if (task.repeats == 0) task.first_offer = !known;
   task.retry_at = later(now, std::min(options_.repeat_after_max,
                                       options_.repeat_after * (1L << std::min(task.repeats, 10U))));
   std::optional<Duration> time_left;

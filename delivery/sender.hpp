@@ -115,7 +115,8 @@ class Sender {
     std::uint32_t losses = 0;
     std::uint32_t refusals = 0;
     std::uint32_t repeats = 0;
-    bool on_node = false;  // stands in that node's list
+    bool on_node = false;      // stands in that node's list
+    bool first_offer = false;  // that node was not given the task before this attempt
     Instant retry_at = never;
     Instant waits_until = never;  // for its node, or for any
     std::vector<Given> given;     // who may answer

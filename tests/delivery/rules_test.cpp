@@ -106,6 +106,38 @@ TEST_CASE("a node that drains is not asked for a while, but a new process of it 
   CHECK(world.offers()[0].node == b);
 }
 
+TEST_CASE("an offer that could not be sent takes nothing from who was given the task before") {
+  std::vector<NodeId> next{c, b, here};
+  SenderOptions options;
+  options.nodes = 3;
+  options.choose = [&](Instant, TaskId, std::span<const NodeId>) {
+    const NodeId chosen = next.front();
+    next.erase(next.begin());
+    return chosen;
+  };
+  Sending world;
+  world.sender = Sender(options, 1);
+  for (const NodeId node : {here, b, c}) world.tell(NodeUp{node, 1});
+  world.tell(Submitted{task, b});
+  world.tell(NodeDown{b});
+  REQUIRE(world.offers().at(0).node == c);
+  world.tell(NodeUp{b, 1});  // the same process: it was only cut off
+  world.tell(NodeDown{c});
+  REQUIRE(world.offers().at(0).node == b);
+  world.tell(Undelivered{b, task, 3, ErrorCode::unreachable});
+  REQUIRE(world.offers().at(0).node == here);
+  world.tell(NodeUp{c, 1});
+  SECTION("the one before") {
+    world.tell(ResultCame{c, 1, task, std::nullopt});
+    CHECK(only<Acknowledge>(world.last).size() == 1);
+    CHECK(world.ends().size() == 1);
+  }
+  SECTION("that one, which has an earlier offer") {
+    world.tell(ResultCame{b, 1, task, std::nullopt});
+    CHECK(world.ends().size() == 1);
+  }
+}
+
 TEST_CASE("what a node that ends gives back moves, however much it is; a full one's does not") {
   for (const auto why : {ErrorCode::draining, ErrorCode::unreachable, ErrorCode::queue_full}) {
     Sending world;
