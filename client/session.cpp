@@ -156,6 +156,7 @@ void Client::Session::run() {
       delivery::SenderActions actions;
       sender_.advance(at, actions);
       carry_out(actions, at, nullptr, nullptr);
+      tell_more(at);
       settle(lock);
       lock.lock();
     } else if (next) {
@@ -355,10 +356,14 @@ void Client::Session::tell(const delivery::SenderEvent& event, TaskOutcome* outc
   delivery::SenderActions actions;
   sender_.handle(at, event, actions);
   carry_out(actions, at, outcome, error);
+  tell_more(at);
+}
+
+void Client::Session::tell_more(Instant at) {
   while (!more_.empty()) {
     const auto next = std::exchange(more_, {});
     for (const auto& one : next) {
-      actions.clear();
+      delivery::SenderActions actions;
       sender_.handle(at, one, actions);
       carry_out(actions, at, nullptr, nullptr);
     }

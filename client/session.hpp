@@ -87,6 +87,7 @@ class Client::Session {
   // An event of the protocol with what belongs to it; decides and carries out, under the lock.
   void tell(const delivery::SenderEvent& event, TaskOutcome* outcome = nullptr,
             const Error* error = nullptr);
+  void tell_more(Instant at);  // what came of carrying out
   void carry_out(const delivery::Offer& offer, Instant at);
   void carry_out(const delivery::Conclude& conclude, Instant at, TaskOutcome* outcome,
                  const Error* error);

@@ -110,7 +110,8 @@ struct World {
     outside.nudge = [this, i] { work_later(i, 0s); };
     outside.busyness = [this, i] { return processes[i].busyness; };
     process.exchange = std::make_unique<Exchange>(
-        Exchange::Options{{"a", "b", "c"}, NodeId{i}, i, std::uint64_t{1} << 20, hedge}, outside);
+        Exchange::Options{{"a", "b", "c"}, NodeId{i}, i, std::uint64_t{1} << 20, nullptr, hedge},
+        outside);
     for (std::uint32_t j = 0; j < nodes; ++j)
       if (j != i && processes[j].exchange) join(i, j);
   }

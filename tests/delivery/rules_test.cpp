@@ -2,93 +2,14 @@
 // protocol_test.cpp would not notice that one is broken: pauses, patience, bounds.
 #include <algorithm>
 
-#include "delivery/executor.hpp"
 #include "delivery/retry_budget.hpp"
-#include "delivery/sender.hpp"
 #include "tests/catch.hpp"
+#include "tests/delivery/alone.hpp"
 
 using namespace std::chrono_literals;
 using namespace troupe;
 using namespace troupe::delivery;
-
-namespace {
-
-constexpr NodeId here{0}, b{1}, c{2};
-constexpr TaskId task{7, 1};
-constexpr OriginId origin{4};
-
-template <class What, class Actions>
-std::vector<What> only(const Actions& actions) {
-  std::vector<What> found;
-  for (const auto& action : actions)
-    if (const auto* one = std::get_if<What>(&action)) found.push_back(*one);
-  return found;
-}
-
-// A sender on node 0 of three, the others up in epoch 1.
-struct Sending {
-  Instant now{1h};
-  Sender sender{options(), 1};
-  SenderActions last;
-
-  static SenderOptions options() {
-    SenderOptions options;
-    options.self = here;
-    options.nodes = 3;
-    return options;
-  }
-  Sending() {
-    tell(NodeUp{b, 1});
-    tell(NodeUp{c, 1});
-  }
-  void tell(const SenderEvent& event) {
-    last.clear();
-    sender.handle(now, event, last);
-  }
-  void pass(Duration time) {
-    last.clear();
-    now += time;
-    sender.advance(now, last);
-  }
-  // What is decided next, and how long that took.
-  Duration until_next_decision() {
-    const Instant begin = now;
-    last.clear();
-    while (last.empty() && sender.next_wakeup()) {
-      now = std::max(now, *sender.next_wakeup());
-      sender.advance(now, last);
-    }
-    return now - begin;
-  }
-  std::vector<Offer> offers() const { return only<Offer>(last); }
-  std::vector<Conclude> ends() const { return only<Conclude>(last); }
-};
-
-struct Executing {
-  Instant now{1h};
-  Executor executor;
-  ExecutorActions last;
-
-  explicit Executing(const ExecutorOptions& options = {}) : executor(options) {
-    tell(OriginUp{origin});
-  }
-  void tell(const ExecutorEvent& event) {
-    last.clear();
-    executor.handle(now, event, last);
-  }
-  void pass(Duration time) {
-    last.clear();
-    now += time;
-    executor.advance(now, last);
-  }
-  void finish(TaskId id, bool again = false) {
-    tell(Offered{origin, id, 1});
-    tell(Stored{origin, id});
-    tell(Finished{origin, id, 1000, again});
-  }
-};
-
-}  // namespace
+using namespace troupe::delivery::testing;
 
 TEST_CASE("a node that drains is not asked for a while, but a new process of it is") {
   Sending world;
