@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -25,22 +26,14 @@ std::vector<What> only(const Actions& actions) {
   return found;
 }
 
-// A sender on node 0 of three, the others up in epoch 1.
-struct Sending {
+// A sender in a cluster of three.
+struct OneSender {
   Instant now{1h};
-  Sender sender{options(), 1};
+  Sender sender;
   SenderActions last;
 
-  static SenderOptions options() {
-    SenderOptions options;
-    options.self = here;
-    options.nodes = 3;
-    return options;
-  }
-  Sending() {
-    tell(NodeUp{b, 1});
-    tell(NodeUp{c, 1});
-  }
+  explicit OneSender(SenderOptions options) : sender(std::move(options), 1) {}
+
   void tell(const SenderEvent& event) {
     last.clear();
     sender.handle(now, event, last);
@@ -62,6 +55,20 @@ struct Sending {
   }
   std::vector<Offer> offers() const { return only<Offer>(last); }
   std::vector<Conclude> ends() const { return only<Conclude>(last); }
+};
+
+// On node 0, the others up in epoch 1.
+struct Sending : OneSender {
+  static SenderOptions options() {
+    SenderOptions options;
+    options.self = here;
+    options.nodes = 3;
+    return options;
+  }
+  Sending() : OneSender(options()) {
+    tell(NodeUp{b, 1});
+    tell(NodeUp{c, 1});
+  }
 };
 
 struct Executing {

@@ -6,31 +6,20 @@
 
 #include "base/random.hpp"
 #include "delivery/hedging.hpp"
-#include "delivery/sender.hpp"
 #include "tests/catch.hpp"
+#include "tests/delivery/alone.hpp"
 
 using namespace std::chrono_literals;
 using namespace troupe;
 using namespace troupe::delivery;
+using namespace troupe::delivery::testing;
 
 namespace {
 
-constexpr NodeId here{0}, b{1}, c{2};
 constexpr TaskId late{9, 1};
 
-template <class What>
-std::vector<What> only(const SenderActions& actions) {
-  std::vector<What> found;
-  for (const auto& action : actions)
-    if (const auto* one = std::get_if<What>(&action)) found.push_back(*one);
-  return found;
-}
-
 // A client of three nodes that has learnt: a hundred urgent tasks took 10 ms each.
-struct Asking {
-  Instant now{1h};
-  Sender sender{options(), 1};
-  SenderActions last;
+struct Asking : OneSender {
   std::uint64_t tasks = 0;
 
   static SenderOptions options() {
@@ -39,7 +28,7 @@ struct Asking {
     options.hedge.emplace();
     return options;
   }
-  explicit Asking(int learnt = 100) {
+  explicit Asking(int learnt = 100) : OneSender(options()) {
     for (const NodeId node : {here, b, c}) tell(NodeUp{node, 1});
     for (int i = 0; i < learnt; ++i) {
       const TaskId task{1, ++tasks};
@@ -51,28 +40,17 @@ struct Asking {
   static Submitted urgent(TaskId task, NodeId first, Instant deadline = never) {
     return {task, first, deadline, false, true};
   }
-  void tell(const SenderEvent& event) {
-    last.clear();
-    sender.handle(now, event, last);
-  }
-  void pass(Duration time) {
-    last.clear();
-    now += time;
-    sender.advance(now, last);
-  }
   // The late task, and the offer of it to a second node.
   Offer hedged() {
     tell(urgent(late, b));
     tell(Accepted{b, 1, late, 1});
     pass(30ms);
-    const auto offers = only<Offer>(last);
-    REQUIRE(offers.size() == 1);
-    CHECK(offers[0].hedge);
-    CHECK(offers[0].node != b);
-    return offers[0];
+    const auto made = offers();
+    REQUIRE(made.size() == 1);
+    CHECK(made[0].hedge);
+    CHECK(made[0].node != b);
+    return made[0];
   }
-  std::size_t offers() const { return only<Offer>(last).size(); }
-  std::vector<Conclude> ends() const { return only<Conclude>(last); }
 };
 
 }  // namespace
@@ -121,7 +99,7 @@ TEST_CASE("a late urgent task is offered to one more node, and the first result 
   Asking world;
   const Offer second = world.hedged();
   world.pass(1h);
-  CHECK(world.offers() == 0);  // once
+  CHECK(world.offers().empty());  // once
   world.tell(ResultCame{second.node, 1, late, {}});
   REQUIRE(world.ends().size() == 1);
   CHECK(world.ends()[0].by_hedge);
@@ -159,7 +137,7 @@ TEST_CASE("what one of two nodes has against a task counts for nothing while the
         if (how == 1) world.tell(Rejected{gone, 1, late, attempt, why, 0ms});
         if (how == 2) world.tell(ResultCame{gone, 1, late, why});
         CHECK(world.ends().empty());
-        CHECK(world.offers() == 0);
+        CHECK(world.offers().empty());
         REQUIRE(world.sender.standing(late));
         CHECK(world.sender.standing(late)->node == left);
         world.tell(ResultCame{left, 1, late, {}});
@@ -184,7 +162,7 @@ TEST_CASE("an offer of a hedge that was lost is repeated only once it is the las
   Asking world;
   const Offer second = world.hedged();
   world.pass(10s);
-  CHECK(world.offers() == 0);
+  CHECK(world.offers().empty());
   world.tell(NodeDown{b});
   world.pass(2s);
   const auto offers = only<Offer>(world.last);
@@ -221,7 +199,7 @@ TEST_CASE("no second node is asked where it would be of no use") {
   }
   world.tell(Accepted{b, 1, late, 1});
   world.pass(4s);
-  CHECK(world.offers() == 0);
+  CHECK(world.offers().empty());
 }
 
 namespace {
