@@ -17,28 +17,42 @@ std::size_t CarriedTasks::place_of(TaskId id) const noexcept {
   return (id.high * 0x9e3779b97f4a7c15ULL + id.low) & (places_.size() - 1);
 }
 
+std::size_t CarriedTasks::distance(std::size_t place) const noexcept {
+  return (place - place_of(tasks_[places_[place] - 1].record.id)) & (places_.size() - 1);
+}
+
 CarriedTasks::Slot CarriedTasks::add(Carried&& task) {
+  TROUPE_ASSERT(!find(task.record.id), "the door gave one id to two tasks");
   if (2 * (size_ + 1) > places_.size()) grow();
   if (free_.empty()) {
     free_.push_back(static_cast<Slot>(tasks_.size()));
     tasks_.emplace_back();
   }
   const Slot slot = free_.back();
-  std::size_t place = place_of(task.record.id);
-  for (; places_[place] != 0; place = (place + 1) & (places_.size() - 1))
-    TROUPE_ASSERT(tasks_[places_[place] - 1].record.id != task.record.id,
-                  "the door gave one id to two tasks");
   free_.pop_back();
-  places_[place] = slot + 1;
   tasks_[slot] = std::move(task);
+  put(slot);
   ++size_;
   return slot;
 }
 
+// Whoever is nearer to home gives way, so that nobody behind one who is at home belongs before it.
+void CarriedTasks::put(Slot slot) {
+  std::size_t place = place_of(tasks_[slot].record.id);
+  Slot moving = slot + 1;
+  for (std::size_t far = 0; places_[place] != 0; ++far, place = (place + 1) & (places_.size() - 1))
+    if (const std::size_t here = distance(place); here < far) {
+      std::swap(moving, places_[place]);
+      far = here;
+    }
+  places_[place] = moving;
+}
+
 std::optional<CarriedTasks::Slot> CarriedTasks::find(TaskId id) const noexcept {
   if (size_ == 0) return std::nullopt;
-  for (std::size_t place = place_of(id); places_[place] != 0;
-       place = (place + 1) & (places_.size() - 1)) {
+  std::size_t place = place_of(id);
+  for (std::size_t far = 0; places_[place] != 0 && distance(place) >= far;
+       ++far, place = (place + 1) & (places_.size() - 1)) {
     const Slot slot = places_[place] - 1;
     if (tasks_[slot].record.id == id) return slot;
   }
@@ -52,10 +66,9 @@ void CarriedTasks::forget(Slot slot) {
     TROUPE_ASSERT(places_[hole] != 0, "a task is forgotten once");
     hole = (hole + 1) & mask;
   }
-  for (std::size_t next = (hole + 1) & mask; places_[next] != 0; next = (next + 1) & mask) {
-    // It may move back unless its own place lies between the hole and where it stands.
-    const std::size_t home = place_of(tasks_[places_[next] - 1].record.id);
-    if (((next - home) & mask) < ((next - hole) & mask)) continue;
+  // Those behind it move up, to the first who is at home: in a long queue that is the next.
+  for (std::size_t next = (hole + 1) & mask; places_[next] != 0 && distance(next) != 0;
+       next = (next + 1) & mask) {
     places_[hole] = places_[next];
     hole = next;
   }
@@ -69,11 +82,7 @@ void CarriedTasks::forget(Slot slot) {
 void CarriedTasks::grow() {
   const auto slots = all();
   places_.assign(std::max(places_min, places_.size() * 2), 0);
-  for (const Slot slot : slots) {
-    std::size_t place = place_of(tasks_[slot].record.id);
-    while (places_[place] != 0) place = (place + 1) & (places_.size() - 1);
-    places_[place] = slot + 1;
-  }
+  for (const Slot slot : slots) put(slot);
 }
 
 std::vector<CarriedTasks::Slot> CarriedTasks::all() const {

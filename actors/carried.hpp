@@ -2,8 +2,9 @@
 // what their explanation will say. A task keeps its slot, an index, until it is forgotten.
 //
 // Not thread-safe; the dispatcher owns it. Nothing is allocated per task once it has grown to the
-// load: slots are used again, and ids are found by open addressing (linear probing, entries shifted
-// back when one goes; Knuth, vol. 3, 6.4, algorithm R).
+// load: slots are used again, and ids are found by open addressing (linear probing; Celis, Larson
+// and Munro, "Robin Hood hashing", 1985, so that forgetting the first of a long queue ends at the
+// second).
 #pragma once
 
 #include <cstddef>
@@ -47,6 +48,9 @@ class CarriedTasks {
 
  private:
   [[nodiscard]] std::size_t place_of(TaskId id) const noexcept;
+  // Of who stands there, from home.
+  [[nodiscard]] std::size_t distance(std::size_t place) const noexcept;
+  void put(Slot slot);
   void grow();
 
   std::vector<Carried> tasks_;

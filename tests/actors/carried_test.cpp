@@ -39,6 +39,23 @@ TEST_CASE("carried tasks are found by their id for as long as they are carried")
   CHECK(tasks.all().size() == model.size());
 }
 
+// Were the whole queue walked for each, this would take until somebody lost patience.
+TEST_CASE("the first of a long queue is forgotten as quickly as of a short one") {
+  CarriedTasks tasks;
+  constexpr std::uint64_t count = 400'000;
+  for (std::uint64_t i = 1; i <= count; ++i) {
+    Carried task;
+    task.record.id = {7, i};
+    tasks.add(std::move(task));
+  }
+  for (std::uint64_t i = 1; i <= count; ++i) {
+    const auto slot = tasks.find({7, i});
+    REQUIRE(slot);
+    tasks.forget(*slot);
+  }
+  CHECK(tasks.size() == 0);
+}
+
 TEST_CASE("names have numbers of their own until the table is full, then one for all others") {
   Accounts accounts;
   TaskRequest request;
