@@ -126,7 +126,7 @@ class Owner {
   bool receive_one(const Source& source);
   void receive_urgent(const std::vector<Source>& sources);
   Socket* socket_of(const Source& source);
-  void open_frames(std::size_t first, bool oversized, Reassembly* parts);
+  void open_frames(Peer* peer, Lane lane, std::size_t first, bool oversized);
   void from_guest(Lane lane, bool oversized);
   void from_guest(const Guests::Caller& caller, Result<Message>&& message);
   void from_dialed(Peer& peer, Lane lane, Result<Message>&& message);

@@ -81,17 +81,14 @@ bool Owner::receive_one(const Source& source) {
   if (socket == nullptr) return false;
   const auto received = socket->receive(frames_, limits::frames_per_message_max);
   if (received == Socket::Received::nothing) return false;
-  std::size_t bytes = 0;
-  for (const Frame& frame : frames_) bytes += frame.bytes().size();
-  bytes_taken_ += bytes;
+  for (const Frame& frame : frames_) bytes_taken_ += frame.bytes().size();
   const bool oversized = received == Socket::Received::oversized;
   if (source.peer == 0) {
     from_guest(source.lane, oversized);
     return true;
   }
   Peer& peer = peers_.at(source.peer);
-  open_frames(0, oversized, &peer.flow.parts[static_cast<std::size_t>(source.lane)]);
-  came(peer, source.lane, bytes);
+  open_frames(&peer, source.lane, 0, oversized);
   for (auto& message : heard_) {
     if (!peer.dial->sockets[static_cast<std::size_t>(source.lane)].is_open()) break;  // hung up
     from_dialed(peer, source.lane, std::move(message));
@@ -100,17 +97,17 @@ bool Owner::receive_one(const Source& source) {
 }
 
 // Reads the message, or the messages, in frames_ from `first` on into heard_; none where a message
-// is still to be continued. Without `parts`, from a stranger, nothing begins that must be kept.
-void Owner::open_frames(std::size_t first, bool oversized, Reassembly* parts) {
+// is still to be continued. `peer` is null for a stranger, whose frames hold one message each.
+void Owner::open_frames(Peer* peer, Lane lane, std::size_t first, bool oversized) {
   heard_.clear();
   const std::string_view frame = frames_[first].bytes();
   if (oversized) {
     heard_.emplace_back(malformed("a message has too many frames"));
-  } else if (frames_.size() != first + 1 || parts == nullptr ||
+  } else if (peer == nullptr || frames_.size() != first + 1 ||
              (!is_shared_frame(frame) && !is_part(frame))) {
     heard_.emplace_back(decode_from(frames_, first));
   } else if (is_part(frame)) {
-    auto whole = parts->add(frame);
+    auto whole = peer->flow.parts[static_cast<std::size_t>(lane)].add(frame);
     if (!whole)
       heard_.emplace_back(whole.error());
     else if (*whole)
@@ -120,6 +117,10 @@ void Owner::open_frames(std::size_t first, bool oversized, Reassembly* parts) {
   } else {
     while (const auto one = shared->next()) heard_.emplace_back(decode_one(*one));
   }
+  if (peer == nullptr) return;
+  std::size_t bytes = 0;
+  for (std::size_t i = first; i < frames_.size(); ++i) bytes += frames_[i].bytes().size();
+  came(*peer, lane, bytes);
 }
 
 void Owner::from_guest(Lane lane, bool oversized) {
@@ -137,13 +138,7 @@ void Owner::from_guest(Lane lane, bool oversized) {
     obey(caller, guests_.message(caller, now_));  // of a conversation that we have forgotten
     return;
   }
-  open_frames(1, oversized,
-              peer == nullptr ? nullptr : &peer->flow.parts[static_cast<std::size_t>(lane)]);
-  if (peer != nullptr) {
-    std::size_t bytes = 0;
-    for (std::size_t i = 1; i < frames_.size(); ++i) bytes += frames_[i].bytes().size();
-    came(*peer, lane, bytes);
-  }
+  open_frames(peer, lane, 1, oversized);
   for (auto& message : heard_) from_guest(caller, std::move(message));
 }
 

@@ -3,12 +3,15 @@
 
 #include <algorithm>
 
+#include "tests/actors/spans.hpp"
 #include "tests/catch.hpp"
 
 using namespace std::chrono_literals;
 using namespace troupe;
 using namespace troupe::actors;
 using tracing::Span;
+
+using troupe::tracing::testing::named;
 
 namespace {
 
@@ -45,14 +48,6 @@ TracedOutcome outcome(tracing::Tracer& tracer, bool of_others = true) {
                     .reason = LaunchReason::urgent};
   one.batch = {1, 2, 0xb, true};
   return one;
-}
-
-const Span& named(const std::vector<Span>& spans, std::string_view name) {
-  const auto found =
-      std::find_if(spans.begin(), spans.end(), [&](const Span& one) { return one.name == name; });
-  INFO(name);
-  REQUIRE(found != spans.end());
-  return *found;
 }
 
 std::string attribute(const Span& span, std::string_view key) {

@@ -4,6 +4,7 @@
 
 #include "base/clock.hpp"
 #include "tests/actors/nodes.hpp"
+#include "tests/actors/spans.hpp"
 #include "tests/catch.hpp"
 
 using namespace std::chrono_literals;
@@ -12,6 +13,8 @@ using actors::AgentMail;
 using actors::Context;
 using tests::TestCluster;
 using tracing::Span;
+
+using troupe::tracing::testing::named;
 
 namespace {
 
@@ -50,14 +53,6 @@ struct Cluster {
   std::vector<std::unique_ptr<actors::Node>> nodes;
   std::unique_ptr<Client> client;
 };
-
-const Span& named(const std::vector<Span>& spans, std::string_view name) {
-  const auto found =
-      std::find_if(spans.begin(), spans.end(), [&](const Span& one) { return one.name == name; });
-  INFO(name);
-  REQUIRE(found != spans.end());
-  return *found;
-}
 
 // Passes what it is told on to a task, and answers when that has its outcome.
 class Asker final : public actors::Agent {

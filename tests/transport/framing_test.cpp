@@ -118,23 +118,3 @@ TEST_CASE("parts that do not fit together are refused, and the next message is r
     CHECK(*whole == "ok");
   }
 }
-
-TEST_CASE("a part is never read past its end, whatever it says", "[fuzz]") {
-  Random random(3);
-  Reassembly parts;
-  std::string frame = part(300'000, 0, random_bytes(random, 500));
-  for (int i = 0; i < 50'000; ++i) {
-    auto bytes = frame.substr(0, random.below(frame.size() + 1));
-    for (auto left = random.below(4); left > 0 && !bytes.empty(); --left)
-      bytes[random.below(std::min<std::size_t>(bytes.size(), 16))] =
-          static_cast<char>(random.below(256));
-    const auto added = parts.add("TRPP" + bytes.substr(std::min<std::size_t>(4, bytes.size())));
-    if (added && *added) CHECK((*added)->size() <= limits::frame_bytes_max);
-    auto shared = "TRPS" + bytes.substr(std::min<std::size_t>(4, bytes.size()));
-    auto reader = SharedFrameReader::open(shared);
-    if (!reader) continue;
-    std::size_t total = 4;
-    while (const auto one = reader->next()) total += 4 + one->size();
-    CHECK(total == shared.size());
-  }
-}

@@ -7,6 +7,7 @@
 #include "tests/catch.hpp"
 #include "tests/transport/fuzz_frames.hpp"
 #include "tests/transport/goldens.hpp"
+#include "transport/framing.hpp"
 
 using namespace troupe;
 using namespace troupe::transport::testing;
@@ -107,6 +108,29 @@ TEST_CASE("the decoder survives random bytes, with and without a header in front
     Bytes frames{std::string(random.below(300), '\0')};
     for (char& c : frames[0]) c = static_cast<char>(random.below(256));
     if (random.chance(0.7)) frames[0].insert(0, all[random.below(all.size())][0], 0, 88);
+    try_bytes(frames);
+  }
+}
+
+TEST_CASE("the framing survives mutated parts and shared frames, and whatever is in them",
+          "[fuzz]") {
+  Random random(4);
+  const auto all = corpus();
+  for (int i = 0; i < 20'000; ++i) {
+    const std::string& message = all[random.below(all.size())][0];
+    Bytes frames;
+    if (random.chance(0.5)) {
+      const std::size_t part = 1 + random.below(message.size());
+      for (std::size_t at = 0; at < message.size() && frames.size() < 8; at += part)
+        frames.push_back(troupe::transport::write_part(message, at, part));
+    } else {
+      troupe::transport::SharedFrame shared;
+      while (shared.messages() < 1 + random.below(5) &&
+             shared.add(all[random.below(all.size())][0])) {
+      }
+      frames.push_back(std::move(shared).take());
+    }
+    for (auto left = random.below(4); left > 0; --left) mutate(frames, all, random);
     try_bytes(frames);
   }
 }
