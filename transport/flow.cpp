@@ -1,6 +1,5 @@
 // The owner's scales: how much of the ordinary lane is on its way to a peer (window.hpp), and what
 // each side tells the other of it.
-#include <algorithm>
 #include <utility>
 
 #include "base/clock.hpp"
@@ -25,7 +24,8 @@ bool Owner::is_starved(Peer& peer) {
   if (!peer.flow.framing) return false;
   const auto& next = peer.waiting[static_cast<std::size_t>(Lane::ordinary)].front();
   Window& window = peer.flow.window;
-  peer.flow.starved = !window.takes(std::min<std::uint64_t>(next.bytes(), window.part_bytes()));
+  const std::size_t bytes = goes_in_parts(peer, next) ? window.part_bytes() : next.bytes();
+  peer.flow.starved = !window.takes(bytes);
   return peer.flow.starved;
 }
 

@@ -151,6 +151,7 @@ class Owner {
   bool flush_one_ordinary();
   bool flush_peer(Peer& peer, Lane lane, std::size_t frames_max);
   Socket::Sent send_next(Peer& peer, Lane lane);
+  static bool goes_in_parts(const Peer& peer, const OutMessage& message);
   Socket::Sent send_part(Peer& peer);
   Socket::Sent send_shared(Peer& peer, Lane lane);
   void pop(Peer& peer, Lane lane, Socket::Sent outcome);

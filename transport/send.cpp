@@ -94,10 +94,7 @@ Socket::Sent Owner::send_next(Peer& peer, Lane lane) {
   auto& waiting = peer.waiting[static_cast<std::size_t>(lane)];
   OutMessage& first = waiting.front();
   if (peer.flow.framing) {
-    // A little over a part is no reason to send two.
-    const bool large = first.bytes() > peer.flow.window.part_bytes() * 5 / 4;
-    if (lane == Lane::ordinary && !first.tensor && (large || first.sent != 0))
-      return send_part(peer);
+    if (lane == Lane::ordinary && goes_in_parts(peer, first)) return send_part(peer);
     if (waiting.size() > 1 && !first.tensor && first.bytes() <= shared_message_bytes_max)
       return send_shared(peer, lane);
   }
@@ -107,6 +104,16 @@ Socket::Sent Owner::send_next(Peer& peer, Lane lane) {
   has_left(peer, lane, bytes);
   pop(peer, lane, outcome);
   return outcome;
+}
+
+// Cutting costs copies at both ends: a message that is gone in the time of a few parts is sent
+// whole.
+bool Owner::goes_in_parts(const Peer& peer, const OutMessage& message) {
+  constexpr double parts_worth_it = 2.5;
+  if (message.tensor) return false;
+  const auto parts =
+      static_cast<double>(message.bytes()) / static_cast<double>(peer.flow.window.part_bytes());
+  return message.sent != 0 || parts > parts_worth_it;
 }
 
 Socket::Sent Owner::send_part(Peer& peer) {
