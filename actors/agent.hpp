@@ -61,8 +61,8 @@ class Context {
   [[nodiscard]] virtual const AgentId& self() const = 0;
   [[nodiscard]] virtual Instant now() const = 0;
   [[nodiscard]] virtual const std::string& node() const = 0;  // where it lives
-  [[nodiscard]] virtual const std::vector<std::string>& nodes()
-      const = 0;  // of the cluster, sorted
+  // Of the cluster, sorted; others may join and leave while it runs.
+  [[nodiscard]] virtual std::vector<std::string> nodes() const = 0;
   [[nodiscard]] virtual Log& log() = 0;
 
   // To an agent on whatever node. Success means on its way, not handled. Errors: not_found for a

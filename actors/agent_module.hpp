@@ -24,7 +24,7 @@ namespace troupe::actors {
 
 // To be raised with every change of what crosses the door: the classes of actors/agent.hpp and the
 // types of base/ that they speak in. Sizes that change are noticed without it.
-inline constexpr std::uint64_t agent_interface_version = 2;
+inline constexpr std::uint64_t agent_interface_version = 3;
 
 namespace detail {
 
@@ -72,7 +72,7 @@ inline constexpr InterfaceWords agent_interface_words = interface_words();
 
 }  // namespace detail
 
-// What this code was built with, as "agents 2, C++ ABI 1017, ...".
+// What this code was built with, as "agents 3, C++ ABI 1017, ...".
 inline constexpr const char* agent_interface = detail::agent_interface_words.c_str();
 
 // What a module shows first. The pointer to the words stays where it is in every version.

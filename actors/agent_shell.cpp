@@ -6,6 +6,7 @@
 #include "actors/directory.hpp"
 #include "actors/door.hpp"
 #include "actors/error_mail.hpp"
+#include "actors/members.hpp"
 #include "base/clock.hpp"
 
 namespace troupe::actors {
@@ -254,6 +255,10 @@ void AgentShell::tasks_end(std::uint64_t count) {
 
 Instant AgentShell::now() const {
   return troupe::now();
+}
+
+std::vector<std::string> AgentShell::nodes() const {
+  return world_.members->names();
 }
 
 Status AgentShell::send(const AgentId& to, std::string topic, std::string body) {

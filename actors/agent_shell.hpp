@@ -57,7 +57,7 @@ class AgentShell final : public Actor, private Context {
   [[nodiscard]] const AgentId& self() const override { return id_; }
   [[nodiscard]] Instant now() const override;
   [[nodiscard]] const std::string& node() const override { return world_.node; }
-  [[nodiscard]] const std::vector<std::string>& nodes() const override { return world_.nodes; }
+  [[nodiscard]] std::vector<std::string> nodes() const override;
   [[nodiscard]] Log& log() override { return *world_.log; }
   Status send(const AgentId& to, std::string topic, std::string body) override;
   Status reply(const Sender& to, std::string topic, std::string body) override;

@@ -14,16 +14,16 @@
 namespace troupe::actors {
 namespace {
 
-// A node's place in the sorted list of names is its number.
-delivery::NodeId number_of(const World& world, std::string_view node) {
-  const auto found = std::lower_bound(world.nodes.begin(), world.nodes.end(), node);
-  return delivery::NodeId{static_cast<std::uint32_t>(found - world.nodes.begin())};
+// By the number that the members give it.
+delivery::NodeId id_of(std::size_t number) {
+  return delivery::NodeId{static_cast<std::uint32_t>(number)};
 }
 
 Exchange::Options options_of(const World& world) {
   Exchange::Options options;
-  options.nodes = world.nodes;
-  options.self = number_of(world, world.node);
+  for (std::size_t i = 0; i < world.members->numbers(); ++i)
+    options.nodes.push_back(world.members->name(i));
+  options.self = id_of(world.members->self());
   options.seed = world.epoch;
   options.tracer = world.tracer;
   options.hedge = world.hedge;
@@ -50,11 +50,13 @@ class Bridge::Inbox final : public Actor {
   caf::behavior make_behavior() override {
     return {[this](FromPeer& in) { bridge_.handle(in.peer, *in.message); },
             [this](const PeerUp& event) { bridge_.handle(event); },
+            [this](const NodesWanted& event) { bridge_.handle(event); },
             [this](const PeerDown& event) {
               bridge_.handle(event);
               work();
             },
-            [this](const ExchangeWork&) { work(); }, [this](const TimerFired&) { work(); }};
+            [this](const ExchangeWork&) { work(); },
+            [this](const TimerFired&) { work(); }};
   }
 
  private:
@@ -99,7 +101,7 @@ Bridge::~Bridge() {
   close(Duration::zero());
 }
 
-Status Bridge::open(transport::LinkOptions options, const std::vector<RemoteNode>& others) {
+Status Bridge::open(transport::LinkOptions options, const std::vector<ClusterNode>& cluster) {
   transport::LinkEvents events;
   events.on_up = [this](transport::PeerId peer, const transport::PeerInfo& info) {
     peer_up(peer, info);
@@ -119,7 +121,8 @@ Status Bridge::open(transport::LinkOptions options, const std::vector<RemoteNode
   auto opened = transport::Link::open(std::move(options), std::move(events));
   if (!opened) return opened.error();
   link_ = std::move(*opened);
-  for (const auto& node : others) nodes_[node.name] = link_->connect(node.endpoint, node.keys);
+  for (const auto& node : cluster)
+    if (node.name != world_.node) connect(node, id_of(*world_.members->number_of(node.name)));
   post_urgent(inbox_, ExchangeWork{});  // from here on the members' times run
   return {};
 }
@@ -143,9 +146,10 @@ void Bridge::close(Duration linger) {
 Status Bridge::submit(TaskRequest request, ReplyTo reply) {
   if (request.trace.is_none()) request.trace = world_.tracer->begin_if_sampling();
   // A recall means what is remembered here.
-  const bool may_move = world_.nodes.size() > 1 && !std::holds_alternative<Recall>(request.work) &&
-                        world_.door->busyness(now()).load.of(
-                            request.lane.value_or(Lane::ordinary)) > Placing::wait_min;
+  const bool may_move =
+      world_.members->numbers() > 1 && !std::holds_alternative<Recall>(request.work) &&
+      world_.door->busyness(now()).load.of(request.lane.value_or(Lane::ordinary)) >
+          Placing::wait_min;
   if (may_move && exchange_.submit_if_sooner(request, reply)) {
     moved_.fetch_add(1, std::memory_order_relaxed);
     return {};
@@ -154,9 +158,10 @@ Status Bridge::submit(TaskRequest request, ReplyTo reply) {
 }
 
 Status Bridge::submit_on(std::string_view node, TaskRequest request, ReplyTo reply) {
-  if (const auto known = peer_of(node); !known) return known.error();
+  const auto known = other(node);
+  if (!known) return known.error();
   if (request.trace.is_none()) request.trace = world_.tracer->begin_if_sampling();
-  return exchange_.submit(number_of(world_, node), std::move(request), std::move(reply));
+  return exchange_.submit(known->number, std::move(request), std::move(reply));
 }
 
 void Bridge::cancel(TaskId task) {
@@ -207,8 +212,7 @@ void Bridge::handle(const PeerDown& event) {
   if (lookers_.erase(event.peer.value) != 0) return;
   hosts_.down(event.peer);
   if (const auto node = dialed(event.peer)) {
-    exchange_.node_down(*node);
-    world_.members->down(node->value, now());
+    lose(*node);
   } else {
     exchange_.guest_down(event.peer);
   }
@@ -259,7 +263,7 @@ std::optional<transport::PeerInfo> Bridge::info_of(transport::PeerId peer) const
   return found->second;
 }
 
-Result<transport::PeerId> Bridge::peer_of(std::string_view node) const {
+Result<Bridge::Other> Bridge::other(std::string_view node) const {
   const std::lock_guard lock(mutex_);
   const auto found = nodes_.find(node);
   if (found == nodes_.end())
@@ -271,15 +275,15 @@ Result<transport::PeerId> Bridge::peer_of(std::string_view node) const {
 
 std::optional<delivery::NodeId> Bridge::dialed(transport::PeerId peer) const {
   const std::lock_guard lock(mutex_);
-  for (const auto& [name, id] : nodes_)
-    if (id == peer) return number_of(world_, name);
+  for (const auto& [name, one] : nodes_)
+    if (one.peer == peer) return one.number;
   return std::nullopt;
 }
 
 std::map<std::string, bool> Bridge::peers_up() const {
   std::map<std::string, bool> result;
   const std::lock_guard lock(mutex_);
-  for (const auto& [name, peer] : nodes_) result[name] = up_.contains(peer.value);
+  for (const auto& [name, one] : nodes_) result[name] = up_.contains(one.peer.value);
   return result;
 }
 
@@ -287,7 +291,7 @@ std::map<std::string, transport::LinkBacklog> Bridge::backlogs() const {
   std::map<std::string, transport::LinkBacklog> result;
   if (!link_) return result;
   const std::lock_guard lock(mutex_);
-  for (const auto& [name, peer] : nodes_) result[name] = link_->backlog(peer);
+  for (const auto& [name, one] : nodes_) result[name] = link_->backlog(one.peer);
   return result;
 }
 

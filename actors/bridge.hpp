@@ -27,12 +27,6 @@
 
 namespace troupe::actors {
 
-struct RemoteNode {
-  std::string name;
-  transport::Endpoint endpoint;
-  std::vector<transport::PublicKey> keys;  // one, or two while it is rotated
-};
-
 // Questions to the node ("status"): an answer in JSON, or an error. Asked on the bridge's actor;
 // answered once, there or later on any thread, but not after close().
 using ControlAnswer = std::function<void(const Result<std::string>& answer)>;
@@ -45,7 +39,11 @@ class Bridge {
   ~Bridge();
 
   // Opens the link, starts listening and connects to the other nodes.
-  Status open(transport::LinkOptions options, const std::vector<RemoteNode>& others);
+  Status open(transport::LinkOptions options, const std::vector<ClusterNode>& cluster);
+
+  // The cluster's nodes from now on, this one among them, in place of those that open() was given:
+  // done soon, on the bridge's actor. One whose endpoint is another now is connected to there.
+  void set_nodes(std::vector<ClusterNode> cluster);
 
   // From now on. Errors: config.
   Status allow(const std::vector<transport::AllowedKey>& allowed) { return link_->allow(allowed); }
@@ -85,11 +83,26 @@ class Bridge {
  private:
   class Inbox;  // the actor
 
+  // One of the cluster's other nodes.
+  struct Other {
+    delivery::NodeId number;
+    transport::PeerId peer;
+    transport::Endpoint endpoint;
+  };
+
   void peer_up(transport::PeerId peer, const transport::PeerInfo& info);
   void peer_down(transport::PeerId peer, const Error& why);
   void handle(const PeerUp& event);
   void handle(const PeerDown& event);
   void handle(transport::PeerId peer, transport::Message& message);
+
+  // bridge_members.cpp
+  void handle(const NodesWanted& event);
+  void leave(const std::string& name, const Other& node);
+  void connect(const ClusterNode& node, delivery::NodeId number);  // under mutex_
+  void lose(delivery::NodeId node);
+  void look_at_members();
+  void members_changed();
 
   // bridge_mail.cpp
   void handle_mail(transport::PeerId peer, transport::AgentMessage& message);
@@ -102,12 +115,10 @@ class Bridge {
   [[nodiscard]] Result<AgentId> address_of(const Sender& sender) const;
   void refuse_mail(transport::PeerId peer, const transport::AgentMessage& message,
                    const Error& why);
-  void look_at_members();
-  void members_changed();
   void send_waiting(std::size_t node);
 
   void handle_control(transport::PeerId peer, const transport::ControlRequest& message);
-  [[nodiscard]] Result<transport::PeerId> peer_of(std::string_view node) const;
+  [[nodiscard]] Result<Other> other(std::string_view node) const;
   [[nodiscard]] std::optional<delivery::NodeId> dialed(transport::PeerId peer) const;
   void transmit(transport::PeerId peer, Lane lane, const transport::Message& message);
   std::optional<transport::PeerInfo> info_of(transport::PeerId peer) const;
@@ -123,8 +134,8 @@ class Bridge {
   // Peers that are read-only. The actor's alone: it hears of a peer before and after its questions.
   std::unordered_map<std::uint64_t, transport::PeerInfo> lookers_;
 
-  mutable std::mutex mutex_;                                     // guards the rest
-  std::map<std::string, transport::PeerId, std::less<>> nodes_;  // fixed once open
+  mutable std::mutex mutex_;                         // guards the rest
+  std::map<std::string, Other, std::less<>> nodes_;  // the actor changes it
   std::unordered_map<std::uint64_t, transport::PeerInfo> up_;
   WaitingMail waiting_;
   bool closed_ = false;

@@ -66,7 +66,9 @@ Result<bool> Bridge::send_to_node(std::size_t node, const AgentId& to, AgentMail
   auto from = address_of(mail.from);
   if (!from) return from.error();
   std::unique_lock lock(mutex_);
-  const auto peer = nodes_.find(world_.members->name(node))->second;
+  const auto known = nodes_.find(world_.members->name(node));
+  if (known == nodes_.end()) return false;  // it has just left
+  const auto peer = known->second.peer;
   const bool is_up = up_.contains(peer.value) && !waiting_.any_for(node);
   if (!is_up && !world_.members->lives(node)) return false;
   transport::AgentMessage letter{
@@ -78,6 +80,11 @@ Result<bool> Bridge::send_to_node(std::size_t node, const AgentId& to, AgentMail
     if (sent) return true;
     if (sent.error().code != ErrorCode::unreachable) return sent.error();
     lock.lock();  // it went down this moment
+    if (!world_.members->lives(node)) {
+      mail.topic = std::move(letter.topic);
+      mail.body = std::move(letter.body);
+      return false;
+    }
   }
   if (auto kept = waiting_.keep(node, letter); !kept) return kept.error();
   return true;
@@ -108,10 +115,10 @@ Status Bridge::send_to_client(const AgentId& address, transport::AgentMessage me
   const auto at = address.key.find('@');
   const AgentId there{address.type, address.key.substr(0, at)};
   if (at != std::string::npos && address.key.substr(at + 1) != world_.node) {
-    const auto node = peer_of(std::string_view(address.key).substr(at + 1));
+    const auto node = other(std::string_view(address.key).substr(at + 1));
     if (!node) return node.error();
     message.to = there;
-    return link_->send(*node, Lane::ordinary, message);
+    return link_->send(node->peer, Lane::ordinary, message);
   }
   const auto client = hosts_.client_at(there);
   if (!client) return client_gone();
@@ -174,20 +181,6 @@ std::size_t Bridge::mail_waiting() const {
   return waiting_.letters();
 }
 
-// --- who lives -----------------------------------------------------------------------------------
-
-void Bridge::look_at_members() {
-  if (world_.members->advance(now())) members_changed();
-}
-
-void Bridge::members_changed() {
-  const auto moved = world_.directory->move_away();
-  world_.log->info("agents live elsewhere now: other nodes are taken to live",
-                   {{"nodes", world_.members->living().size()}, {"moved_away", moved}});
-  for (std::size_t node = 0; node < world_.nodes.size(); ++node)
-    if (!world_.members->lives(node)) send_waiting(node);
-}
-
 void Bridge::send_waiting(std::size_t node) {
   const Held still_in_hand(world_.in_hand);
   std::vector<std::pair<transport::AgentMessage, Error>> refused;
@@ -196,8 +189,9 @@ void Bridge::send_waiting(std::size_t node) {
     // Under the lock, so that nothing overtakes what waits.
     const std::lock_guard lock(mutex_);
     auto letters = waiting_.take(node);
-    if (world_.members->lives(node)) {
-      const auto peer = nodes_.find(world_.members->name(node))->second;
+    const auto known = nodes_.find(world_.members->name(node));
+    if (known != nodes_.end() && world_.members->lives(node)) {
+      const auto peer = known->second.peer;
       for (auto& letter : letters) {
         auto sent = link_->send(peer, Lane::ordinary, letter);
         if (!sent && sent.error().code == ErrorCode::unreachable)

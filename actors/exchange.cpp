@@ -92,8 +92,8 @@ Exchange::Exchange(Options options, Outside outside)
                                return placing_.choose(at, lane_of(one.request), one.bytes, open);
                              }),
               options_.seed),
-      executor_(delivery::ExecutorOptions{}),
-      nodes_(options_.nodes.size()) {
+      executor_(delivery::ExecutorOptions{}) {
+  for (const auto& name : options_.nodes) nodes_.push_back({name, {}, 0, false});
   origins_[own] = Origin{options_.nodes[options_.self.value], 0, {}, true, false, 0};
   executor_.handle(outside_.now(), delivery::OriginUp{own}, ordered_);
 }
@@ -169,21 +169,6 @@ bool Exchange::is_its_own_reason(Instant at, NodeId node, TaskId task, ErrorCode
     return false;
   placing_.avoid(at, node);
   return true;
-}
-
-void Exchange::node_up(NodeId node, PeerId peer, const transport::PeerInfo& info) {
-  Lock lock(mutex_);
-  nodes_[node.value] = {peer, info.epoch, info.delivery};
-  tell({delivery::NodeUp{node, info.epoch}, {}, {}, {}});
-  settle(lock);
-}
-
-void Exchange::node_down(NodeId node) {
-  Lock lock(mutex_);
-  nodes_[node.value].peer = {};
-  placing_.forget(node);
-  tell({delivery::NodeDown{node}, {}, {}, {}});
-  settle(lock);
 }
 
 void Exchange::heard(PeerId peer, const transport::TaskAccepted& message) {

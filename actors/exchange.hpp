@@ -50,7 +50,7 @@ class Exchange {
     std::function<Busyness()> busyness;  // of our own devices
   };
   struct Options {
-    std::vector<std::string> nodes;  // of the cluster, by NodeId
+    std::vector<std::string> nodes;  // of the cluster at the start, by NodeId
     delivery::NodeId self;
     std::uint64_t seed = 0;
     std::uint64_t request_bytes_max = std::uint64_t{256} << 20;  // of our tasks without an outcome
@@ -73,6 +73,11 @@ class Exchange {
 
   // The rest comes in the order in which the link says it, from one thread at a time.
 
+  // A node more, whose number is the next one; or one that had left. It is not up yet.
+  void node_joined(delivery::NodeId node, std::string name);
+  // For good, or until it joins again: what it had of ours is done elsewhere, what it gave us is
+  // dropped.
+  void node_left(delivery::NodeId node);
   // A node that we connected to, along the connection `peer`.
   void node_up(delivery::NodeId node, transport::PeerId peer, const transport::PeerInfo& info);
   void node_down(delivery::NodeId node);
@@ -129,6 +134,7 @@ class Exchange {
     std::uint64_t parent = 0;  // of its span, whose id went into the request; 0: it has none
   };
   struct Node {
+    std::string name;
     transport::PeerId peer;
     std::uint64_t epoch = 0;
     bool delivery = false;
@@ -165,6 +171,7 @@ class Exchange {
   // Ourselves, as one of those who want tasks done.
   static constexpr delivery::OriginId own{0};
 
+  void lose(delivery::NodeId node);
   void take_in(delivery::NodeId first, TaskRequest&& request, ReplyTo&& reply, bool moved);
   std::optional<delivery::NodeId> sooner_elsewhere(const TaskRequest& request);
   bool is_its_own_reason(Instant at, delivery::NodeId node, TaskId task, ErrorCode code);

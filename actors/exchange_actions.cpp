@@ -98,7 +98,7 @@ void Exchange::end_span(const Pending& task, const TaskOutcome& outcome, Instant
   span.begin = task.submitted;
   span.end = at;
   span.attributes = {{"troupe.task", to_string(outcome.id)},
-                     {"troupe.node", options_.nodes[task.node.value]}};
+                     {"troupe.node", nodes_[task.node.value].name}};
   if (!outcome.result) span.error = std::string(name(outcome.result.error().code));
   options_.tracer->record(std::move(span));
 }

@@ -13,7 +13,7 @@ Exchange::Whereabouts Exchange::look(TaskId task) const {
     way.lane = request.lane;
     way.model = request.model;
     if (const auto standing = sender_.standing(task)) {
-      way.node = options_.nodes[standing->node.value];
+      way.node = nodes_[standing->node.value].name;
       way.offered = standing->offered;
       way.accepted = standing->held;
       way.deadline = standing->deadline;

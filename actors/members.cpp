@@ -8,16 +8,19 @@
 
 namespace troupe::actors {
 
-Members::Members(std::vector<std::string> nodes, std::size_t self, Duration grace, Instant now)
-    : self_(self), grace_(grace) {
-  TROUPE_ASSERT(self < nodes.size(), "a node is one of its cluster's");
-  for (auto& name : nodes) nodes_.push_back({std::move(name), true, later(now, grace)});
-  nodes_[self].until.reset();
+Members::Members(std::vector<std::string> nodes, std::string_view self, Duration grace, Instant now)
+    : grace_(grace) {
+  std::sort(nodes.begin(), nodes.end());
+  for (auto& name : nodes) nodes_.push_back({std::move(name), true, true, later(now, grace)});
+  self_ = place_of(self);
+  TROUPE_ASSERT(self_ < nodes_.size(), "a node is one of its cluster's");
+  nodes_[self_].until.reset();
   list_living();
 }
 
 bool Members::up(std::size_t node) {
   const std::unique_lock lock(mutex_);
+  if (!nodes_[node].belongs) return false;
   nodes_[node].until.reset();
   if (std::exchange(nodes_[node].living, true)) return false;
   list_living();
@@ -27,6 +30,24 @@ bool Members::up(std::size_t node) {
 void Members::down(std::size_t node, Instant now) {
   const std::unique_lock lock(mutex_);
   if (nodes_[node].living && !nodes_[node].until) nodes_[node].until = later(now, grace_);
+}
+
+std::size_t Members::join(std::string name) {
+  const std::unique_lock lock(mutex_);
+  const std::size_t number = place_of(name);
+  if (number == nodes_.size()) nodes_.push_back({std::move(name), true, false, std::nullopt});
+  nodes_[number].belongs = true;
+  return number;
+}
+
+bool Members::leave(std::size_t node) {
+  TROUPE_ASSERT(node != self_, "a node does not leave its own cluster");
+  const std::unique_lock lock(mutex_);
+  nodes_[node].belongs = false;
+  nodes_[node].until.reset();
+  if (!std::exchange(nodes_[node].living, false)) return false;
+  list_living();
+  return true;
 }
 
 bool Members::advance(Instant now) {
@@ -62,7 +83,41 @@ bool Members::lives(std::size_t node) const {
 
 std::vector<std::string> Members::living() const {
   const std::shared_lock lock(mutex_);
-  return living_;
+  auto living = living_;
+  std::sort(living.begin(), living.end());
+  return living;
+}
+
+std::vector<std::string> Members::names() const {
+  const std::shared_lock lock(mutex_);
+  std::vector<std::string> names;
+  for (const auto& node : nodes_)
+    if (node.belongs) names.push_back(node.name);
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+std::optional<std::size_t> Members::number_of(std::string_view name) const {
+  const std::shared_lock lock(mutex_);
+  const std::size_t number = place_of(name);
+  if (number == nodes_.size() || !nodes_[number].belongs) return std::nullopt;
+  return number;
+}
+
+std::size_t Members::numbers() const {
+  const std::shared_lock lock(mutex_);
+  return nodes_.size();
+}
+
+std::string Members::name(std::size_t node) const {
+  const std::shared_lock lock(mutex_);
+  return nodes_[node].name;
+}
+
+std::size_t Members::place_of(std::string_view name) const {
+  const auto found = std::find_if(nodes_.begin(), nodes_.end(),
+                                  [&](const Node& node) { return node.name == name; });
+  return static_cast<std::size_t>(found - nodes_.begin());
 }
 
 void Members::list_living() {

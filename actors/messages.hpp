@@ -7,6 +7,7 @@
 
 #include "actors/agent.hpp"
 #include "actors/caf.hpp"
+#include "actors/cluster_node.hpp"
 #include "actors/in_hand.hpp"
 #include "actors/reply.hpp"
 #include "base/task.hpp"
@@ -72,6 +73,11 @@ struct PeerDown {
   transport::PeerId peer;
 };
 
+// Bridge -> its actor: the cluster's nodes from now on.
+struct NodesWanted {
+  std::vector<ClusterNode> nodes;
+};
+
 // Exchange -> bridge's actor: something is to be done, now.
 struct ExchangeWork {
   std::uint8_t unused = 0;
@@ -89,4 +95,5 @@ TROUPE_MESSAGE(troupe::actors::ArmTimer)
 TROUPE_MESSAGE(troupe::actors::FromPeer)
 TROUPE_MESSAGE(troupe::actors::PeerUp)
 TROUPE_MESSAGE(troupe::actors::PeerDown)
+TROUPE_MESSAGE(troupe::actors::NodesWanted)
 TROUPE_MESSAGE(troupe::actors::ExchangeWork)

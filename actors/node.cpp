@@ -33,6 +33,17 @@ std::uint64_t random_number() {
   return static_cast<std::uint64_t>(entropy()) << 32 | entropy();
 }
 
+const ClusterNode* find_node(const std::vector<ClusterNode>& nodes, std::string_view name) {
+  const auto found = std::find_if(nodes.begin(), nodes.end(),
+                                  [&](const ClusterNode& node) { return node.name == name; });
+  return found == nodes.end() ? nullptr : &*found;
+}
+
+Error not_in_cluster(const std::string& name) {
+  return {ErrorCode::config, "the cluster has no node '" + name + "'",
+          "choose one of its [node.*] tables"};
+}
+
 // Modules are others' code: what they throw is an error of theirs, not the end of the process.
 Status begin(AgentModule& module, Log& log) {
   const auto failed = [&](const std::string& what) {
@@ -116,6 +127,8 @@ struct Node::State {
   [[nodiscard]] Result<std::string> reload() const;
   Status start_modules();
   Status open_bridge();
+  Status set_cluster(const std::vector<ClusterNode>& nodes,
+                     const std::vector<transport::AllowedKey>& allowed) const;
   [[nodiscard]] std::vector<PolicyFacts> policy_facts() const;
   [[nodiscard]] NodeFacts facts() const;
   [[nodiscard]] DrainFacts drain_facts() const;
@@ -137,8 +150,9 @@ Result<TaskId> Node::submit(TaskRequest request, ReplyTo reply) {
     return taken.error();
   return id;
 }
-Status Node::allow(const std::vector<transport::AllowedKey>& allowed) {
-  return state_->bridge->allow(allowed);
+Status Node::set_cluster(const std::vector<ClusterNode>& nodes,
+                         const std::vector<transport::AllowedKey>& allowed) {
+  return state_->set_cluster(nodes, allowed);
 }
 void Node::cancel(TaskId task) {
   state_->door->cancel(task);
@@ -185,10 +199,7 @@ std::string Node::status() const {
 }
 
 Result<std::unique_ptr<Node>> Node::start(NodeOptions options, Log& log) {
-  if (std::none_of(options.cluster.begin(), options.cluster.end(),
-                   [&](const ClusterNode& node) { return node.name == options.name; }))
-    return Error{ErrorCode::config, "the cluster has no node '" + options.name + "'",
-                 "choose one of its [node.*] tables"};
+  if (find_node(options.cluster, options.name) == nullptr) return not_in_cluster(options.name);
   std::unique_ptr<Node> node(new Node(std::make_unique<State>(std::move(options), log)));
   if (auto opened = node->state_->open(); !opened) return opened.error();
   return node;
@@ -214,8 +225,6 @@ Status Node::State::open() {
   }
 
   world.node = options.name;
-  for (const auto& node : options.cluster) world.nodes.push_back(node.name);
-  std::sort(world.nodes.begin(), world.nodes.end());
   world.epoch = random_number() | 1;
   world.log = &log;
   world.tracer = &tracer;
@@ -226,10 +235,10 @@ Status Node::State::open() {
   world.timers = system.spawn<Timers>(std::ref(log));
 
   if (auto dispatching = start_dispatcher(); !dispatching) return dispatching;
-  const auto self = std::lower_bound(world.nodes.begin(), world.nodes.end(), world.node);
+  std::vector<std::string> names;
+  for (const auto& node : options.cluster) names.push_back(node.name);
   members =
-      std::make_unique<Members>(world.nodes, static_cast<std::size_t>(self - world.nodes.begin()),
-                                options.agents_move_after, now());
+      std::make_unique<Members>(std::move(names), world.node, options.agents_move_after, now());
   world.members = members.get();
   directory = std::make_unique<Directory>(system, world);
   world.directory = directory.get();
@@ -315,14 +324,16 @@ Status Node::State::open_bridge() {
   world.bridge = bridge.get();
   transport::LinkOptions link = options.link;
   link.name = options.name;
-  std::vector<RemoteNode> others;
-  for (const auto& node : options.cluster) {
-    if (node.name == options.name)
-      link.listen = node.endpoint;
-    else
-      others.push_back({node.name, node.endpoint, node.keys});
-  }
-  return bridge->open(std::move(link), others);
+  link.listen = find_node(options.cluster, options.name)->endpoint;
+  return bridge->open(std::move(link), options.cluster);
+}
+
+Status Node::State::set_cluster(const std::vector<ClusterNode>& nodes,
+                                const std::vector<transport::AllowedKey>& allowed) const {
+  if (find_node(nodes, options.name) == nullptr) return not_in_cluster(options.name);
+  if (auto done = bridge->allow(allowed); !done) return done;
+  bridge->set_nodes(nodes);
+  return {};
 }
 
 void Node::State::control(const std::string& verb, const std::string& body, ControlAnswer answer) {
@@ -414,7 +425,7 @@ NodeFacts Node::State::facts() const {
   facts.epoch = world.epoch;
   facts.at = now();
   facts.uptime = facts.at - started_at;
-  facts.nodes = world.nodes;
+  facts.nodes = members->names();
   facts.models = shelf.facts();
   facts.policies = policy_facts();
   for (const auto& device : devices) facts.devices.push_back(device->info());

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "actors/agent.hpp"
+#include "actors/cluster_node.hpp"
 #include "actors/memory_keeper.hpp"
 #include "actors/model_shelf.hpp"
 #include "actors/node_status.hpp"
@@ -28,12 +29,6 @@
 #include "transport/link.hpp"
 
 namespace troupe::actors {
-
-struct ClusterNode {
-  std::string name;
-  transport::Endpoint endpoint;
-  std::vector<transport::PublicKey> keys;  // one, or two while it is rotated
-};
 
 struct PolicySource {
   std::string name;
@@ -100,8 +95,12 @@ class Node {
   void undrain();
   [[nodiscard]] bool draining() const;
 
-  // Who may connect from now on, in place of `link.allowed` (transport/link.hpp). Errors: config.
-  Status allow(const std::vector<transport::AllowedKey>& allowed);
+  // Which nodes there are and who may connect, from now on, in place of `cluster` and
+  // `link.allowed` (transport/link.hpp). A node that is new is connected to, and gets its share of
+  // the agents and tasks once it is up; one that is gone has neither any more, and what it had of
+  // our tasks is done elsewhere. This node's own endpoint stays what it is. Errors: config.
+  Status set_cluster(const std::vector<ClusterNode>& nodes,
+                     const std::vector<transport::AllowedKey>& allowed);
 
   // Work of the program itself, which may submit tasks until end_work(): it counts among what is
   // left. False, and nothing begins, while the node drains.

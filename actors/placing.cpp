@@ -22,6 +22,11 @@ Placing::Placing(NodeId self, std::uint32_t nodes, std::uint64_t seed,
       choice_(self.value, nodes, seed),
       avoided_until_(nodes) {}
 
+void Placing::joined() {
+  choice_.joined();
+  avoided_until_.emplace_back();
+}
+
 NodeId Placing::choose(Instant now, Lane lane, std::uint64_t bytes,
                        std::span<const NodeId> candidates) {
   open_.clear();

@@ -34,6 +34,8 @@ class Placing {
   Placing(delivery::NodeId self, std::uint32_t nodes, std::uint64_t seed,
           std::function<Busyness()> self_busyness);
 
+  void joined();  // the next number is a node, too
+
   [[nodiscard]] NodeLoad own_load() const { return busyness_().load; }
 
   // One of `candidates`, which is not empty, for a task of so many bytes.

@@ -135,7 +135,7 @@ class FakeContext final : public Context {
   [[nodiscard]] const AgentId& self() const override { return self_; }
   [[nodiscard]] Instant now() const override { return now_; }
   [[nodiscard]] const std::string& node() const override { return node_; }
-  [[nodiscard]] const std::vector<std::string>& nodes() const override { return nodes_; }
+  [[nodiscard]] std::vector<std::string> nodes() const override { return nodes_; }
   [[nodiscard]] Log& log() override { return logged; }
 
   Status send(const AgentId& to, std::string topic, std::string body) override {

@@ -5,7 +5,6 @@
 #include <atomic>
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "actors/agent.hpp"
 #include "actors/caf.hpp"
@@ -23,8 +22,7 @@ class Members;
 
 struct World {
   std::string node;
-  std::vector<std::string> nodes;  // of the cluster, sorted
-  std::uint64_t epoch = 0;         // random per process
+  std::uint64_t epoch = 0;  // random per process
   std::atomic<std::uint64_t> tasks{0};
   InHand in_hand;
 

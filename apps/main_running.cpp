@@ -59,9 +59,10 @@ void add_restart(CommandLine& line) {
 }
 
 void add_reload(CommandLine& line) {
-  auto& verb = add_verb(line, line.app, "reload",
-                        "Let running nodes read their file again, and apply what needs no restart",
-                        "troupe reload configs/quickstart.toml");
+  auto& verb = add_verb(
+      line, line.app, "reload",
+      "Let running nodes read their file again, and apply what needs no restart: nodes, keys",
+      "troupe reload configs/quickstart.toml");
   auto options = std::make_shared<ReloadOptions>();
   add_cluster(verb, ConfigAs::position, options->config);
   verb.add_option("--node", options->node, "Only this node")->type_name("NAME");

@@ -1,4 +1,5 @@
 // troupe node FILE --name NAME: one node of a cluster, in the foreground, until Ctrl-C or SIGTERM.
+// SIGHUP makes it read its file again.
 #include "actors/node.hpp"
 
 #include <signal.h>
@@ -45,7 +46,7 @@ Result<std::vector<std::shared_ptr<actors::AgentModule>>> all_modules(const Conf
 }  // namespace
 
 int run_node(const NodeOptions& options, Output& output) {
-  Interrupts interrupts;
+  Interrupts interrupts(Interrupts::Hangups::are_told);
   let_writes_fail();  // its log may go to a pipe
   const auto cluster = load_cluster(options.config);
   if (!cluster) return output.fail(cluster.error());
@@ -99,8 +100,8 @@ int run_node(const NodeOptions& options, Output& output) {
     log->info(tls ? "serving HTTPS" : "serving HTTP", {{"port", door->port()}});
   }
   log->info("ready");
-  while (!interrupts.wait(signal_wait)) {
-  }
+  while (!interrupts.wait(signal_wait))
+    if (interrupts.take_hangup()) (void)reloading.reload();  // it logs what came of it
   log->info("stopping");
   if (door) {
     door->drain(cluster->config.http.drain_timeout);

@@ -28,6 +28,12 @@ actors::RestartOptions node_restarts(const config::UpConfig& up) {
           std::chrono::seconds(10)};
 }
 
+const config::NodeConfig* find_node(const Config& config, const std::string& name) {
+  const auto found = std::find_if(config.nodes.begin(), config.nodes.end(),
+                                  [&](const auto& node) { return node.name == name; });
+  return found == config.nodes.end() ? nullptr : &*found;
+}
+
 std::string own_program() {
   std::error_code failed;
   const auto path = std::filesystem::read_symlink("/proc/self/exe", failed);
@@ -72,9 +78,11 @@ std::string describe_exit(int status) {
 
 ClusterProcesses::ClusterProcesses(const Config& config, ProcessOptions options, Log& log)
     : config_(config), options_(std::move(options)), log_(log) {
-  for (const auto& node : config_.nodes)
-    children_.push_back(
-        {node.name, 0, -1, 0, never, actors::RestartBudget(node_restarts(config_.up))});
+  for (const auto& node : config_.nodes) children_.push_back(new_child(node.name));
+}
+
+ClusterProcesses::Child ClusterProcesses::new_child(const std::string& node) const {
+  return {node, 0, -1, 0, never, actors::RestartBudget(node_restarts(config_.up))};
 }
 
 ClusterProcesses::~ClusterProcesses() {
@@ -91,9 +99,7 @@ Result<std::unique_ptr<ClusterProcesses>> ClusterProcesses::start(const Config& 
 }
 
 Status ClusterProcesses::spawn(Child& child) {
-  const auto& nodes = config_.nodes;
-  const auto node = std::find_if(nodes.begin(), nodes.end(),
-                                 [&](const auto& one) { return one.name == child.node; });
+  const auto* const node = find_node(config_, child.node);
   const bool local = options_.launcher == Launcher::local;
   auto words =
       launch_words(options_.launcher, config_.up, *node,
@@ -229,22 +235,56 @@ bool ClusterProcesses::ended() const {
          std::none_of(children_.begin(), children_.end(), runs);
 }
 
+Status ClusterProcesses::change(const Config& config) {
+  std::vector<config::NodeConfig> leaving;
+  for (const auto& child : children_)
+    if (find_node(config, child.node) == nullptr)
+      leaving.push_back(*find_node(config_, child.node));
+  config_ = config;
+  config_.nodes.insert(config_.nodes.end(), leaving.begin(), leaving.end());
+  for (const auto& node : config.nodes) {
+    const auto known = std::find_if(children_.begin(), children_.end(),
+                                    [&](const Child& child) { return child.node == node.name; });
+    if (known != children_.end()) continue;
+    children_.push_back(new_child(node.name));
+    if (auto spawned = spawn(children_.back()); !spawned) {
+      children_.pop_back();
+      return spawned;
+    }
+  }
+  return {};
+}
+
+bool ClusterProcesses::end(const std::string& node) {
+  const auto child = std::find_if(children_.begin(), children_.end(),
+                                  [&](const Child& one) { return one.node == node; });
+  if (child == children_.end()) return true;
+  ask_to_end(*child);
+  const bool politely = wait_ended(*child, later(now(), config_.up.stop_timeout));
+  children_.erase(child);
+  std::erase_if(config_.nodes, [&](const auto& one) { return one.name == node; });
+  return politely;
+}
+
+// Kills it then. False if it had to.
+bool ClusterProcesses::wait_ended(Child& child, Instant give_up) {
+  while (child.pid != 0 && now() < give_up) {
+    reap();
+    if (child.pid != 0) std::this_thread::sleep_for(poll_interval);
+  }
+  if (child.pid == 0) return true;
+  log_.error("a node did not stop and is killed", {{"node", child.node}, {"pid", child.pid}});
+  ::kill(child.pid, SIGKILL);
+  ::waitpid(child.pid, &child.exit_status, 0);
+  child.pid = 0;
+  return false;
+}
+
 bool ClusterProcesses::stop() {
   bool politely = true;
   for (auto& child : children_) ask_to_end(child);
   const Instant give_up = later(now(), config_.up.stop_timeout);
-  for (auto& child : children_) {
-    while (child.pid != 0 && now() < give_up) {
-      reap();
-      if (child.pid != 0) std::this_thread::sleep_for(poll_interval);
-    }
-    if (child.pid == 0) continue;
-    log_.error("a node did not stop and is killed", {{"node", child.node}, {"pid", child.pid}});
-    ::kill(child.pid, SIGKILL);
-    ::waitpid(child.pid, &child.exit_status, 0);
-    child.pid = 0;
-    politely = false;
-  }
+  for (auto& child : children_) politely = wait_ended(child, give_up) && politely;
   for (auto& child : children_) child.given_up = true;  // supervise() starts nothing any more
   return politely;
 }

@@ -44,6 +44,14 @@ class ClusterProcesses {
   // line it logged; so is the config's start_timeout.
   Status wait_ready(Client& client);
 
+  // The config from now on: nodes that are new in it are started, and those that start again are
+  // started as it says. One that is not in it any more stays until end(). Errors: io, and what was
+  // started runs.
+  Status change(const Config& config);
+
+  // Ends a node for good, as stop() does. False if it had to be killed.
+  bool end(const std::string& node);
+
   // Takes note of children that ended and restarts those whose time has come. Call it a few times a
   // second. One that ends with exit code 0 was asked to, and stays ended; one that ends with
   // exit_restart was asked to as well, and is started at once. False when a node has used up its
@@ -72,7 +80,9 @@ class ClusterProcesses {
 
   ClusterProcesses(const Config& config, ProcessOptions options, Log& log);
   Status spawn(Child& child);
+  [[nodiscard]] Child new_child(const std::string& node) const;
   static void ask_to_end(Child& child);
+  bool wait_ended(Child& child, Instant give_up);
   void reap();
   void take_note(Child& child, Instant now);
   [[nodiscard]] Error early_end(const Child& child) const;

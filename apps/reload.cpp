@@ -29,6 +29,10 @@ void print(const std::string& node, const json& answer, Output& output) {
   for (const auto& [change, names] : keys.items())
     if (const std::string all = listed(names); !all.empty())
       line += "\n    keys " + change + ": " + all;
+  const json nodes = answer.value("nodes", json::object());
+  for (const auto& [change, names] : nodes.items())
+    if (const std::string all = listed(names); !all.empty())
+      line += "\n    nodes that have " + change + ": " + all;
   if (!restart.empty())
     line += "\n    changed, and takes a restart (troupe restart " + node + "): " + restart;
   output.text(line);

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "apps/wiring.hpp"
 #include "config/cluster_keys.hpp"
 #include "transport/secret.hpp"
 
@@ -15,6 +16,7 @@ using Settings = std::map<std::string, std::string>;
 constexpr std::string_view keys_key = "http.keys";
 constexpr std::string_view folder_key = "cluster.keys";
 
+using actors::ClusterNode;
 using transport::AllowedKey;
 
 Settings by_key(const std::vector<config::Setting>& settings) {
@@ -67,23 +69,41 @@ KeyChanges key_changes(const std::vector<AllowedKey>& before,
   return changes;
 }
 
+NodeChanges node_changes(const std::vector<ClusterNode>& before,
+                         const std::vector<ClusterNode>& after) {
+  const auto named = [](const std::string& name, const std::vector<ClusterNode>& list) {
+    return std::find_if(list.begin(), list.end(),
+                        [&](const ClusterNode& node) { return node.name == name; });
+  };
+  NodeChanges changes;
+  for (const ClusterNode& node : before)
+    if (named(node.name, after) == after.end()) changes.left.push_back(node.name);
+  for (const ClusterNode& node : after) {
+    const auto was = named(node.name, before);
+    if (was == before.end())
+      changes.joined.push_back(node.name);
+    else if (was->endpoint != node.endpoint)
+      changes.moved.push_back(node.name);
+  }
+  return changes;
+}
+
 Reloading::Reloading(ConfigOptions options, std::string node, const Cluster& cluster,
                      transport::PublicKey own_key, Log& log)
     : options_(std::move(options)),
       node_(std::move(node)),
-      started_with_(cluster.config),
       folder_(cluster.keys.folder),
       own_key_(std::move(own_key)),
       log_(log),
       in_effect_(by_key(cluster.settings)),
-      allowed_(cluster.keys.allowed) {}
+      others_{cluster_nodes(cluster.config, cluster.keys), cluster.keys.allowed} {}
 
 void Reloading::attach(actors::Node& node) {
   const std::lock_guard lock(mutex_);
   running_ = &node;
-  if (!early_allowed_) return;
-  if (const auto done = node.allow(*std::exchange(early_allowed_, std::nullopt)); !done)
-    log_.error("the allow-list could not be changed", done.error());
+  if (!std::exchange(early_others_, false)) return;
+  if (const auto done = node.set_cluster(others_.nodes, others_.allowed); !done)
+    log_.error("the cluster's nodes and keys could not be changed", done.error());
 }
 
 void Reloading::attach(gateway::FrontDoor& door) {
@@ -92,21 +112,40 @@ void Reloading::attach(gateway::FrontDoor& door) {
   if (early_keys_) door.set_keys(*std::exchange(early_keys_, std::nullopt));
 }
 
-// With the nodes that there were at the start: a new one is a node when this one knows it as such.
-Result<std::vector<AllowedKey>> Reloading::read_allowed() const {
-  auto keys = config::read_cluster_keys(started_with_, folder_);
+Result<Reloading::Others> Reloading::read_others(const config::Config& config) const {
+  if (std::none_of(config.nodes.begin(), config.nodes.end(),
+                   [this](const config::NodeConfig& node) { return node.name == node_; }))
+    return Error{ErrorCode::config, "the file has no node '" + node_ + "' any more",
+                 "take it out of service with `troupe drain` before, and end it"};
+  auto keys = config::read_cluster_keys(config, folder_);
   if (!keys) return keys.error();
-  return std::move(keys->allowed);
+  return Others{cluster_nodes(config, *keys), std::move(keys->allowed)};
 }
 
-Status Reloading::admit(std::vector<AllowedKey> allowed) {
-  if (running_ != nullptr) {
-    if (auto done = running_->allow(allowed); !done) return done;
-  } else {
-    early_allowed_ = allowed;
-  }
-  allowed_ = std::move(allowed);
+Status Reloading::check_own_key(bool& differs) const {
+  auto own = transport::read_key_file(folder_ + "/" + node_ + ".key");
+  if (!own) return own.error();
+  transport::wipe(own->secret_z85);
+  differs = own->public_key != own_key_;
   return {};
+}
+
+Status Reloading::apply(Others others) {
+  if (running_ != nullptr) {
+    if (auto done = running_->set_cluster(others.nodes, others.allowed); !done) return done;
+  } else {
+    early_others_ = true;
+  }
+  others_ = std::move(others);
+  return {};
+}
+
+// Of another node only its address concerns this one.
+bool Reloading::is_applied_at_once(std::string_view key) const {
+  constexpr std::string_view of_a_node = "node.";
+  if (!key.starts_with(of_a_node)) return key == keys_key;
+  key.remove_prefix(of_a_node.size());
+  return !key.starts_with(node_ + '.');
 }
 
 Result<std::string> Reloading::reload() {
@@ -120,35 +159,37 @@ Result<std::string> Reloading::reload() {
   if (!loaded) return mistake(loaded.error());
   auto keys = gateway::ApiKeys::parse(loaded->config.http.keys);
   if (!keys) return mistake(keys.error());
-  auto allowed = read_allowed();
-  if (!allowed) return mistake(allowed.error());
-  auto own = transport::read_key_file(folder_ + "/" + node_ + ".key");
-  if (!own) return mistake(own.error());
-  transport::wipe(own->secret_z85);
-  const KeyChanges changes = key_changes(allowed_, *allowed);
-  if (!changes.none())
-    if (auto done = admit(std::move(*allowed)); !done) return mistake(done.error());
+  auto others = read_others(loaded->config);
+  if (!others) return mistake(others.error());
+  bool other_key = false;
+  if (auto own = check_own_key(other_key); !own) return mistake(own.error());
+  const KeyChanges of_keys = key_changes(others_.allowed, others->allowed);
+  const NodeChanges of_nodes = node_changes(others_.nodes, others->nodes);
+  if (!of_keys.none() || !of_nodes.none())
+    if (auto done = apply(std::move(*others)); !done) return mistake(done.error());
 
   const Settings read = by_key(loaded->settings);
   auto applied = nlohmann::json::array();
   auto restart = nlohmann::json::array();
-  if (!changes.none()) applied.push_back(folder_key);
+  if (!of_keys.none()) applied.push_back(folder_key);
   auto changed = changed_keys(in_effect_, read);
-  if (own->public_key != own_key_ &&
-      std::find(changed.begin(), changed.end(), folder_key) == changed.end())
+  if (other_key && std::find(changed.begin(), changed.end(), folder_key) == changed.end())
     changed.emplace_back(folder_key);
   for (const auto& key : changed) {
-    if (key != keys_key) {
+    if (!is_applied_at_once(key)) {
       restart.push_back(key);
       continue;
     }
-    in_effect_[key] = read.at(key);
-    applied.push_back(key);
-    if (door_ != nullptr)
-      door_->set_keys(std::move(*keys));
+    if (const auto now_is = read.find(key); now_is != read.end())
+      in_effect_[key] = now_is->second;
     else
-      early_keys_ = std::move(*keys);
+      in_effect_.erase(key);
+    applied.push_back(key);
   }
+  if (door_ != nullptr)
+    door_->set_keys(std::move(*keys));
+  else
+    early_keys_ = std::move(*keys);
   log_.info("the config was read again",
             {{"applied", applied.size()}, {"need_restart", restart.size()}});
   return nlohmann::json{
@@ -156,7 +197,8 @@ Result<std::string> Reloading::reload() {
       {"applied", applied},
       {"restart", restart},
       {"keys",
-       {{"added", changes.added}, {"removed", changes.removed}, {"changed", changes.changed}}}}
+       {{"added", of_keys.added}, {"removed", of_keys.removed}, {"changed", of_keys.changed}}},
+      {"nodes", {{"joined", of_nodes.joined}, {"left", of_nodes.left}, {"moved", of_nodes.moved}}}}
       .dump();
 }
 

@@ -1,14 +1,15 @@
 // A running node's config, read again: what changed is applied where that is possible, and named
 // where it takes a restart. A file with a mistake in it changes nothing.
 //
-// Applied at once: `http.keys`, and who is in the folder of keys. Everything else is what a node
-// was built from. Thread-safe.
+// Applied at once: `http.keys`, who is in the folder of keys, and which other nodes there are and
+// where. Everything else is what a node was built from. Thread-safe.
 #pragma once
 
 #include <map>
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "actors/node.hpp"
@@ -37,6 +38,17 @@ struct KeyChanges {
 KeyChanges key_changes(const std::vector<transport::AllowedKey>& before,
                        const std::vector<transport::AllowedKey>& after);
 
+// What differs between two lists of a cluster's nodes, as names.
+struct NodeChanges {
+  std::vector<std::string> joined;
+  std::vector<std::string> left;
+  std::vector<std::string> moved;  // have another address
+
+  [[nodiscard]] bool none() const { return joined.empty() && left.empty() && moved.empty(); }
+};
+NodeChanges node_changes(const std::vector<actors::ClusterNode>& before,
+                         const std::vector<actors::ClusterNode>& after);
+
 class Reloading {
  public:
   // `cluster` is what the node was started with, `own_key` what it proves to have; `log` outlives
@@ -49,25 +61,32 @@ class Reloading {
   // It serves HTTP by this door, which lives until the last reload().
   void attach(gateway::FrontDoor& door);
 
-  // {"node": N, "applied": [keys], "restart": [keys], "keys": {"added", "removed", "changed"}}.
-  // Errors: those of load_config() and of read_cluster_keys().
+  // {"node": N, "applied": [keys], "restart": [keys], "keys": {"added", "removed", "changed"},
+  // "nodes": {"joined", "left", "moved"}}. Errors: those of load_config() and of
+  // read_cluster_keys(); config where this node itself is not in the file any more.
   Result<std::string> reload();
 
  private:
-  [[nodiscard]] Result<std::vector<transport::AllowedKey>> read_allowed() const;
-  Status admit(std::vector<transport::AllowedKey> allowed);
+  // Who is in the cluster, and who may connect.
+  struct Others {
+    std::vector<actors::ClusterNode> nodes;
+    std::vector<transport::AllowedKey> allowed;
+  };
+  [[nodiscard]] Result<Others> read_others(const config::Config& config) const;
+  [[nodiscard]] Status check_own_key(bool& differs) const;
+  Status apply(Others others);
+  [[nodiscard]] bool is_applied_at_once(std::string_view key) const;
 
   const ConfigOptions options_;
   const std::string node_;
-  const config::Config started_with_;  // says who is a node, until the next start
-  const std::string folder_;           // of keys
+  const std::string folder_;  // of keys
   const transport::PublicKey own_key_;
   Log& log_;
   std::mutex mutex_;  // guards the rest
   std::map<std::string, std::string> in_effect_;
-  std::vector<transport::AllowedKey> allowed_;
+  Others others_;
   actors::Node* running_ = nullptr;
-  std::optional<std::vector<transport::AllowedKey>> early_allowed_;  // read before there was a node
+  bool early_others_ = false;  // they were read before there was a node
   gateway::FrontDoor* door_ = nullptr;
   std::optional<gateway::ApiKeys> early_keys_;  // read before there was a door
 };

@@ -1,4 +1,5 @@
 // troupe up FILE: every node of the cluster, each as a child of this process, until Ctrl-C.
+// SIGHUP makes it read the file again (up_changing.hpp).
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -7,6 +8,7 @@
 #include "apps/interrupts.hpp"
 #include "apps/log_keeper.hpp"
 #include "apps/processes.hpp"
+#include "apps/up_changing.hpp"
 #include "apps/verbs.hpp"
 #include "base/clock.hpp"
 
@@ -51,11 +53,11 @@ std::string kept_logs_folder(const Config& config, Log& log) {
 }  // namespace
 
 int run_up(const UpOptions& options, Output& output) {
-  Interrupts interrupts;
+  Interrupts interrupts(Interrupts::Hangups::are_told);
   let_writes_fail();
   ConfigOptions config = options.config;
   if (!options.record.empty()) config.set.push_back("scheduling.record=" + options.record);
-  const auto cluster = load_cluster(config);
+  auto cluster = load_cluster(config);
   if (!cluster) return output.fail(cluster.error());
   const auto log = open_log(cluster->config, "");
 
@@ -79,8 +81,11 @@ int run_up(const UpOptions& options, Output& output) {
     return output.fail({ErrorCode::io, "cannot write " + options.ready_file, ""});
 
   bool whole = true;
-  while (whole && !(*processes)->ended() && !interrupts.wait(supervise_interval))
-    whole = (*processes)->supervise(now());
+  while (whole && !(*processes)->ended() && !interrupts.wait(supervise_interval)) {
+    if (interrupts.take_hangup())
+      whole = change_cluster(config, *cluster, **processes, interrupts, *log);
+    whole = whole && (*processes)->supervise(now());
+  }
   output.progress((*processes)->ended() ? "every node has ended, as it was asked to" : "stopping");
   const bool politely = (*processes)->stop();
   if (!whole)

@@ -34,16 +34,22 @@ kernels::Sampling sampling_of(const config::PolicyConfig& policy) {
 
 }  // namespace
 
+std::vector<actors::ClusterNode> cluster_nodes(const Config& config, const ClusterKeys& keys) {
+  std::vector<actors::ClusterNode> nodes;
+  for (const auto& node : config.nodes)
+    nodes.push_back(
+        {node.name, {node.host, node.urgent_port, node.ordinary_port}, keys.nodes.at(node.name)});
+  return nodes;
+}
+
 Result<actors::NodeOptions> node_options(const Config& config, const ClusterKeys& keys,
                                          const std::string& name) {
   actors::NodeOptions options;
   options.name = name;
+  options.cluster = cluster_nodes(config, keys);
   const config::NodeConfig* self = nullptr;
-  for (const auto& node : config.nodes) {
+  for (const auto& node : config.nodes)
     if (node.name == name) self = &node;
-    options.cluster.push_back(
-        {node.name, {node.host, node.urgent_port, node.ordinary_port}, keys.nodes.at(node.name)});
-  }
   if (self == nullptr)
     return Error{ErrorCode::config, "the cluster has no node '" + name + "'",
                  "choose one of the file's [node.*] tables"};

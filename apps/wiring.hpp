@@ -17,6 +17,9 @@ namespace troupe::apps {
 using config::ClusterKeys;
 using config::Config;
 
+// Its nodes, as each of them has to know the others.
+std::vector<actors::ClusterNode> cluster_nodes(const Config& config, const ClusterKeys& keys);
+
 // All but its modules of agents. Errors: config for a name that is not in the file, what the key
 // files say.
 Result<actors::NodeOptions> node_options(const Config& config, const ClusterKeys& keys,

@@ -58,6 +58,10 @@ void Sender::on(Instant now, const Submitted& event, SenderActions& out) {
   dispatch(now, added, out);
 }
 
+void Sender::on(Instant, const NodeJoined& event, SenderActions&) {
+  if (event.node.value == nodes_.size()) nodes_.emplace_back();
+}
+
 void Sender::on(Instant now, const NodeUp& event, SenderActions& out) {
   if (event.node.value >= nodes_.size() || event.node == options_.self) return;
   Node& node = nodes_[event.node.value];

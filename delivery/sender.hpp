@@ -51,7 +51,7 @@ using Choose = std::function<NodeId(Instant now, TaskId task, std::span<const No
 
 struct SenderOptions {
   std::optional<NodeId> self;          // our own node, always up; none: a client, which only asks
-  std::uint32_t nodes = 1;             // of the cluster
+  std::uint32_t nodes = 1;             // of the cluster, at the start
   std::uint32_t tasks_max = 1U << 20;  // without an outcome; more are concluded as queue_full
   std::uint32_t attempts_max = 5;      // nodes that may be lost with a task before it is given up
   Duration repeat_after = std::chrono::seconds(1);  // an offer without an answer is sent again
@@ -135,6 +135,7 @@ class Sender {
   using Tasks = std::map<TaskId, Task>;
 
   void on(Instant now, const Submitted& event, SenderActions& out);
+  void on(Instant now, const NodeJoined& event, SenderActions& out);
   void on(Instant now, const NodeUp& event, SenderActions& out);
   void on(Instant now, const NodeDown& event, SenderActions& out);
   void on(Instant now, const Accepted& event, SenderActions& out);

@@ -17,7 +17,7 @@
 
 namespace troupe::delivery {
 
-// A node of the cluster by its place in the sorted list, our own included.
+// A node of the cluster by the number that this process gave it, our own included.
 using NodeId = Id<struct NodeTag>;
 
 // One life of one process that sends us tasks: a peer's name and epoch, numbered by the caller. A
@@ -40,6 +40,10 @@ struct Submitted {
   Instant deadline = never;
   bool pinned = false;
   bool urgent = false;
+};
+// Its number is the next one; it is not up yet. One that leaves is down for good.
+struct NodeJoined {
+  NodeId node;
 };
 struct NodeUp {
   NodeId node;
@@ -82,8 +86,8 @@ struct Undelivered {
 struct Canceled {
   TaskId task;
 };
-using SenderEvent = std::variant<Submitted, NodeUp, NodeDown, Accepted, Rejected, ResultCame,
-                                 Undelivered, Canceled>;
+using SenderEvent = std::variant<Submitted, NodeJoined, NodeUp, NodeDown, Accepted, Rejected,
+                                 ResultCame, Undelivered, Canceled>;
 
 // Send the task to the node; it has so much time left from now on (none: all the time).
 struct Offer {

@@ -35,6 +35,9 @@ class NodeChoice {
 
   NodeChoice(Node self, std::uint32_t nodes, std::uint64_t seed);
 
+  // The next number is a node, too.
+  void joined() { nodes_.emplace_back(); }
+
   // A reply came from that node and said so.
   void told(Instant now, Node node, const NodeLoad& load);
   // How long a small message and its answer took; smoothed, and forgotten after `way_lives`. Zero

@@ -98,6 +98,8 @@ class ZmqLink final : public Link {
     return peer;
   }
 
+  void disconnect(PeerId peer) override { shared_->mailbox.push(DisconnectCommand{peer}); }
+
   Status rekey(PeerId peer, std::vector<PublicKey> server_keys) override {
     if (auto valid = check_server_keys(server_keys); !valid) return valid;
     shared_->mailbox.push(RekeyCommand{peer, std::move(server_keys)});

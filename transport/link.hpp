@@ -46,6 +46,7 @@ struct Endpoint {
   std::string host;  // an address of a named interface; never a wildcard
   std::uint16_t urgent_port = 0;
   std::uint16_t ordinary_port = 0;
+  bool operator==(const Endpoint&) const = default;
 };
 
 // Of one name there may be two while its key is rotated.
@@ -102,6 +103,10 @@ class Link {
   // Starts to connect and keeps trying; on_up says when it worked. Messages sent before that wait.
   // The server proves to have any one of the keys; they are tried in turn.
   virtual PeerId connect(const Endpoint& endpoint, std::vector<PublicKey> server_keys) = 0;
+
+  // Ends a connection that we opened, for good, and says so to the peer. What waits to be sent is
+  // not. on_down follows if it was up. Any other peer is left alone.
+  virtual void disconnect(PeerId peer) = 0;
 
   // Of a connection that we opened: what it is opened with from the next time on. Errors:
   // invalid_argument for keys that are none.

@@ -228,16 +228,19 @@ void Owner::finish() {
   for (auto& [id, peer] : peers_) {
     discard(peer);
     shared_->slots.close(peer.id);
-    if (peer.dial == nullptr) continue;
-    for (Socket& socket : peer.dial->sockets) {
-      // Nobody is there to take what lingers on a socket that never got through.
-      if (socket.is_open() && peer.life.up()) socket.set(ZMQ_LINGER, linger);
-      socket.close();
-    }
+    if (peer.dial != nullptr) close_dialed(peer, linger);
   }
   peers_.clear();
   dialed_.clear();
   zap_.reset();
+}
+
+void Owner::close_dialed(Peer& peer, int linger_ms) {
+  for (Socket& socket : peer.dial->sockets) {
+    // Nobody is there to take what lingers on a socket that never got through.
+    if (socket.is_open() && peer.life.up()) socket.set(ZMQ_LINGER, linger_ms);
+    socket.close();
+  }
 }
 
 void Owner::take_commands() {
@@ -274,6 +277,21 @@ void Owner::accept(ConnectCommand&& command) {
   peer.dial->addresses = std::move(command.addresses);
   peer.dial->server_keys = std::move(command.server_keys);
   dial(peer);
+}
+
+void Owner::accept(const DisconnectCommand& command) {
+  const auto found = peers_.find(command.peer.value);
+  if (found == peers_.end() || found->second.dial == nullptr) return;
+  Peer& peer = found->second;
+  const bool was_up = peer.life.up();
+  say_last(peer);
+  close_dialed(peer, last_words_linger_ms);
+  shared_->slots.close(peer.id);
+  discard(peer);
+  std::erase(dialed_, command.peer.value);
+  peers_.erase(found);
+  if (was_up && events_.on_down)
+    events_.on_down(command.peer, {ErrorCode::unreachable, "we ended the connection", ""});
 }
 
 Owner::Peer& Owner::add_peer(PeerId id) {

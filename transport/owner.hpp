@@ -99,6 +99,7 @@ class Owner {
   void take_commands();
   void accept(SendCommand&& command);
   void accept(ConnectCommand&& command);
+  void accept(const DisconnectCommand& command);
   void accept(const StopCommand& command);
   void keep_time();
   void keep_time(Peer& peer);
@@ -106,6 +107,7 @@ class Owner {
   void hang_up_broken();
   void drop_lost();
   void hang_up(Peer& peer, const Error& why, Duration reopen_after, bool tell);
+  void close_dialed(Peer& peer, int linger_ms);
   void drop(Peer& peer, const Error& why);
   void end(Peer& peer, Lane lane);
   static Error closed_by(const Peer& peer);
@@ -174,7 +176,7 @@ class Owner {
   std::array<Socket, lane_count> doors_;
   Guests guests_;
   std::unordered_map<std::uint64_t, Peer> peers_;
-  std::vector<std::uint64_t> dialed_;  // those of peers_ that we opened; they stay for good
+  std::vector<std::uint64_t> dialed_;  // those of peers_ that we opened
 
   Instant now_{};
   Instant next_due_ = never;

@@ -44,6 +44,10 @@ struct ConnectCommand {
   std::optional<Error> refused;  // the caller's endpoint or key was wrong: say so in on_down
 };
 
+struct DisconnectCommand {
+  PeerId peer;
+};
+
 struct RekeyCommand {
   PeerId peer;
   std::vector<PublicKey> server_keys;
@@ -61,8 +65,8 @@ struct StopCommand {
   Duration linger{};
 };
 
-using Command = std::variant<SendCommand, ConnectCommand, RekeyCommand, OwnKeysCommand,
-                             AllowCommand, StopCommand>;
+using Command = std::variant<SendCommand, ConnectCommand, DisconnectCommand, RekeyCommand,
+                             OwnKeysCommand, AllowCommand, StopCommand>;
 
 struct AtomicCounters {
   std::atomic<std::uint64_t> messages_sent{0};

@@ -32,6 +32,9 @@ inline constexpr Duration other_keys_delay = std::chrono::seconds(1);
 // How long a hello may go unanswered before the connection is begun afresh.
 inline constexpr Duration hello_patience = std::chrono::seconds(3);
 
+// So long ZeroMQ tries to get the last words of a connection out that we end.
+inline constexpr int last_words_linger_ms = 500;
+
 // Routes that never became a peer, or no longer are one, are remembered for so long.
 inline constexpr Duration strangers_kept = std::chrono::seconds(30);
 

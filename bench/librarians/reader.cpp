@@ -75,8 +75,9 @@ class Reader final : public actors::Agent {
   }
 
   void search(actors::Context& context, std::uint64_t number, const std::vector<float>& query) {
-    open_[number].shelves_missing = context.nodes().size();
-    for (const auto& node : context.nodes()) {
+    const auto nodes = context.nodes();
+    open_[number].shelves_missing = nodes.size();
+    for (const auto& node : nodes) {
       if (!open_.contains(number)) return;  // the last one failed at once
       TaskRequest task;
       task.work = Recall{std::string(librarian_type) + "/*", query, orders_.k};

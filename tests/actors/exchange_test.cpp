@@ -248,6 +248,33 @@ TEST_CASE(
   CHECK(world.processes[0].ran == 3);
 }
 
+TEST_CASE("a node that leaves gives up what it has and what it wants, and may join again") {
+  World world;
+  world.takes = 10s;
+  world.submit(0, 1, 1);  // to be done by the one that leaves
+  world.submit(1, 0, 1);  // and wanted by it
+  world.run(100ms);
+  Exchange& exchange = *world.processes[0].exchange;
+  REQUIRE(exchange.guests_tasks() == 1);
+  REQUIRE(exchange.origins() == nodes);
+  exchange.node_left(NodeId{1});
+  CHECK(exchange.origins() == nodes - 1);
+  exchange.guest_down(connection(1, 0));  // it ends, which is no news
+  world.run(30s);
+  REQUIRE(world.asked->outcomes.size() >= 1);
+  CHECK(world.asked->outcomes[0].result);
+  CHECK(exchange.guests_tasks() == 0);  // what ran for it has ended, and nothing is kept
+
+  exchange.node_joined(NodeId{1}, "b");
+  const transport::PeerInfo info{"b", transport::Role::node, world.processes[1].epoch, true};
+  exchange.node_up(NodeId{1}, connection(0, 1), info);
+  world.takes = 20ms;
+  const int ran = world.processes[1].ran;
+  world.submit(0, 1, 2);
+  world.run(100ms);
+  CHECK(world.processes[1].ran == ran + 1);
+}
+
 TEST_CASE("cancel, deadline, close and a full book each give the one outcome") {
   World world;
   world.takes = 10s;

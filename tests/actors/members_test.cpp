@@ -30,7 +30,7 @@ std::vector<std::size_t> homes(const Members& members, int agents) {
 TEST_CASE(
     "a node that goes down keeps its agents for the grace, and gets them back when it is up") {
   const Instant start{1s};
-  Members members(abc, 0, grace, start);
+  Members members(abc, "a", grace, start);
   CHECK_FALSE(members.up(1));  // it was taken to live all along
   CHECK_FALSE(members.up(2));
   CHECK_FALSE(members.next_change());
@@ -60,7 +60,7 @@ TEST_CASE(
 
 TEST_CASE("a break that ends within the grace changes nothing, and a second one counts anew") {
   const Instant start{1s};
-  Members members(abc, 1, grace, start);
+  Members members(abc, "b", grace, start);
   members.up(0);
   members.up(2);
   members.down(0, start + 1s);
@@ -74,12 +74,71 @@ TEST_CASE("a break that ends within the grace changes nothing, and a second one 
 
 TEST_CASE("a node that never came up is taken for dead after the grace, and we never are") {
   const Instant start{1s};
-  Members members(abc, 2, grace, start);
+  Members members(abc, "c", grace, start);
   CHECK(members.next_change() == start + grace);
   CHECK(members.advance(start + grace));
   CHECK(members.living() == std::vector<std::string>{"c"});
   CHECK(members.is_home(agent(1)));
   CHECK_FALSE(members.advance(start + 100 * grace));
+}
+
+TEST_CASE("a node that joins lives once it is up, under a number that nobody had") {
+  const Instant start{1s};
+  Members members({"c", "a"}, "c", grace, start);
+  CHECK(members.self() == 1);  // the first are numbered by name
+  members.up(0);
+  const auto before = homes(members, 300);
+
+  const std::size_t b = members.join("b");
+  CHECK(b == 2);
+  CHECK(members.join("b") == 2);
+  CHECK(members.names() == std::vector<std::string>{"a", "b", "c"});
+  CHECK(members.number_of("b") == 2);
+  CHECK(members.name(2) == "b");
+  CHECK_FALSE(members.lives(b));
+  CHECK_FALSE(members.next_change());  // nothing ends if it never comes
+  CHECK(homes(members, 300) == before);
+
+  CHECK(members.up(b));
+  CHECK(members.living() == std::vector<std::string>{"a", "b", "c"});
+  // Only agents that live there now have moved, the same that another order of joining gives.
+  const auto after = homes(members, 300);
+  std::size_t moved = 0;
+  for (std::size_t i = 0; i < before.size(); ++i) {
+    if (after[i] == before[i]) continue;
+    CHECK(after[i] == b);
+    ++moved;
+  }
+  CHECK(moved > 50);
+  Members at_once(abc, "a", grace, start);
+  for (int i = 0; i < 300; ++i)
+    CHECK(members.name(members.home_of(agent(i))) == at_once.name(at_once.home_of(agent(i))));
+}
+
+TEST_CASE("a node that leaves lives no more, whatever is heard of it, until it joins again") {
+  const Instant start{1s};
+  Members members(abc, "a", grace, start);
+  members.up(1);
+  members.up(2);
+  members.down(1, start + 1s);
+  CHECK(members.leave(1));
+  CHECK_FALSE(members.next_change());
+  CHECK(members.names() == std::vector<std::string>{"a", "c"});
+  CHECK(members.living() == std::vector<std::string>{"a", "c"});
+  CHECK_FALSE(members.number_of("b"));
+  CHECK(members.numbers() == 3);
+  for (const auto home : homes(members, 300)) CHECK(home != 1);
+
+  CHECK_FALSE(members.up(1));  // its last words
+  members.down(1, start + 2s);
+  CHECK_FALSE(members.advance(start + 1000s));
+  CHECK_FALSE(members.lives(1));
+  CHECK_FALSE(members.leave(1));
+
+  CHECK(members.join("b") == 1);
+  CHECK_FALSE(members.lives(1));
+  CHECK(members.up(1));
+  CHECK(members.names() == abc);
 }
 
 TEST_CASE(
@@ -90,7 +149,8 @@ TEST_CASE(
     // Each takes any of the others to live or not.
     std::vector<std::unique_ptr<Members>> all;
     for (std::size_t self = 0; self < names.size(); ++self) {
-      auto& members = all.emplace_back(std::make_unique<Members>(names, self, grace, Instant{}));
+      auto& members =
+          all.emplace_back(std::make_unique<Members>(names, names[self], grace, Instant{}));
       for (std::size_t other = 0; other < names.size(); ++other)
         if (other != self && random.below(2) == 0) members->up(other);
       members->advance(Instant{} + grace);

@@ -244,7 +244,7 @@ TEST_CASE("a role that changes counts from the next question on") {
   const auto client = cluster.client({"a"});
   REQUIRE(client->control("a", "undrain", "", limit));
   allowed.back().role = Role::read_only;
-  REQUIRE(node->allow(allowed));
+  REQUIRE(node->set_cluster(options.cluster, allowed));
   // It is on a new connection soon, in which it may only look.
   const auto until = std::chrono::steady_clock::now() + limit;
   auto refused = client->control("a", "undrain", "", 50ms);

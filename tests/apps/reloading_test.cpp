@@ -35,3 +35,23 @@ TEST_CASE("what a new allow-list changes is told by name") {
   const auto renamed = key_changes({client}, {other});
   CHECK((renamed.added == Names{"somebody else"} && renamed.removed == Names{"client"}));
 }
+
+TEST_CASE("what a new list of nodes changes is told by name") {
+  const auto node = [](std::string name, std::string host) {
+    actors::ClusterNode one;
+    one.name = std::move(name);
+    one.endpoint.host = std::move(host);
+    return one;
+  };
+  const auto a = node("a", "127.0.0.1");
+  const auto b = node("b", "127.0.0.1");
+  const auto elsewhere = node("b", "127.0.0.2");
+  auto with_key = b;
+  with_key.keys.push_back({"another key"});
+  CHECK(node_changes({a, b}, {b, a}).none());
+  CHECK(node_changes({a, b}, {a, with_key}).none());  // that is told of the keys
+  CHECK(node_changes({a}, {a, b}).joined == Names{"b"});
+  CHECK(node_changes({a, b}, {a}).left == Names{"b"});
+  const auto moved = node_changes({a, b}, {a, elsewhere});
+  CHECK((moved.moved == Names{"b"} && moved.joined.empty() && moved.left.empty()));
+}

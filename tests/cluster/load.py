@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import tempfile
 
 from cluster import LIMIT_S, wait_until
 
@@ -13,8 +14,8 @@ class Load:
 
     def __init__(self, test):
         self.test = test
-        self.told = os.path.join(test.folder.name, "told")
-        with open(self.told, "w", encoding="utf-8") as told:
+        handle, self.told = tempfile.mkstemp(prefix="told-", dir=test.folder.name)
+        with open(handle, "w", encoding="utf-8") as told:
             self.asks = subprocess.Popen([ASKS, test.config, "0"], env=test.environment, text=True,
                                          stdin=subprocess.PIPE, stdout=told, stderr=subprocess.PIPE)
         test.addCleanup(self.asks.stdin.close)

@@ -1,5 +1,6 @@
 // The delivery protocol among three nodes and a client in a world that loses, delays, repeats and
-// reorders messages, cuts links and kills processes; judged by what the callers see.
+// reorders messages, cuts links and kills processes, and in which a node joins or leaves; judged by
+// what the callers see.
 //
 // One seed again:  TROUPE_DELIVERY_SEED=17 build/dev/tests/delivery/test_delivery
 #include <cstdlib>
@@ -23,6 +24,7 @@ namespace {
 
 constexpr std::uint32_t nodes = 3;
 constexpr std::uint32_t everybody = nodes + 1;  // the last is the client: it has no executor
+constexpr std::uint32_t leaver = 1, newcomer = 2;
 constexpr Duration beat = 100ms;
 constexpr Duration lease = 350ms;
 constexpr Duration trouble = 20s;  // faults and new tasks end here
@@ -36,6 +38,7 @@ struct World {
     std::map<std::uint32_t, std::pair<std::uint64_t, Instant>> heard;  // epoch, when
     std::map<std::uint32_t, bool> up;
     std::map<std::uint32_t, OriginId> origins;
+    std::set<std::uint32_t> known;  // nodes, as the file said when it was last read here
   };
   struct Wanted {
     std::uint32_t caller = 0;
@@ -62,6 +65,7 @@ struct World {
   std::map<std::string, int> seen;
   std::set<std::pair<std::uint32_t, std::uint32_t>> cut;
   std::set<TaskId> hedged;
+  std::set<std::uint32_t> file = {0, 1, 2};  // the nodes in it
   std::uint64_t epochs = 0, tasks = 0;
   double loss, repeat, refuse;
   std::optional<HedgingOptions> hedge;
@@ -74,7 +78,40 @@ struct World {
     refuse = random.chance(0.5) ? 0.3 * random.unit() : 0;
     // Far more of them than outside of a test, so that they meet every trouble.
     if (random.chance(0.5)) hedge = {0.3 * random.unit(), random.unit(), 3, 1ms};
+    if (random.chance(0.5)) {
+      file.erase(newcomer);
+      in(some(15'000'000), [this] { join(); });
+    }
+    if (random.chance(0.3)) in(some(15'000'000), [this] { leave(); });
     for (std::uint32_t i = 0; i < everybody; ++i) start(i);
+  }
+
+  // The file changes, and everybody reads it sooner or later.
+  template <class Read>
+  void everybody_reads(Read read) {
+    for (std::uint32_t i = 0; i < everybody; ++i)
+      in(some(3'000'000), [=, this, epoch = processes[i].epoch] {
+        if (epoch != 0 && processes[i].epoch == epoch) read(i);
+      });
+  }
+  void join() {
+    file.insert(newcomer);
+    start(newcomer);
+    everybody_reads([this](std::uint32_t i) {
+      if (!processes[i].known.insert(newcomer).second) return;
+      ++seen["joined"];
+      send(i, NodeJoined{NodeId{newcomer}});
+    });
+  }
+  void leave() {
+    file.erase(leaver);
+    everybody_reads([this](std::uint32_t i) {
+      if (i == leaver || processes[i].known.erase(leaver) == 0) return;
+      ++seen["left"];
+      if (processes[i].up[leaver]) down(i, leaver);
+      execute(i, OriginGone{processes[i].origins[leaver]});
+    });
+    in(5s, [this] { processes[leaver] = {}; });
   }
 
   [[nodiscard]] bool faults() const { return now < Instant{} + trouble; }
@@ -90,6 +127,10 @@ struct World {
 
   // To the process that lives there now; a later one never hears it, as on a connection.
   void message(std::uint32_t from, std::uint32_t to, std::function<void()> arrives) {
+    const auto knows = [this](std::uint32_t one, std::uint32_t other) {
+      return other >= nodes || processes[one].known.contains(other);
+    };
+    if (!knows(from, to)) return;
     if (faults() && random.chance(loss)) return;
     const int copies = faults() && random.chance(repeat) ? 2 : 1;
     const auto target = processes[to].epoch, source = processes[from].epoch;
@@ -97,17 +138,19 @@ struct World {
       in(faults() && random.chance(0.05) ? some(3'000'000) : some(2'000), [=, this] {
         if (processes[to].epoch != target || target == 0) return;
         if (processes[from].epoch != source) ++seen["stale"];
-        if (!cut.contains(std::minmax(from, to))) arrives();
+        if (knows(to, from) && !cut.contains(std::minmax(from, to))) arrives();
       });
   }
 
   void start(std::uint32_t i) {
+    if (i < nodes && !file.contains(i)) return;
     SenderOptions options;
     if (i < nodes) options.self = NodeId{i};
-    options.nodes = nodes;
+    options.nodes = file.contains(newcomer) ? nodes : newcomer;
     options.hedge = hedge;
     Process& p = processes[i];
     p = {};
+    p.known = file;
     p.epoch = ++epochs;
     p.sender = std::make_unique<Sender>(options, random.next());
     if (i < nodes) p.executor = std::make_unique<Executor>(ExecutorOptions{});
@@ -267,8 +310,10 @@ struct World {
     if (!faults()) return;
     const auto i = static_cast<std::uint32_t>(random.below(everybody));
     if (processes[i].epoch != 0) {
-      Submitted task{{processes[i].epoch, ++tasks},
-                     NodeId{static_cast<std::uint32_t>(random.below(nodes))}};
+      std::uint32_t first = 0;
+      do first = static_cast<std::uint32_t>(random.below(nodes));
+      while (!processes[i].known.contains(first));
+      Submitted task{{processes[i].epoch, ++tasks}, NodeId{first}};
       if (random.chance(0.3)) task.deadline = now + some(3'000'000);
       task.pinned = random.chance(0.2);
       task.urgent = random.chance(0.5);
@@ -332,6 +377,7 @@ struct World {
     for (const auto& [key, times] : runs)
       if (times > 1 && refuse == 0) ++seen["ran twice in one process"];
     for (const auto& p : processes) {
+      if (p.epoch == 0) continue;  // it has left
       if (p.sender->tasks() != 0) fail("a sender has not drained");
       if (!p.executor) continue;
       if (p.executor->active() != 0 || p.executor->remembered() != 0 ||
@@ -357,8 +403,9 @@ TEST_CASE("every task of a living caller has exactly one outcome, whatever happe
   }
   CHECK(seen["ran twice in one process"] == 0);
   if (only != nullptr) return;
-  for (const char* place : {"stale", "down", "again", "elsewhere", "result", "canceled", "expired",
-                            "unreachable", "queue_full", "hedge", "a hedge won"}) {
+  for (const char* place :
+       {"stale", "down", "again", "elsewhere", "result", "canceled", "expired", "unreachable",
+        "queue_full", "hedge", "a hedge won", "joined", "left"}) {
     INFO("place: " << place << ", times: " << seen[place]);
     CHECK(seen[place] >= TROUPE_DELIVERY_WORLDS / 50);
   }

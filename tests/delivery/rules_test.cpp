@@ -450,3 +450,27 @@ TEST_CASE("a result that nobody waits for is thrown away; one for who was away i
   world.pass(1s);
   CHECK(only<SendResult>(world.last).size() == 1);
 }
+
+TEST_CASE("a node that joins gets tasks once it is up, and is none before it has joined") {
+  constexpr NodeId d{3};
+  Sending world;
+  world.tell(NodeUp{d, 1});
+  world.tell(Submitted{task, d});
+  REQUIRE(world.ends().size() == 1);
+  CHECK(world.ends()[0].code == ErrorCode::invalid_argument);
+  CHECK(world.sender.open(world.now).size() == 3);
+
+  world.tell(NodeJoined{d});
+  CHECK(world.sender.open(world.now).size() == 3);
+  world.tell(Submitted{{7, 2}, d});  // not up yet: elsewhere
+  REQUIRE(world.offers().size() == 1);
+  CHECK(world.offers()[0].node == here);
+  world.tell(NodeUp{d, 1});
+  CHECK(world.sender.open(world.now).size() == 4);
+  world.tell(Submitted{{7, 3}, d});
+  REQUIRE(world.offers().size() == 1);
+  CHECK(world.offers()[0].node == d);
+  world.tell(NodeJoined{d});  // which is no news
+  world.tell(ResultCame{d, 1, {7, 3}, std::nullopt});
+  CHECK(world.ends().size() == 1);
+}

@@ -65,6 +65,64 @@ TEST_CASE("a server that stops is down for its client, and up again when it is b
   require_in_order(client.recorder->seen());
 }
 
+TEST_CASE("a connection that its opener ends is down for both at once, and stays so") {
+  Member server("a");
+  Member client("client");
+  server.listens();
+  server.allow(client, Role::client);
+  server.options.heartbeat_interval = client.options.heartbeat_interval =
+      10 * patience;  // so it is not the silence that tells
+  server.start();
+  client.start();
+  const PeerId to_server = client.connect_to(server);
+  client.up();
+  const PeerId to_client = server.up();
+
+  client.link->disconnect(to_server);
+  REQUIRE(wait_for_downs(client, 1));
+  REQUIRE(wait_for_downs(server, 1));
+  CHECK(server.recorder->seen().downs[0].first == to_client);
+  CHECK(server.recorder->seen().downs[0].second.what.find("stopped") != std::string::npos);
+  CHECK(client.link->send(to_server, Lane::urgent, message("x")).error().code ==
+        ErrorCode::unreachable);
+  client.link->disconnect(to_server);   // which is no news
+  server.link->disconnect(to_client);   // nor is it the server's to end
+  server.link->disconnect(PeerId{77});  // nor anybody's
+
+  // The next one is another peer.
+  const PeerId again = client.connect_to(server);
+  CHECK(again != to_server);
+  CHECK(client.up(2) == again);
+  require_works(client, again, server, "again");
+  CHECK(client.link->backlog(to_server).waiting == std::array<std::uint64_t, lane_count>{});
+  require_in_order(client.recorder->seen());
+}
+
+TEST_CASE("a connection may be ended before it came about, and while much waits") {
+  Member server("a");
+  Member client("client");
+  server.listens();
+  server.allow(client, Role::client);
+  client.start();
+  const PeerId nowhere = client.connect_to(server);  // which does not listen yet
+  for (int i = 0; i < 100; ++i)
+    REQUIRE(client.link->send(nowhere, Lane::ordinary, message("m", std::string(10'000, 'm'))));
+  client.link->disconnect(nowhere);
+  server.start();
+  const PeerId to_server = client.connect_to(server);
+  CHECK(client.up() == to_server);
+  CHECK(client.recorder->seen().downs.empty());  // it was never up
+  CHECK(client.link->counters().undeliverable == 100);
+
+  for (int i = 0; i < 1000; ++i)
+    REQUIRE(client.link->send(to_server, Lane::ordinary, message("m", std::string(10'000, 'm'))));
+  client.link->disconnect(to_server);
+  REQUIRE(wait_for_downs(client, 1));
+  REQUIRE(wait_for_downs(server, 1));
+  client.link->stop(Duration::zero());
+  require_in_order(server.recorder->seen());
+}
+
 TEST_CASE("a server that stops is noticed at once, after all that it said") {
   Member server("a");
   Member client("client");
