@@ -101,7 +101,8 @@ Bridge::~Bridge() {
   close(Duration::zero());
 }
 
-Status Bridge::open(transport::LinkOptions options, const std::vector<ClusterNode>& cluster) {
+Status Bridge::open(const transport::OpenLink& open_link, transport::LinkOptions options,
+                    const std::vector<ClusterNode>& cluster) {
   transport::LinkEvents events;
   events.on_up = [this](transport::PeerId peer, const transport::PeerInfo& info) {
     peer_up(peer, info);
@@ -118,7 +119,7 @@ Status Bridge::open(transport::LinkOptions options, const std::vector<ClusterNod
   options.delivery = true;
   // What the link says of its peers waits until their numbers are known.
   const std::lock_guard lock(mutex_);
-  auto opened = transport::Link::open(std::move(options), std::move(events));
+  auto opened = open_link(std::move(options), std::move(events));
   if (!opened) return opened.error();
   link_ = std::move(*opened);
   for (const auto& node : cluster)

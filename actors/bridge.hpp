@@ -39,7 +39,8 @@ class Bridge {
   ~Bridge();
 
   // Opens the link, starts listening and connects to the other nodes.
-  Status open(transport::LinkOptions options, const std::vector<ClusterNode>& cluster);
+  Status open(const transport::OpenLink& open_link, transport::LinkOptions options,
+              const std::vector<ClusterNode>& cluster);
 
   // The cluster's nodes from now on, this one among them, in place of those that open() was given:
   // done soon, on the bridge's actor. One whose endpoint is another now is connected to there.

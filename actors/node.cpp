@@ -325,7 +325,7 @@ Status Node::State::open_bridge() {
   transport::LinkOptions link = options.link;
   link.name = options.name;
   link.listen = find_node(options.cluster, options.name)->endpoint;
-  return bridge->open(std::move(link), options.cluster);
+  return bridge->open(options.open_link, std::move(link), options.cluster);
 }
 
 Status Node::State::set_cluster(const std::vector<ClusterNode>& nodes,

@@ -44,6 +44,7 @@ struct NodeOptions {
   std::string name;
   std::vector<ClusterNode> cluster;  // every node, this one included, the same list on all of them
   transport::LinkOptions link;       // keys, allow-list, listen; names and epoch are filled in
+  transport::OpenLink open_link = transport::Link::open;
   std::vector<std::string> devices = {"auto"};  // "cpu", "auto", "cuda:N": one worker each
   // Instead of those, where not empty: for tests and benchmarks.
   std::vector<std::shared_ptr<kernels::Device>> devices_open;

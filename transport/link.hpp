@@ -93,6 +93,10 @@ struct LinkBacklog {
   std::uint64_t window = 0;                         // how much that may be now
 };
 
+class Link;
+// As Link::open(): who takes one lets tests put a link of another kind in its place.
+using OpenLink = std::function<Result<std::unique_ptr<Link>>(LinkOptions, LinkEvents)>;
+
 class Link {
  public:
   // Errors: io when a port is in use or an address is not ours (says which), config for a wildcard.

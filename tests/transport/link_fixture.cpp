@@ -64,7 +64,8 @@ LinkEvents Recorder::events() {
               }};
 }
 
-Member::Member(std::string member_name) : name(std::move(member_name)) {
+Member::Member(std::string member_name, MemoryNetwork* network)
+    : name(std::move(member_name)), memory(network) {
   options.heartbeat_interval = std::chrono::milliseconds(500);
 }
 
@@ -81,7 +82,8 @@ void Member::start_with(LinkEvents events) {
   copy.name = name;
   copy.keys = keys;
   copy.listen = endpoint;
-  auto opened = Link::open(std::move(copy), std::move(events));
+  auto opened = memory != nullptr ? memory->open(std::move(copy), std::move(events))
+                                  : Link::open(std::move(copy), std::move(events));
   INFO((opened ? std::string("opened") : opened.error().to_string()));
   REQUIRE(opened);
   link = std::move(*opened);
@@ -102,7 +104,7 @@ PeerId Member::up(std::size_t nth) {
   return recorder->seen().ups[nth - 1].first;
 }
 
-Pair::Pair() {
+Pair::Pair(MemoryNetwork* network) : server("a", network), client("client", network) {
   server.listens();
   server.allow(client, Role::client);
   server.start();
@@ -110,6 +112,23 @@ Pair::Pair() {
   to_server = client.connect_to(server);
   to_client = server.up();
   REQUIRE(client.up() == to_server);
+}
+
+bool wait_for_downs(Member& member, std::size_t count) {
+  return member.recorder->wait(
+      [&](const Recorder::Seen& seen) { return seen.downs.size() >= count; });
+}
+
+void require_in_order(const Recorder::Seen& seen) {
+  std::map<std::string, bool> up;
+  for (const std::string& step : seen.order) {
+    const auto space = step.find(' ');
+    const std::string what = step.substr(0, space);
+    bool& is_up = up[step.substr(space + 1)];
+    INFO(step);
+    CHECK(is_up == (what != "up"));
+    if (what != "message") is_up = what == "up";
+  }
 }
 
 bool eventually(const std::function<bool()>& condition) {

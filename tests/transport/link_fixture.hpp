@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "tests/catch.hpp"
+#include "tests/transport/memory_link.hpp"
 #include "transport/link.hpp"
 
 namespace troupe::transport::testing {
@@ -64,9 +65,11 @@ struct Member {
   LinkOptions options;
   std::unique_ptr<Recorder> recorder = std::make_unique<Recorder>();
   std::unique_ptr<Link> link;
+  MemoryNetwork* memory = nullptr;
 
-  // `options` may be changed before start().
-  explicit Member(std::string member_name);
+  // `options` may be changed before start(). On sockets where there is no network, which otherwise
+  // outlives it.
+  explicit Member(std::string member_name, MemoryNetwork* network = nullptr);
   void listens() { endpoint = free_endpoint(); }
   void allow(const Member& other, Role role);
   void start();
@@ -80,12 +83,17 @@ struct Member {
 
 // A node that serves and a client that it knows, connected and up.
 struct Pair {
-  Member server{"a"};
-  Member client{"client"};
+  Member server;
+  Member client;
   PeerId to_server;
   PeerId to_client;
-  Pair();
+  explicit Pair(MemoryNetwork* network = nullptr);
 };
+
+bool wait_for_downs(Member& member, std::size_t count);
+
+// Up, messages, down, and again, for each peer.
+void require_in_order(const Recorder::Seen& seen);
 
 AgentMessage message(const std::string& topic, std::string body = "");
 

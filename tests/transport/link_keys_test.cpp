@@ -43,42 +43,6 @@ struct Stage {
 
 }  // namespace
 
-TEST_CASE("a key that is added to the allow-list is let in, and nobody else notices") {
-  Stage stage;
-  const PeerId to_server = stage.late.connect_to(stage.server);
-  REQUIRE(eventually([&] { return stage.server.link->counters().unauthorized >= 2; }));
-  CHECK(stage.late.recorder->seen().order.empty());
-  REQUIRE(stage.server.link->allow(
-      {entry(stage.client, Role::client), entry(stage.late, Role::client)}));
-  CHECK(stage.late.up() == to_server);
-  require_works(stage.late, to_server, stage.server, "hello");
-  CHECK(stage.server.recorder->seen().ups[1].second.name == "late");
-  stage.require_undisturbed();
-}
-
-TEST_CASE("a key that is taken off the allow-list is cut off at once and not let in again") {
-  Stage stage;
-  REQUIRE(stage.server.link->allow(
-      {entry(stage.client, Role::client), entry(stage.late, Role::client)}));
-  const PeerId to_server = stage.late.connect_to(stage.server);
-  stage.late.up();
-  const PeerId late = stage.server.up(2);
-  const auto before = stage.server.link->counters().unauthorized;
-  REQUIRE(stage.server.link->allow({entry(stage.client, Role::client)}));
-  REQUIRE(stage.server.recorder->wait([](const auto& seen) { return !seen.downs.empty(); }));
-  const auto down = stage.server.recorder->seen().downs[0];
-  CHECK(down.first == late);
-  CHECK(down.second.code == ErrorCode::unauthorized);
-  CHECK(stage.server.link->send(late, Lane::urgent, message("still there?")).error().code ==
-        ErrorCode::unreachable);
-  // It is told to knock again, and is turned away.
-  REQUIRE(stage.late.recorder->wait([](const auto& seen) { return !seen.downs.empty(); }));
-  REQUIRE(eventually([&] { return stage.server.link->counters().unauthorized >= before + 2; }));
-  CHECK(stage.late.recorder->seen().ups.size() == 1);
-  CHECK(!stage.late.link->send(to_server, Lane::urgent, message("let me in")));
-  stage.require_undisturbed();
-}
-
 TEST_CASE("what somebody says who stays after losing the key is ignored") {
   Stage stage;
   REQUIRE(stage.server.link->allow(
@@ -98,17 +62,6 @@ TEST_CASE("what somebody says who stays after losing the key is ignored") {
   CHECK(stage.server.recorder->seen().ups.size() == 2);
   CHECK(stage.server.recorder->seen().topics().empty());
   stage.require_undisturbed();
-}
-
-TEST_CASE("another role is a new conversation, in which it counts") {
-  Stage stage;
-  REQUIRE(stage.server.link->allow({entry(stage.client, Role::read_only)}));
-  CHECK(stage.client.up(2) == stage.to_server);
-  const PeerId again = stage.server.up(2);
-  CHECK(stage.server.recorder->seen().ups[0].second.role == Role::client);
-  CHECK(stage.server.recorder->seen().ups[1].second.role == Role::read_only);
-  CHECK(stage.server.recorder->seen().downs[0].first != again);
-  require_works(stage.client, stage.to_server, stage.server, "as before");
 }
 
 TEST_CASE("the same list again, and one with a mistake, disturb nobody") {

@@ -13,71 +13,6 @@ using namespace troupe;
 using namespace troupe::transport;
 using namespace troupe::transport::testing;
 
-namespace {
-
-std::vector<Message> one_of_each() {
-  TaskRequest encode{{1, 2},       "minilm",
-                     "default",    "news",
-                     "reader/3",   Encode{"some text"},
-                     Lane::urgent, std::chrono::milliseconds(50)};
-  TaskRequest recall{{1, 3},       "",
-                     "default",    "",
-                     "",           Recall{"librarian/*", std::vector<float>(2000, 0.5F), 5},
-                     std::nullopt, std::nullopt};
-  TaskOutcome embedding{{1, 2}, Output{Embedding{std::vector<float>(384, 0.05F), 12, true}}, {}};
-  TaskOutcome failure{{1, 4}, Error{ErrorCode::queue_full, "4096 tasks wait", "retry in 12ms"}, {}};
-  return {message("one of each", "{}"),
-          SubmitTask{encode},
-          SubmitTask{recall},
-          CancelTask{{1, 2}},
-          TaskResult{embedding},
-          TaskResult{failure},
-          ControlRequest{9, "status", "{}"},
-          ControlReply{9, true, "{\"up\":true}"}};
-}
-
-}  // namespace
-
-TEST_CASE("two links exchange every kind of message, in order, both ways and on both lanes") {
-  Pair pair;
-  const auto messages = one_of_each();
-  for (const Lane lane : {Lane::urgent, Lane::ordinary}) {
-    for (const auto& one : messages) {
-      REQUIRE(pair.client.link->send(pair.to_server, lane, one));
-      REQUIRE(pair.server.link->send(pair.to_client, lane, one));
-    }
-    const std::size_t total = messages.size() * (lane == Lane::urgent ? 1 : 2);
-    for (Member* member : {&pair.client, &pair.server})
-      REQUIRE(member->recorder->wait(
-          [&](const Recorder::Seen& seen) { return seen.messages.size() == total; }));
-  }
-  for (Member* member : {&pair.client, &pair.server}) {
-    const auto seen = member->recorder->seen();
-    for (std::size_t i = 0; i < seen.messages.size(); ++i)
-      CHECK(same(seen.messages[i].second, messages[i % messages.size()]));
-    CHECK(member->link->counters().messages_received == 2 * messages.size());
-    CHECK(member->link->counters().malformed == 0);
-    CHECK(member->link->counters().ignored == 0);
-  }
-}
-
-TEST_CASE("each lane keeps its order over thousands of messages") {
-  Pair pair;
-  constexpr int count = 3000;
-  for (int i = 0; i < count; ++i) {
-    REQUIRE(pair.client.link->send(pair.to_server, Lane::urgent, message("u", std::to_string(i))));
-    REQUIRE(
-        pair.client.link->send(pair.to_server, Lane::ordinary, message("o", std::to_string(i))));
-  }
-  REQUIRE(pair.server.recorder->wait(
-      [](const Recorder::Seen& seen) { return seen.messages.size() == 2 * count; }));
-  std::map<std::string, int> next;
-  for (const auto& [peer, one] : pair.server.recorder->seen().messages) {
-    const auto& agent = std::get<AgentMessage>(one);
-    if (agent.body != std::to_string(next[agent.topic]++)) FAIL("out of order: " << agent.body);
-  }
-}
-
 TEST_CASE("an urgent message overtakes megabytes of ordinary ones that were sent before it") {
   Member server("a");
   Member client("client");
@@ -115,94 +50,6 @@ TEST_CASE("an urgent message overtakes megabytes of ordinary ones that were sent
   CHECK(place < 50);
 }
 
-TEST_CASE("who is up, under which name and role, says the key") {
-  Member server("a");
-  Member node("b");
-  Member client("client");
-  server.listens();
-  server.allow(node, Role::node);
-  server.allow(client, Role::client);
-  server.start();
-  for (Member* member : {&node, &client}) {
-    member->start();
-    member->connect_to(server);
-    member->up();
-    CHECK(member->recorder->seen().ups[0].second.name == "a");
-    CHECK(member->recorder->seen().ups[0].second.role == Role::node);
-  }
-  server.up(2);
-  const auto ups = server.recorder->seen().ups;
-  CHECK(ups[0].second.name == "b");
-  CHECK(ups[0].second.role == Role::node);
-  CHECK(ups[1].second.name == "client");
-  CHECK(ups[1].second.role == Role::client);
-  CHECK(ups[0].second.epoch != ups[1].second.epoch);
-}
-
-TEST_CASE("several clients may share one key and are told apart") {
-  Member server("a");
-  Member first("client");
-  Member second("client");
-  second.keys = first.keys;
-  server.listens();
-  server.allow(first, Role::client);
-  server.start();
-  for (Member* member : {&first, &second}) {
-    member->start();
-    member->connect_to(server);
-    member->up();
-  }
-  const PeerId to_first = server.up(1);
-  const PeerId to_second = server.up(2);
-  CHECK(to_first != to_second);
-  REQUIRE(server.link->send(to_second, Lane::urgent, message("for the second")));
-  REQUIRE(server.link->send(to_first, Lane::urgent, message("for the first")));
-  for (Member* member : {&first, &second})
-    REQUIRE(member->recorder->wait(
-        [](const Recorder::Seen& seen) { return seen.messages.size() == 1; }));
-  CHECK(first.recorder->seen().topics()[0] == "for the first");
-  CHECK(second.recorder->seen().topics()[0] == "for the second");
-  CHECK(server.recorder->seen().downs.empty());
-}
-
-TEST_CASE("messages sent before the peer is up wait for it, within the outbox's bound") {
-  Member server("a");
-  Member client("client");
-  server.listens();
-  server.allow(client, Role::client);
-  client.options.outbox_bytes_max = 1024 * 1024;
-  client.start();
-  const PeerId to_server = client.connect_to(server);
-
-  const std::string body(100 * 1024, 'x');
-  std::size_t queued = 0;
-  Status status;
-  while ((status = client.link->send(to_server, Lane::ordinary,
-                                     message("o" + std::to_string(queued), body))))
-    REQUIRE(++queued < 100);
-  CHECK(status.error().code == ErrorCode::queue_full);
-  CHECK(!status.error().next_step.empty());
-  CHECK(queued == 10);
-  // A full ordinary lane does not refuse the urgent one.
-  CHECK(client.link->send(to_server, Lane::urgent, message("urgent")));
-
-  server.start();
-  REQUIRE(server.recorder->wait(
-      [&](const Recorder::Seen& seen) { return seen.messages.size() == queued + 1; }));
-  std::vector<std::string> ordinary;
-  for (const auto& topic : server.recorder->seen().topics())
-    if (topic != "urgent") ordinary.push_back(topic);
-  for (std::size_t i = 0; i < queued; ++i) CHECK(ordinary[i] == "o" + std::to_string(i));
-  // The room is free again once the bytes have left, however many come after.
-  for (int i = 0; i < 20'000; ++i)
-    REQUIRE(eventually([&] {
-      return client.link->send(to_server, Lane::ordinary, message("small")).has_value();
-    }));
-  REQUIRE(eventually([&] {
-    return client.link->send(to_server, Lane::ordinary, message("large", body)).has_value();
-  }));
-}
-
 TEST_CASE("a peer that does not take its messages holds up nobody else") {
   Member slow("a");
   Member quick("b");
@@ -232,24 +79,6 @@ TEST_CASE("a peer that does not take its messages holds up nobody else") {
   for (int i = 0; i < 20; ++i) require_works(client, to_quick, quick, "round " + std::to_string(i));
   CHECK(client.link->counters().messages_sent < 800);
   done.set_value();
-}
-
-TEST_CASE("what cannot be sent is refused at once, with a reason") {
-  Pair pair;
-  Link& link = *pair.client.link;
-  const auto code = [&](PeerId peer, const Message& one) {
-    const auto status = link.send(peer, Lane::urgent, one);
-    REQUIRE(!status);
-    return status.error().code;
-  };
-  CHECK(code({}, message("to nobody")) == ErrorCode::unreachable);
-  CHECK(code({987654321}, message("to a stranger")) == ErrorCode::unreachable);
-  CHECK(code(pair.to_server, Hello{"a", 1, 1}) == ErrorCode::invalid_argument);
-  CHECK(code(pair.to_server, Heartbeat{1}) == ErrorCode::invalid_argument);
-  CHECK(code(pair.to_server, CancelTask{}) == ErrorCode::invalid_argument);
-  CHECK(code(pair.to_server, message("x", std::string(limits::message_bytes_max + 1, 'x'))) ==
-        ErrorCode::too_large);
-  require_works(pair.client, pair.to_server, pair.server, "still");
 }
 
 TEST_CASE("an address that cannot be listened on is refused, with its name and a way out") {
