@@ -36,9 +36,15 @@ class DurationHistogram {
   // How many samples were below `bound`. Exact where the bound is a power of two of microseconds,
   // which every bucket respects; elsewhere the bucket that holds the bound is left out.
   [[nodiscard]] std::uint64_t count_below(Duration bound) const noexcept {
-    std::uint64_t below = 0;
-    for (std::size_t i = 0; i < counts_.size() && upper_edge(i) <= bound; ++i) below += counts_[i];
-    return below;
+    return count_between(Duration::zero(), bound);
+  }
+
+  // How many were below `bound` and not below `from`, in the same sense: for one bound after the
+  // other.
+  [[nodiscard]] std::uint64_t count_between(Duration from, Duration bound) const noexcept {
+    std::uint64_t between = 0;
+    for (std::size_t i = buckets_below(from); i < buckets_below(bound); ++i) between += counts_[i];
+    return between;
   }
 
   // The upper edge of the bucket in which the share `q` (0 to 1) of all samples is reached; zero
@@ -65,6 +71,12 @@ class DurationHistogram {
     const auto octave = static_cast<std::size_t>(std::bit_width(us)) - 6;
     const std::size_t bucket = (octave + 1) * steps + ((us >> octave) & (steps - 1));
     return std::min(bucket, steps * octaves - 1);
+  }
+
+  // How many buckets lie below it altogether.
+  static std::size_t buckets_below(Duration bound) noexcept {
+    const std::size_t bucket = bucket_of(bound);
+    return upper_edge(bucket) <= bound ? bucket + 1 : bucket;
   }
 
   static Duration upper_edge(std::size_t bucket) noexcept {

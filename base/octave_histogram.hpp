@@ -37,10 +37,17 @@ class OctaveHistogram {
 
   // How many samples were below `bound`, which is one of the bounds.
   [[nodiscard]] std::uint64_t count_below(Duration bound) const noexcept {
-    std::uint64_t below = 0;
-    for (std::size_t i = 0; i < bounds && std::chrono::microseconds(first_us << i) <= bound; ++i)
-      below += counts_[i];
-    return below;
+    return count_between(Duration::zero(), bound);
+  }
+
+  // How many were below `bound` and not below `from`, each zero or one of the bounds.
+  [[nodiscard]] std::uint64_t count_between(Duration from, Duration bound) const noexcept {
+    std::uint64_t between = 0;
+    for (std::size_t i = 0; i < bounds; ++i) {
+      const Duration edge = std::chrono::microseconds(first_us << i);
+      if (edge > from && edge <= bound) between += counts_[i];
+    }
+    return between;
   }
 
  private:

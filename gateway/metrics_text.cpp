@@ -2,6 +2,8 @@
 
 #include <array>
 #include <charconv>
+#include <utility>
+#include <vector>
 
 namespace troupe::gateway {
 namespace {
@@ -14,6 +16,19 @@ std::string digits_of(double value) {
 
 double seconds(Duration duration) {
   return static_cast<double>(duration.count()) / 1e9;
+}
+
+// Those of every histogram of times, as they are written.
+const std::vector<std::pair<Duration, std::string>>& bounds() {
+  static const auto all = [] {
+    std::vector<std::pair<Duration, std::string>> made;
+    for (std::size_t i = 0; i < OctaveHistogram::bounds; ++i) {
+      const Duration bound = std::chrono::microseconds(OctaveHistogram::first_us << i);
+      made.emplace_back(bound, digits_of(seconds(bound)));
+    }
+    return made;
+  }();
+  return all;
 }
 
 void append_escaped(std::string& text, std::string_view value) {
@@ -54,10 +69,11 @@ void MetricsText::histogram(Labels labels, const OctaveHistogram& durations) {
 
 template <class Histogram>
 void MetricsText::put_durations(Labels labels, const Histogram& durations) {
-  for (std::size_t i = 0; i < OctaveHistogram::bounds; ++i) {
-    const Duration bound = std::chrono::microseconds(OctaveHistogram::first_us << i);
-    put("_bucket", labels, {"le", digits_of(seconds(bound))},
-        std::to_string(durations.count_below(bound)));
+  std::uint64_t below = 0;
+  Duration from = Duration::zero();
+  for (const auto& [bound, in_seconds] : bounds()) {
+    below += durations.count_between(std::exchange(from, bound), bound);
+    put("_bucket", labels, {"le", in_seconds}, std::to_string(below));
   }
   const std::string count = std::to_string(durations.count());
   put("_bucket", labels, {"le", "+Inf"}, count);

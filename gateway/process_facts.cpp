@@ -1,6 +1,7 @@
 #include "gateway/process_facts.hpp"
 
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -21,7 +22,11 @@ std::uint64_t resident_bytes() {
   return resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
 }
 
+// Since Linux 6.2 the folder's size is their number; to list thousands takes a millisecond.
 std::uint64_t open_files() {
+  struct stat folder {};
+  if (::stat("/proc/self/fd", &folder) == 0 && folder.st_size > 0)
+    return static_cast<std::uint64_t>(folder.st_size);
   std::error_code failed;
   std::uint64_t files = 0;
   std::filesystem::directory_iterator file("/proc/self/fd", failed);

@@ -114,7 +114,12 @@ TEST_CASE("powers of two count below their bounds what the finer buckets count t
     const Duration bound = std::chrono::microseconds(OctaveHistogram::first_us << i);
     INFO(bound.count());
     CHECK(coarse.count_below(bound) == fine.count_below(bound));
+    CHECK(fine.count_between(bound / 2, bound) ==
+          fine.count_below(bound) - fine.count_below(bound / 2));
+    if (i != 0)  // half of the first is none of the bounds
+      CHECK(coarse.count_between(bound / 2, bound) == fine.count_between(bound / 2, bound));
   }
+  CHECK(fine.count_between(Duration::zero(), std::chrono::hours(100)) == fine.count());
   OctaveHistogram both = coarse;
   both.merge(coarse);
   CHECK(both.count() == 2 * coarse.count());
