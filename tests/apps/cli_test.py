@@ -17,7 +17,7 @@ import unittest
 PROGRAM = sys.argv[1]
 SOURCE = pathlib.Path(sys.argv[2])
 QUICKSTART = str(SOURCE / "configs" / "quickstart.toml")
-VERBS = ["check", "keys", "node", "up", "status", "top", "module", "submit", "task", "cancel", "run", "bench", "version"]
+VERBS = ["check", "doctor", "keys", "node", "up", "status", "top", "module", "submit", "task", "cancel", "run", "bench", "version"]
 SUBVERBS = [["agents", "ls"], ["agents", "show"], ["keys", "new"], ["keys", "show"], ["keys", "list"],
             ["keys", "rotate"], ["module", "new"], ["module", "check"], ["bench", "sim"], ["bench", "lanes"],
             ["bench", "encode"], ["bench", "act"], ["bench", "recall"]]
