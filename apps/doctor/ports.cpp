@@ -9,6 +9,7 @@
 
 #include "apps/doctor/examine.hpp"
 #include "config/rules.hpp"
+#include "gateway/grpc/grpc_door.hpp"
 
 namespace troupe::apps::doctor {
 namespace {
@@ -64,6 +65,8 @@ std::vector<Port> ports_of(const config::Config& config, const config::NodeConfi
                              {"ordinary lane", node.host, node.ordinary_port}};
   if (const auto http = config::parse_listen(http_of(config, node.name)))
     ports.push_back({"HTTP", http->host, http->port});
+  if (const auto grpc = config::parse_listen(grpc_of(config, node.name)))
+    ports.push_back({"gRPC", grpc->host, grpc->port});
   return ports;
 }
 
@@ -82,7 +85,11 @@ Finding examine_node(const config::Config& config, const config::NodeConfig& nod
     finding.verdict = Verdict::wrong;
     if (finding.next_step.empty()) finding.next_step = advice(failed);
   }
-  if (in_use && is_running(node.name)) {
+  if (!grpc_of(config, node.name).empty() && !gateway::has_grpc()) {
+    finding.verdict = Verdict::wrong;
+    finding.says += "; this program was built without gRPC";
+    finding.next_step = "build it with gRPC (docs/grpc.md), or leave `grpc` and [grpc] empty";
+  } else if (in_use && is_running(node.name)) {
     finding.verdict = Verdict::good;
     finding.says = "runs, and has its ports";
     finding.next_step.clear();

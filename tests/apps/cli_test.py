@@ -267,7 +267,7 @@ class Version(unittest.TestCase):
         told = json.loads(troupe("version", "--json").stdout)
         self.assertRegex(told["version"], r"^\d+\.\d+\.\d+$")
         self.assertTrue(told["compiler"] and told["build_type"] and told["cpu_path"])
-        self.assertEqual(set(told["libraries"]),
+        self.assertEqual(set(told["libraries"]) - {"grpc"},  # where it is built
                          {"caf", "cli11", "nlohmann_json", "spdlog", "tomlplusplus", "zmq"})
         for name, version in told["libraries"].items():
             self.assertRegex(version, r"^\d+\.\d+\.\d+$", name)
