@@ -380,6 +380,7 @@ void add_verbs(CommandLine& line) {
       "'troupe VERB --help' tells more about a verb.\n"
       "Exit codes: 0 done, 1 failed, 2 usage or config, 3 unreachable, 4 not in time.");
   add_check(line);
+  add_doctor(line);
   add_keys(line);
   add_node(line);
   add_up(line);

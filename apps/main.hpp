@@ -49,9 +49,11 @@ void add_drain(CommandLine& line);
 void add_restart(CommandLine& line);
 void add_reload(CommandLine& line);
 
-// main_looking.cpp: verbs that look for one thing in a running cluster, and act on it.
+// main_looking.cpp: verbs that look for one thing in a running cluster, and act on it; and at this
+// machine.
 void add_task(CommandLine& line);
 void add_logs(CommandLine& line);
+void add_doctor(CommandLine& line);
 // main_agents.cpp
 void add_agents(CommandLine& line);
 

@@ -1,4 +1,5 @@
-// The command line of the verbs that look for one thing in a running cluster, and act on it.
+// The command line of the verbs that look for one thing in a running cluster, and act on it; and at
+// this machine.
 #include "apps/main.hpp"
 
 namespace troupe::apps {
@@ -38,6 +39,17 @@ void add_logs(CommandLine& line) {
       ->check(CLI::Range(1, 1'000'000));
   verb.add_flag("-f,--follow", options->follow, "Go on with what comes; Ctrl-C ends it");
   on_chosen(line, verb, options, run_logs);
+}
+
+void add_doctor(CommandLine& line) {
+  auto& verb = add_verb(line, line.app, "doctor",
+                        "Examine this machine: devices, and all that a cluster file asks of it",
+                        "troupe doctor cluster.toml");
+  auto options = std::make_shared<DoctorOptions>();
+  options->config.config = "";
+  add_cluster(verb, ConfigAs::position, options->config);
+  verb.add_option("--node", options->node, "Only this node, whatever its host")->type_name("NAME");
+  on_chosen(line, verb, options, run_doctor);
 }
 
 }  // namespace troupe::apps

@@ -17,6 +17,7 @@
 #include "apps/verbs.hpp"
 #include "apps/wiring.hpp"
 #include "gateway/front_door.hpp"
+#include "gateway/grpc/grpc_door.hpp"
 #include "tracing/exporter.hpp"
 
 namespace troupe::apps {
@@ -76,6 +77,13 @@ int run_node(const NodeOptions& options, Output& output) {
     return exit_code(modules.error().code);
   }
   wiring->modules = std::move(*modules);
+  const auto grpc_wanted = grpc_options(cluster->config, *name);
+  if (grpc_wanted) {
+    if (auto loaded = gateway::load_grpc(); !loaded) {
+      log->error("the node cannot serve gRPC", loaded.error());
+      return exit_code(loaded.error().code);
+    }
+  }
   const auto node = actors::Node::start(std::move(*wiring), *log);
   if (!node) {
     log->error("the node cannot start", node.error());
@@ -97,7 +105,18 @@ int run_node(const NodeOptions& options, Output& output) {
     door = std::move(*opened);
     reloading.attach(*door);
     const bool tls = !cluster->config.http.tls_certificate.empty();
-    log->info(tls ? "serving HTTPS" : "serving HTTP", {{"port", door->port()}});
+    if (door->port() != 0)
+      log->info(tls ? "serving HTTPS" : "serving HTTP", {{"port", door->port()}});
+  }
+  std::unique_ptr<gateway::GrpcDoor> grpc;
+  if (grpc_wanted) {
+    auto opened = gateway::open_grpc_door(*grpc_wanted, *door);
+    if (!opened) {
+      log->error("the node cannot serve gRPC", opened.error());
+      return exit_code(opened.error().code);
+    }
+    grpc = std::move(*opened);
+    log->info("serving gRPC", {{"port", grpc->port()}});
   }
   log->info("ready");
   while (!interrupts.wait(signal_wait))
@@ -105,6 +124,7 @@ int run_node(const NodeOptions& options, Output& output) {
   log->info("stopping");
   if (door) {
     door->drain(cluster->config.http.drain_timeout);
+    if (grpc) grpc->stop();
     door->stop();
   }
   (*node)->stop();

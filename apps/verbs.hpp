@@ -29,6 +29,13 @@ struct CheckOptions {
 };
 int run_check(const CheckOptions& options, Output& output);
 
+struct DoctorOptions {
+  ConfigOptions config;  // its file empty: the machine alone
+  std::string node;      // empty: those whose host is this machine's
+};
+// exit_failed when something that is asked for cannot work.
+int run_doctor(const DoctorOptions& options, Output& output);
+
 struct KeysNewOptions {
   std::string name;
   std::string folder;

@@ -5,8 +5,10 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "apps/verbs.hpp"
+#include "gateway/grpc/grpc_door.hpp"
 #include "kernels/cpu/select.hpp"
 
 namespace troupe::apps {
@@ -41,7 +43,10 @@ int run_version(const VersionOptions&, Output& output) {
   if (!std::string_view(TROUPE_SANITIZERS).empty()) text += ", sanitizers " TROUPE_SANITIZERS;
   text += "\n  CPU path    " + instructions + "\n  libraries  ";
   auto built_with = nlohmann::json::object();
-  for (const auto& [name, version] : libraries) {
+  std::vector<std::pair<std::string_view, std::string_view>> all(libraries.begin(),
+                                                                 libraries.end());
+  if (gateway::has_grpc()) all.emplace_back("grpc", TROUPE_GRPC_VERSION);
+  for (const auto& [name, version] : all) {
     text += (built_with.empty() ? " " : ", ") + std::string(name) + " " + std::string(version);
     built_with[std::string(name)] = version;
   }

@@ -100,15 +100,16 @@ std::optional<tracing::ExporterOptions> exporter_options(const Config& config,
 Result<std::optional<gateway::FrontDoorOptions>> front_door_options(const Config& config,
                                                                     const std::string& name) {
   const auto address = config::parse_listen(http_of(config, name));
-  if (!address) return std::optional<gateway::FrontDoorOptions>();
+  if (!address && grpc_of(config, name).empty()) return std::optional<gateway::FrontDoorOptions>();
   auto keys = gateway::ApiKeys::parse(config.http.keys);
   if (!keys) return keys.error();
   gateway::FrontDoorOptions options;
   options.keys = std::move(*keys);
   options.version = version();
   options.model_control = config.http.model_control;
-  options.server.host = address->host;
-  options.server.port = address->port;
+  // Without HTTP it has desks alone, for gRPC.
+  options.server.host = address ? address->host : std::string();
+  options.server.port = address ? address->port : std::uint16_t{0};
   options.server.tls_certificate = config.http.tls_certificate;
   options.server.tls_key = config.http.tls_key;
   options.jobs = {config.http.jobs_max, config.http.jobs_bytes_max, config.http.job_kept};
@@ -121,6 +122,22 @@ Result<std::optional<gateway::FrontDoorOptions>> front_door_options(const Config
   options.server.request_timeout = config.http.request_timeout;
   options.server.write_timeout = config.http.write_timeout;
   return std::optional(std::move(options));
+}
+
+std::optional<gateway::GrpcOptions> grpc_options(const Config& config, const std::string& name) {
+  const auto address = config::parse_listen(grpc_of(config, name));
+  if (!address) return std::nullopt;
+  gateway::GrpcOptions options;
+  options.host = address->host;
+  options.port = address->port;
+  options.tls_certificate = config.http.tls_certificate;
+  options.tls_key = config.http.tls_key;
+  options.calls_max = config.grpc.calls_max;
+  options.message_bytes_max = config.grpc.message_bytes_max;
+  options.messages_bytes_max = config.grpc.messages_bytes_max;
+  options.idle_timeout = config.http.idle_timeout;
+  options.handshake_timeout = config.http.request_timeout;
+  return options;
 }
 
 }  // namespace troupe::apps

@@ -10,6 +10,7 @@
 #include "config/cluster_keys.hpp"
 #include "config/config.hpp"
 #include "gateway/front_door.hpp"
+#include "gateway/grpc/grpc_door.hpp"
 #include "tracing/exporter.hpp"
 
 namespace troupe::apps {
@@ -32,8 +33,11 @@ std::vector<std::shared_ptr<actors::AgentModule>> built_in_modules();
 std::optional<tracing::ExporterOptions> exporter_options(const Config& config,
                                                          const std::string& name);
 
-// Of the node's HTTP; nothing where it serves none. Errors: config.
+// Of the node's HTTP and of the desks behind gRPC; nothing where it serves neither. Errors: config.
 Result<std::optional<gateway::FrontDoorOptions>> front_door_options(const Config& config,
                                                                     const std::string& name);
+
+// Of the node's gRPC; nothing where it serves none.
+std::optional<gateway::GrpcOptions> grpc_options(const Config& config, const std::string& name);
 
 }  // namespace troupe::apps

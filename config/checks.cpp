@@ -42,22 +42,42 @@ void check_endpoints(Draft& draft) {
     take(node, "urgent_port", node.host, node.urgent_port);
     take(node, "ordinary_port", node.host, node.ordinary_port);
     if (const auto http = parse_listen(node.http)) take(node, "http", http->host, http->port);
+    if (const auto grpc = parse_listen(node.grpc)) take(node, "grpc", grpc->host, grpc->port);
   }
 }
 
-// Nodes on one host cannot all have the address of [http]; those of several hosts may, if it is a
-// wildcard.
-void check_http(Draft& draft) {
+// A door of the nodes, "http" or "grpc": the key of a node and the table that has `listen`.
+struct Door {
+  std::string name;
+  const std::string& listen;
+  std::string NodeConfig::*own;
+};
+
+// Nodes on one host cannot all have the address of [http] or [grpc]; those of several hosts may, if
+// it is a wildcard.
+void check_door(Draft& draft, const Door& door) {
   std::map<std::string, std::string> served;  // by host: the node that has `listen` there
   for (const auto& node : draft.config.nodes) {
-    if (!node.http.empty() || draft.config.http.listen.empty()) continue;
+    if (!(node.*door.own).empty() || door.listen.empty()) continue;
     const auto [other, first] = served.try_emplace(plain_host(node.host), node.name);
     if (first) continue;
-    draft.mistakes.add(draft.at("http.listen").origin,
-                       "'listen' of [http] cannot be that of both [node." + other->second +
-                           "] and [node." + node.name +
-                           "], which are on one host: give one of them its own 'http', or \"off\"");
+    draft.mistakes.add(draft.at(door.name + ".listen").origin,
+                       "'listen' of [" + door.name + "] cannot be that of both [node." +
+                           other->second + "] and [node." + node.name +
+                           "], which are on one host: give one of them its own '" + door.name +
+                           "', or \"off\"");
   }
+}
+
+// The address that both have by default.
+void check_doors_apart(Draft& draft) {
+  const auto http = parse_listen(draft.config.http.listen);
+  const auto grpc = parse_listen(draft.config.grpc.listen);
+  if (!http || !grpc || http->port != grpc->port ||
+      plain_host(http->host) != plain_host(grpc->host))
+    return;
+  draft.mistakes.add(draft.at("grpc.listen").origin,
+                     "'listen' of [grpc] is that of [http]: give it a port of its own");
 }
 
 // A door without a lock, onto the street.
@@ -73,7 +93,11 @@ void check_http_keys(Draft& draft) {
                            "'open = true' there");
   };
   check("http.listen", http.listen);
-  for (const auto& node : draft.config.nodes) check("node." + node.name + ".http", node.http);
+  check("grpc.listen", draft.config.grpc.listen);
+  for (const auto& node : draft.config.nodes) {
+    check("node." + node.name + ".http", node.http);
+    check("node." + node.name + ".grpc", node.grpc);
+  }
 }
 
 void check_tls(Draft& draft) {
@@ -102,7 +126,9 @@ void check_together(Draft& draft) {
   check_nodes(draft);
   check_required(draft);
   check_endpoints(draft);
-  check_http(draft);
+  check_door(draft, {"http", draft.config.http.listen, &NodeConfig::http});
+  check_door(draft, {"grpc", draft.config.grpc.listen, &NodeConfig::grpc});
+  check_doors_apart(draft);
   check_http_keys(draft);
   check_tls(draft);
   check_backoff(draft);

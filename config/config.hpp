@@ -31,6 +31,7 @@ struct NodeConfig {
   std::string machine{};   // as ssh and Slurm know where it runs; empty: `host`
   std::string http{};      // where it serves HTTP, instead of [http]'s `listen`; "off": nowhere
   std::string location{};  // "LATITUDE,LONGITUDE" in degrees; empty: it is not said
+  std::string grpc{};      // where it serves gRPC, instead of [grpc]'s `listen`; "off": nowhere
 };
 
 // [model.NAME]
@@ -119,6 +120,14 @@ struct HttpConfig {
   Duration drain_timeout = std::chrono::seconds(5);  // for work under way, when asked to stop
 };
 
+// [grpc]: what [http] does not say for both.
+struct GrpcConfig {
+  std::string listen;              // as that of [http]; empty: only nodes that say so serve gRPC
+  std::uint32_t calls_max = 1024;  // of a node, under way
+  std::uint64_t message_bytes_max = std::uint64_t{8} << 20;
+  std::uint64_t messages_bytes_max = std::uint64_t{256} << 20;  // of all connections together
+};
+
 // [log]
 struct LogConfig {
   std::string level = "info";   // trace, debug, info, warn, error
@@ -155,6 +164,7 @@ struct Config {
   LinkConfig link;
   ClientConfig client;
   HttpConfig http;
+  GrpcConfig grpc;
   LogConfig log;
   TracingConfig tracing;
   UpConfig up;
@@ -170,6 +180,14 @@ struct Config {
   for (const auto& node : config.nodes)
     if (node.name == name && node.http != "off")
       return node.http.empty() ? config.http.listen : node.http;
+  return "";
+}
+
+// Where a node serves gRPC; empty: nowhere.
+[[nodiscard]] inline std::string grpc_of(const Config& config, const std::string& name) {
+  for (const auto& node : config.nodes)
+    if (node.name == name && node.grpc != "off")
+      return node.grpc.empty() ? config.grpc.listen : node.grpc;
   return "";
 }
 

@@ -6,29 +6,13 @@
 
 #include "base/limits.hpp"
 #include "config/rules.hpp"
+#include "config/schema_slots.hpp"
 #include "kernels/agent_memory.hpp"
 
 namespace troupe::config {
 namespace {
 
 using namespace std::chrono_literals;
-
-// Accessors: &Config::agents, &AgentConfig::threads -> config.agents.threads.
-template <auto part, auto member>
-Slot in(Config& config, std::size_t) {
-  return &((config.*part).*member);
-}
-template <auto list, auto member>
-Slot of(Config& config, std::size_t instance) {
-  return &((config.*list)[instance].*member);
-}
-
-constexpr std::int64_t count(Duration duration) {
-  return duration.count();
-}
-constexpr std::int64_t mebi(std::int64_t number) {
-  return number << 20;
-}
 
 constexpr std::array<std::string_view, 5> levels = {"trace", "debug", "info", "warn", "error"};
 constexpr std::array<std::string_view, 2> load_times = {"start", "demand"};
@@ -81,6 +65,10 @@ constexpr Key node_keys[] = {
     {.name = "http",
      .slot = of<&Config::nodes, &NodeConfig::http>,
      .help = "where this node serves HTTP instead of `listen` of `[http]`; `\"off\"`: nowhere",
+     .complaint = node_listen_complaint},
+    {.name = "grpc",
+     .slot = of<&Config::nodes, &NodeConfig::grpc>,
+     .help = "where this node serves gRPC instead of `listen` of `[grpc]`; `\"off\"`: nowhere",
      .complaint = node_listen_complaint},
     {.name = "location",
      .slot = of<&Config::nodes, &NodeConfig::location>,
@@ -295,93 +283,6 @@ constexpr Key client_keys[] = {
      .complaint = location_complaint},
 };
 
-constexpr Key http_keys[] = {
-    {.name = "listen",
-     .slot = in<&Config::http, &HttpConfig::listen>,
-     .help = "address and port, as in `\"127.0.0.1:8080\"`; empty: only nodes that have an `http` "
-             "serve it",
-     .complaint = listen_complaint},
-    {.name = "keys",
-     .slot = in<&Config::http, &HttpConfig::keys>,
-     .help = "who may ask: lines that `troupe keys api TENANT` prints; none: no key is asked for",
-     .max = 10'000,
-     .complaint = api_key_complaint},
-    {.name = "open",
-     .slot = in<&Config::http, &HttpConfig::open>,
-     .help = "on: without `keys` it may listen on addresses that other machines reach"},
-    {.name = "tls_certificate",
-     .slot = in<&Config::http, &HttpConfig::tls_certificate>,
-     .help = "a file with a certificate in PEM, its chain behind it: the nodes serve HTTPS, and no "
-             "plain HTTP. Read again when it changes",
-     .expand = optional_folder},
-    {.name = "tls_key",
-     .slot = in<&Config::http, &HttpConfig::tls_key>,
-     .help = "the certificate's key in PEM, without a passphrase, that not everybody may read",
-     .expand = optional_folder},
-    {.name = "model_control",
-     .slot = in<&Config::http, &HttpConfig::model_control>,
-     .help = "on: whoever may ask may load and unload the node's models, too"},
-    {.name = "threads",
-     .slot = in<&Config::http, &HttpConfig::threads>,
-     .help = "threads that serve connections and tokenize their texts",
-     .min = 1,
-     .max = 64},
-    {.name = "connections_max",
-     .slot = in<&Config::http, &HttpConfig::connections_max>,
-     .help = "connections of a node; more are answered with 503",
-     .min = 1,
-     .max = 1'000'000},
-    {.name = "header_bytes_max",
-     .slot = in<&Config::http, &HttpConfig::header_bytes_max>,
-     .help = "a request's header; a longer one is answered with 431",
-     .min = 1 << 10,
-     .max = mebi(1)},
-    {.name = "body_bytes_max",
-     .slot = in<&Config::http, &HttpConfig::body_bytes_max>,
-     .help = "a request's body; a longer one is answered with 413",
-     .min = 1 << 10,
-     .max = mebi(1 << 10)},
-    {.name = "bodies_bytes_max",
-     .slot = in<&Config::http, &HttpConfig::bodies_bytes_max>,
-     .help = "the bodies of all connections together; what is over it is answered with 503",
-     .min = 1 << 10,
-     .max = mebi(64 << 10)},
-    {.name = "idle_timeout",
-     .slot = in<&Config::http, &HttpConfig::idle_timeout>,
-     .help = "how long a connection may be silent between two requests",
-     .min = count(10ms),
-     .max = count(24h)},
-    {.name = "request_timeout",
-     .slot = in<&Config::http, &HttpConfig::request_timeout>,
-     .help = "from a request's first byte to its last; a slower one is answered with 408",
-     .min = count(10ms),
-     .max = count(1h)},
-    {.name = "write_timeout",
-     .slot = in<&Config::http, &HttpConfig::write_timeout>,
-     .help = "how long a client may take to read its answer",
-     .min = count(10ms),
-     .max = count(1h)},
-    {.name = "jobs_max",
-     .slot = in<&Config::http, &HttpConfig::jobs_max>,
-     .help = "requests that nobody waits for, those whose answers are kept included; more are "
-             "refused",
-     .max = 100'000},
-    {.name = "jobs_bytes_max",
-     .slot = in<&Config::http, &HttpConfig::jobs_bytes_max>,
-     .help = "their texts and answers together; what is over it is refused",
-     .max = mebi(64 << 10)},
-    {.name = "job_kept",
-     .slot = in<&Config::http, &HttpConfig::job_kept>,
-     .help = "how long the answer to such a request is kept",
-     .min = count(1s),
-     .max = count(24h)},
-    {.name = "drain_timeout",
-     .slot = in<&Config::http, &HttpConfig::drain_timeout>,
-     .help = "how long a node that is asked to stop finishes requests; keep it below "
-             "`stop_timeout` of `[up]`",
-     .max = count(1h)},
-};
-
 constexpr Key log_keys[] = {
     {.name = "level",
      .slot = in<&Config::log, &LogConfig::level>,
@@ -440,26 +341,6 @@ constexpr Key up_keys[] = {
      .complaint = file_complaint},
 };
 
-constexpr Section sections[] = {
-    {"cluster", "The cluster as a whole.", cluster_keys},
-    {"node.*", "One process each; `NAME` is the node's. At least one.", node_keys},
-    {"model.*", "A model that every node loads; tasks call it by `NAME`.", model_keys},
-    {"policy.*", "A policy that every node loads; agents act by it under `NAME`.", policy_keys},
-    {"scheduling", "Urgent work goes now, ordinary work coalesces. There is nothing to tune here.",
-     scheduling_keys},
-    {"agents", "Supervision of agents, on every node.", agents_keys},
-    {"memory", "What agents remember, beside the devices.", memory_keys},
-    {"delivery", "Tasks that one process gives to another.", delivery_keys},
-    {"link", "The connections between nodes.", link_keys},
-    {"client", "Clients that read this file: `troupe submit`, and programs by `client/client.hpp`.",
-     client_keys},
-    {"http", "The door for programs that speak HTTP ([http.md](http.md)).", http_keys},
-    {"log", "What nodes tell their operator.", log_keys},
-    {"tracing", "What traces record of tasks ([operations.md](operations.md#tracing)).",
-     tracing_keys},
-    {"up", "`troupe up`, which runs every node.", up_keys},
-};
-
 }  // namespace
 
 std::string title(const Section& section) {
@@ -467,6 +348,32 @@ std::string title(const Section& section) {
 }
 
 std::span<const Section> schema() noexcept {
+  static const Section sections[] = {
+      {"cluster", "The cluster as a whole.", cluster_keys},
+      {"node.*", "One process each; `NAME` is the node's. At least one.", node_keys},
+      {"model.*", "A model that every node loads; tasks call it by `NAME`.", model_keys},
+      {"policy.*", "A policy that every node loads; agents act by it under `NAME`.", policy_keys},
+      {"scheduling",
+       "Urgent work goes now, ordinary work coalesces. There is nothing to tune here.",
+       scheduling_keys},
+      {"agents", "Supervision of agents, on every node.", agents_keys},
+      {"memory", "What agents remember, beside the devices.", memory_keys},
+      {"delivery", "Tasks that one process gives to another.", delivery_keys},
+      {"link", "The connections between nodes.", link_keys},
+      {"client",
+       "Clients that read this file: `troupe submit`, and programs by `client/client.hpp`.",
+       client_keys},
+      {"http", "The door for programs that speak HTTP ([http.md](http.md)).", http_keys()},
+      {"grpc",
+       "The door for programs that speak gRPC ([grpc.md](grpc.md)). Keys, TLS, `open`, "
+       "`model_control`, the "
+       "idle, request and drain timeouts are those of `[http]`.",
+       grpc_keys()},
+      {"log", "What nodes tell their operator.", log_keys},
+      {"tracing", "What traces record of tasks ([operations.md](operations.md#tracing)).",
+       tracing_keys},
+      {"up", "`troupe up`, which runs every node.", up_keys},
+  };
   return sections;
 }
 

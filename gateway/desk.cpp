@@ -17,6 +17,7 @@ Desk::Call Desk::begin(const Request& request, std::shared_ptr<Exchange> exchang
   call.target = request.target;
   call.route = route(request.method, request.target);
   call.method = request.method;
+  call.by_grpc = request.by_grpc;
   tracing::Tracer& tracer = door_.node_.tracer();
   if (const auto theirs = parse_traceparent(request.traceparent)) {
     call.trace = *theirs;
@@ -33,14 +34,15 @@ Desk::Call Desk::begin(const Request& request, std::shared_ptr<Exchange> exchang
 // What the counts and the log say of an answer, and what all answers carry.
 void Desk::note(Call& call, Response& response) {
   const Duration took = now() - call.begin;
-  door_.stats_.note(call.route.ask, response.status, took);
+  door_.stats_of(call.by_grpc).note(call.route.ask, response.status, took);
   if (door_.log_.enabled(Level::debug))
-    door_.log_.debug("answered over HTTP", {{"ask", name(call.route.ask)},
-                                            {"status", response.status},
-                                            {"tenant", call.tenant},
-                                            {"took_ms", static_cast<double>(took.count()) / 1e6},
-                                            {"trace", trace_id(call.trace)},
-                                            {"span", span_id(call.trace.span)}});
+    door_.log_.debug(call.by_grpc ? "answered over gRPC" : "answered over HTTP",
+                     {{"ask", name(call.route.ask)},
+                      {"status", response.status},
+                      {"tenant", call.tenant},
+                      {"took_ms", static_cast<double>(took.count()) / 1e6},
+                      {"trace", trace_id(call.trace)},
+                      {"span", span_id(call.trace.span)}});
   record_span(call, response.status);
   response.headers.emplace_back("traceparent", traceparent(call.trace));
 }
@@ -62,6 +64,7 @@ void Desk::record_span(const Call& call, unsigned status) {
       {"url.path", call.target.substr(0, std::min(call.target.find('?'), path_bytes_max))},
       {"http.response.status_code", std::int64_t{status}},
       {"troupe.tenant", call.tenant}};
+  if (call.by_grpc) span.attributes.push_back({"rpc.system", "grpc"});
   if (status >= server_errors) span.error = "HTTP " + std::to_string(status);
   tracer.record(std::move(span));
 }
@@ -149,8 +152,9 @@ void Desk::dispatch(Call&& call, Request&& request) {
       return answer(call, openai_model(door_.models_[model]));
     case Ask::metrics:
       return answer(call, metrics_response(door_.node_.facts(),
-                                           {door_.stats_.read(), door_.server_->counters(),
-                                            door_.jobs_.counts(), read_process_facts()}));
+                                           {door_.stats_.read(), door_.grpc_stats_.read(),
+                                            door_.server_->counters(), door_.jobs_.counts(),
+                                            read_process_facts()}));
     case Ask::status_page:
       return answer(call, status_page());
     case Ask::status:

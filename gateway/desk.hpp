@@ -55,6 +55,7 @@ class Desk {
     Trace trace;               // of its own span
     std::uint64_t parent = 0;  // of the client's
     std::string method;
+    bool by_grpc = false;
     Instant begin;
   };
   // A call that needs tasks: one for each text. Whoever waits for the answer has all of them on

@@ -126,7 +126,7 @@ void Desk::embeddings(Call&& call, Request&& request) {
 void Desk::change_model(Call&& call) {
   if (!door_.options_.model_control)
     return refuse(call,
-                  {ErrorCode::unsupported, "models are not loaded and unloaded over HTTP here",
+                  {ErrorCode::unsupported, "models are not loaded and unloaded by clients here",
                    "set model_control in [http], or use `troupe model`"});
   if (!door_.begin_work()) return refuse(call, going_away());
   const bool load = call.route.ask == Ask::load;
@@ -308,7 +308,8 @@ void Desk::gone(std::uint64_t number) {
   Work work = std::move(works_.extract(number).mapped());
   withdraw(work);
   constexpr unsigned client_closed_request = 499;  // nginx's word
-  door_.stats_.note(work.call.route.ask, client_closed_request, now() - work.call.begin);
+  door_.stats_of(work.call.by_grpc)
+      .note(work.call.route.ask, client_closed_request, now() - work.call.begin);
   record_span(work.call, client_closed_request);
   door_.end_work();
 }

@@ -83,6 +83,18 @@ void FrontDoor::handle(std::size_t loop, Request&& request, std::shared_ptr<Exch
   desks_[loop]->take(std::move(request), std::move(exchange));
 }
 
+// Shared, because what a std::function holds can be copied.
+void FrontDoor::take(std::size_t loop, Request&& request, std::shared_ptr<Exchange> exchange) {
+  server_->post(loop, [this, loop, request = std::make_shared<Request>(std::move(request)),
+                       exchange = std::move(exchange)] {
+    desks_[loop]->take(std::move(*request), exchange);
+  });
+}
+
+void FrontDoor::post(std::size_t loop, std::function<void()> work) {
+  server_->post(loop, std::move(work));
+}
+
 Response FrontDoor::problem(std::string_view target, unsigned status, const Error& why) {
   stats_.note(Ask::unknown, status, Duration::zero());
   return error_response(target, why, status);

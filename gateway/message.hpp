@@ -18,7 +18,8 @@ struct Request {
   std::string authorization;
   std::string json_bytes;  // Inference-Header-Content-Length
   std::string traceparent;
-  std::string prefer;  // RFC 7240
+  std::string prefer;    // RFC 7240
+  bool by_grpc = false;  // it came as a call (gateway/grpc)
 };
 
 struct Response {

@@ -290,6 +290,19 @@ void write_http(MetricsText& text, const HttpCounts& http, const ServerCounters&
   text.sample({}, server.bodies_bytes);
 }
 
+// Under the statuses of HTTP that say the same (docs/grpc.md has the table).
+void write_grpc(MetricsText& text, const HttpCounts& grpc) {
+  text.family("troupe_grpc_requests_total", "counter",
+              "Calls of gRPC answered, by the status that HTTP has for it.");
+  for (const auto& [key, count] : grpc.answers)
+    text.sample({{"ask", name(key.first)}, {"code", std::to_string(key.second)}}, count);
+  text.family("troupe_grpc_request_seconds", "histogram",
+              "From a call's arrival at a desk to its answer.");
+  for (std::size_t i = 0; i < asks; ++i)
+    if (grpc.took[i].count() != 0)
+      text.histogram({{"ask", name(static_cast<Ask>(i))}}, grpc.took[i]);
+}
+
 void write_process(MetricsText& text, const ProcessFacts& process) {
   text.family("process_cpu_seconds_total", "counter", "Time of all threads on processors.");
   text.sample({}, process.cpu);
@@ -312,6 +325,7 @@ Response metrics_response(const NodeFacts& node, const DoorFacts& door) {
   write_workers(text, node);
   write_link(text, node);
   write_http(text, door.http, door.server);
+  write_grpc(text, door.grpc);
   write_jobs(text, door.jobs);
   write_process(text, door.process);
   Response response;

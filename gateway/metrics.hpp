@@ -20,6 +20,7 @@ inline constexpr std::size_t metrics_tenants_max = 64;
 // What the door knows of itself, and of the process that it is in.
 struct DoorFacts {
   HttpCounts http;
+  HttpCounts grpc;
   ServerCounters server;
   JobCounts jobs;
   ProcessFacts process;

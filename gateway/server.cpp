@@ -71,6 +71,8 @@ Status Server::State::open() {
     if (!tls) return tls.error();
     shared.tls = std::move(*tls);
   }
+  look_again.emplace(loops[0]->context);
+  if (options.host.empty()) return {};
   error_code failed;
   tcp::resolver resolver(loops[0]->context);
   const auto found =
@@ -97,7 +99,6 @@ Status Server::State::open() {
                      {"connections_max", std::to_string(options.connections_max)},
                      {"next", "raise the limit (ulimit -n), or lower connections_max in [http]"}});
   try_again.emplace(loops[0]->context);
-  look_again.emplace(loops[0]->context);
   return {};
 }
 
@@ -172,8 +173,10 @@ void Server::State::watch_certificate() {
 void Server::State::end(Loop& loop, Duration limit) {
   error_code ignored;
   if (loop.number == 0) {
-    acceptor->close(ignored);
-    try_again->cancel();
+    if (acceptor) {
+      acceptor->close(ignored);
+      try_again->cancel();
+    }
     look_again->cancel();
   }
   loop.ending = true;
@@ -205,7 +208,7 @@ void Server::stop(Duration limit) {
 }
 void Server::serve(Handler& handler) {
   state_->shared.handler = &handler;
-  state_->accept();
+  if (state_->acceptor) state_->accept();
   if (state_->shared.tls != nullptr) state_->watch_certificate();
   for (auto& loop : state_->loops) {
     state_->sweep(*loop);

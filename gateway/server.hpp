@@ -30,10 +30,10 @@
 namespace troupe::gateway {
 
 struct ServerOptions {
-  std::string host = "127.0.0.1";
-  std::uint16_t port = 0;       // 0: one that is free
-  std::string tls_certificate;  // a file: PEM, its chain behind it; empty: plain HTTP
-  std::string tls_key;          // a file: PEM, not for everybody to read
+  std::string host = "127.0.0.1";  // empty: it listens nowhere, and only runs what is posted
+  std::uint16_t port = 0;          // 0: one that is free
+  std::string tls_certificate;     // a file: PEM, its chain behind it; empty: plain HTTP
+  std::string tls_key;             // a file: PEM, not for everybody to read
   std::uint32_t threads = 1;
   std::uint32_t connections_max = 4096;
   std::uint64_t header_bytes_max = 16 * 1024;

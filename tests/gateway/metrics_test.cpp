@@ -104,12 +104,15 @@ TEST_CASE("a node's counts stand in its metrics, every series once") {
   HttpCounts http;
   http.answers[{Ask::infer, 200}] = 9;
   http.took[static_cast<std::size_t>(Ask::infer)].add(1ms);
+  HttpCounts grpc;
+  grpc.answers[{Ask::infer, 429}] = 11;
   const auto response =
-      metrics_response(facts, {http, {3, 4, 6, 5}, {7, 8, 9}, {2500ms, 4096, 7, 1024}});
+      metrics_response(facts, {http, grpc, {3, 4, 6, 5}, {7, 8, 9}, {2500ms, 4096, 7, 1024}});
   CHECK(response.content_type == "text/plain; version=0.0.4; charset=utf-8");
   const auto lines = lines_of(response.body);
   for (const std::string expected :
        {"troupe_node_info{node=\"a\"} 1",
+        "troupe_grpc_requests_total{ask=\"infer\",code=\"429\"} 11",
         "troupe_ready 1",
         "troupe_agents{type=\"reader\"} 3",
         "troupe_agent_hosts{type=\"clerk\"} 2",
