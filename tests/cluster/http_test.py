@@ -102,20 +102,22 @@ class Http(ClusterTest):
             return [self.ask(port, "POST", "/v1/embeddings", body, made["key"])[0]
                     for made in (first, second)]
 
-        no_keys = {"keys": {"added": [], "removed": [], "changed": []}}  # of the nodes' folder
+        # Of the nodes' folder of keys, and of the cluster's nodes.
+        no_others = {"keys": {"added": [], "removed": [], "changed": []},
+                   "nodes": {"joined": [], "left": [], "moved": []}}
         same = self.json_of("reload", self.config)["nodes"]
-        self.assertEqual(same, [{"node": name, "applied": [], "restart": [], **no_keys} for name in "ab"])
+        self.assertEqual(same, [{"node": name, "applied": [], "restart": [], **no_others} for name in "ab"])
         self.assertEqual(codes(self.http[1]), [200, 401])
 
         self.replace(first["line"], second["line"])
         one = self.json_of("reload", self.config, "--node", "a")["nodes"]
-        self.assertEqual(one, [{"node": "a", "applied": ["http.keys"], "restart": [], **no_keys}])
+        self.assertEqual(one, [{"node": "a", "applied": ["http.keys"], "restart": [], **no_others}])
         self.assertEqual([codes(port) for port in self.http], [[401, 200], [200, 401]])
 
         self.replace("threads = 1", "threads = 2")
         both = self.json_of("reload", self.config)["nodes"]
-        self.assertEqual(both, [{"node": "a", "applied": [], "restart": ["http.threads"], **no_keys},
-                                {"node": "b", "applied": ["http.keys"], "restart": ["http.threads"], **no_keys}])
+        self.assertEqual(both, [{"node": "a", "applied": [], "restart": ["http.threads"], **no_others},
+                                {"node": "b", "applied": ["http.keys"], "restart": ["http.threads"], **no_others}])
         self.assertEqual([codes(port) for port in self.http], [[401, 200], [401, 200]])
         told = self.troupe("reload", self.config, "--node", "b")
         self.assertEqual(told.returncode, 0, told.stderr)
