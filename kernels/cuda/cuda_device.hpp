@@ -2,8 +2,9 @@
 //
 // Ordinary batches go out in slices, at most two of them under way, on a stream of low priority.
 // Urgent batches are launched at once on a stream of high priority, beside the slices that are
-// under way and before those that are not. Texts are encoded on the GPU; everything else a batch
-// may ask for is done by the device's thread, on the CPU.
+// under way and before those that are not. Recalls scan what agents remember in device memory,
+// where it is kept up to date (kernels/cuda/resident_memories.hpp); an urgent recall waits for the
+// scan that is under way.
 //
 // A call that fails fails the batch with `unreachable` and retires the device: batches that wait
 // and all later ones are refused with the same error, to be sent elsewhere.
@@ -29,6 +30,9 @@ struct CudaDeviceOptions {
   cuda::Number number = cuda::Number::f16;
   std::vector<ServedPolicy> policies;         // by ModelId
   std::shared_ptr<const MemoryStore> memory;  // for Recall
+  // Of device memory, for what agents remember, taken when the device opens. Zero: as much as the
+  // store may ever hold, at most half of what is free when models and policies are there.
+  std::uint64_t recall_bytes = 0;
   // Makes the GPU, on the device's thread; whoever it returns is let go there too.
   std::function<Result<std::shared_ptr<cuda::Gpu>>()> open;
 };

@@ -15,21 +15,6 @@ std::uint32_t query_blocks_max(std::uint32_t tokens) {
   return tokens / queries_per_block + std::min(tokens, EncoderSlot::sequences_max);
 }
 
-// Places one after the other, each on a boundary that any load wants.
-class Places {
- public:
-  std::size_t take(std::size_t bytes) {
-    constexpr std::size_t boundary = 256;
-    const std::size_t place = used_;
-    used_ += (bytes + boundary - 1) / boundary * boundary;
-    return place;
-  }
-  [[nodiscard]] std::size_t used() const { return used_; }
-
- private:
-  std::size_t used_ = 0;
-};
-
 }  // namespace
 
 std::uint32_t EncoderSlot::tokens_max(const kernels::BertConfig& config) noexcept {
@@ -41,8 +26,6 @@ EncoderSlot::EncoderSlot(Gpu& gpu, Stream stream, std::shared_ptr<const Encoder>
 
 EncoderSlot::~EncoderSlot() {
   for (const Bucket& bucket : buckets_) gpu_.free_graph(bucket.graph);
-  if (pinned_ != nullptr) gpu_.release_pinned(pinned_);
-  if (device_ != nullptr) gpu_.release(device_);
 }
 
 Result<std::unique_ptr<EncoderSlot>> EncoderSlot::open(Gpu& gpu, Stream stream,
@@ -75,19 +58,29 @@ Status EncoderSlot::allocate() {
   qkv_ = places.take(tokens * 3 * stride * number_bytes);
   context_ = places.take(tokens * stride * number_bytes);
   ffn_ = places.take(tokens * encoder_->ffn_stride_ * number_bytes);
-  vectors_ = places.take(sequences_max * stride * sizeof(float));
-  void* memory = nullptr;
-  if (auto good = check(gpu_, gpu_.allocate(places.used(), &memory), "allocating a batch's room");
+  const std::size_t vector_bytes = sequences_max * stride * sizeof(float);
+  const std::size_t logits_bytes = sequences_max * encoder_->labels_stride_ * sizeof(float);
+  vectors_ = places.take(vector_bytes);
+  logits_ = places.take(logits_bytes);
+  if (encoder_->labels_stride_ > 0) {
+    firsts_ = places.take(sequences_max * stride * number_bytes);
+    pooled_ = places.take(sequences_max * stride * number_bytes);
+  }
+  if (auto good =
+          device_.allocate(gpu_, Buffer::Kind::device, places.used(), "allocating a batch's room");
       !good)
     return good;
-  device_ = static_cast<std::byte*>(memory);
-  const std::size_t pinned_bytes = input_bytes_ + sequences_max * stride * sizeof(float);
-  if (auto good = check(gpu_, gpu_.allocate_pinned(pinned_bytes, &memory), "allocating for copies");
+  Places pinned;
+  pinned.take(input_bytes_);
+  vectors_pinned_ = pinned.take(vector_bytes);
+  logits_pinned_ = pinned.take(logits_bytes);
+  if (auto good =
+          pinned_.allocate(gpu_, Buffer::Kind::pinned, pinned.used(), "allocating for copies");
       !good)
     return good;
-  pinned_ = static_cast<std::byte*>(memory);
   // Columns that no kernel writes are read, times zero.
-  return check(gpu_, gpu_.clear(device_, places.used(), stream_), "clearing a batch's room");
+  return check(gpu_, gpu_.clear(device_.data(), device_.size(), stream_),
+               "clearing a batch's room");
 }
 
 Status EncoderSlot::capture(std::uint32_t tokens) {
@@ -103,15 +96,15 @@ Status EncoderSlot::capture(std::uint32_t tokens) {
 Status EncoderSlot::record(std::uint32_t tokens) {
   const Encoder& e = *encoder_;
   const kernels::BertConfig& config = e.config();
-  const std::byte* const weights = e.memory_;
+  const std::byte* const weights = e.memory_.data();
   const auto floats = [&](std::size_t place) {
     return reinterpret_cast<const float*>(weights + place);
   };
-  const auto* const extent = reinterpret_cast<const Extent*>(device_);
-  auto* const hidden = reinterpret_cast<float*>(device_ + hidden_);
-  void* const rounded = e.number_ == Number::f16 ? device_ + rounded_ : nullptr;
-  auto* const sum = reinterpret_cast<float*>(device_ + sum_);
-  const auto* const starts = reinterpret_cast<const std::uint32_t*>(device_ + starts_);
+  const auto* const extent = device_.at<const Extent>(0);
+  auto* const hidden = device_.at<float>(hidden_);
+  void* const rounded = e.number_ == Number::f16 ? device_.data() + rounded_ : nullptr;
+  auto* const sum = device_.at<float>(sum_);
+  const auto* const starts = reinterpret_cast<const std::uint32_t*>(device_.data() + starts_);
   int failed = 0;
   const auto note = [&](int status) {
     if (failed == 0) failed = status;
@@ -125,10 +118,10 @@ Status EncoderSlot::record(std::uint32_t tokens) {
                     out,
                     tokens,
                     &extent->tokens,
-                    device_ + x,
+                    device_.data() + x,
                     weights + weight,
                     bias,
-                    device_ + y,
+                    device_.data() + y,
                     {}},
                    stream_));
   };
@@ -155,8 +148,8 @@ Status EncoderSlot::record(std::uint32_t tokens) {
                    tokens,
                    config.layer_norm_epsilon,
                    extent,
-                   reinterpret_cast<const std::int32_t*>(device_ + ids_),
-                   reinterpret_cast<const std::int32_t*>(device_ + positions_),
+                   reinterpret_cast<const std::int32_t*>(device_.data() + ids_),
+                   reinterpret_cast<const std::int32_t*>(device_.data() + positions_),
                    weights + e.words_,
                    weights + e.positions_,
                    weights + e.type_,
@@ -178,9 +171,9 @@ Status EncoderSlot::record(std::uint32_t tokens) {
                          query_blocks_max(tokens),
                          scale,
                          extent,
-                         reinterpret_cast<const QueryBlock*>(device_ + blocks_),
-                         device_ + qkv_,
-                         device_ + context_,
+                         device_.at<const QueryBlock>(blocks_),
+                         device_.data() + qkv_,
+                         device_.data() + context_,
                          {}},
                         stream_));
     gemm(context_, e.stride_, layer.out, nullptr, sum_, e.stride_, Number::f32, Activation::none);
@@ -197,19 +190,55 @@ Status EncoderSlot::record(std::uint32_t tokens) {
                   extent,
                   starts,
                   hidden,
-                  reinterpret_cast<float*>(device_ + vectors_),
+                  device_.at<float>(vectors_),
                   {}},
                  stream_));
+  if (e.labels_stride_ > 0) record_head(std::min(tokens, sequences_max), note);
   return check(gpu_, failed, "recording a batch's kernels");
+}
+
+void EncoderSlot::record_head(std::uint32_t sequences, const std::function<void(int)>& note) {
+  const Encoder& e = *encoder_;
+  const auto* const extent = device_.at<const Extent>(0);
+  const auto* const weights = e.memory_.data();
+  const auto gemm = [&](std::size_t x, std::size_t weight, std::size_t bias, std::size_t y,
+                        std::uint32_t out, Number result, Activation activation) {
+    note(gpu_.gemm({e.number_,
+                    result,
+                    activation,
+                    e.stride_,
+                    out,
+                    sequences,
+                    &extent->sequences,
+                    device_.data() + x,
+                    weights + weight,
+                    e.memory_.at<const float>(bias),
+                    device_.data() + y,
+                    {}},
+                   stream_));
+  };
+  note(gpu_.gather_first({e.number_,
+                          e.stride_,
+                          sequences,
+                          extent,
+                          device_.at<const std::uint32_t>(starts_),
+                          device_.at<const float>(hidden_),
+                          device_.data() + firsts_,
+                          {}},
+                         stream_));
+  gemm(firsts_, e.head_.pooler, e.head_.pooler_bias, pooled_, e.stride_, e.number_,
+       Activation::tanh);
+  gemm(pooled_, e.head_.classifier, e.head_.classifier_bias, logits_, e.labels_stride_, Number::f32,
+       Activation::none);
 }
 
 Status EncoderSlot::start(std::span<const std::span<const std::int32_t>> texts, void (*done)(void*),
                           void* argument) {
   TROUPE_ASSERT(!texts.empty() && texts.size() <= sequences_max, "a batch of too many texts");
-  auto* const ids = reinterpret_cast<std::int32_t*>(pinned_ + ids_);
-  auto* const positions = reinterpret_cast<std::int32_t*>(pinned_ + positions_);
-  auto* const starts = reinterpret_cast<std::uint32_t*>(pinned_ + starts_);
-  auto* const blocks = reinterpret_cast<QueryBlock*>(pinned_ + blocks_);
+  auto* const ids = pinned_.at<std::int32_t>(ids_);
+  auto* const positions = pinned_.at<std::int32_t>(positions_);
+  auto* const starts = pinned_.at<std::uint32_t>(starts_);
+  auto* const blocks = pinned_.at<QueryBlock>(blocks_);
   Extent extent{};
   for (const auto text : texts) {
     const auto length = static_cast<std::uint32_t>(text.size());
@@ -223,28 +252,37 @@ Status EncoderSlot::start(std::span<const std::span<const std::int32_t>> texts, 
     }
   }
   starts[extent.sequences] = extent.tokens;
-  std::memcpy(pinned_, &extent, sizeof extent);
+  std::memcpy(pinned_.data(), &extent, sizeof extent);
   const auto bucket = std::find_if(buckets_.begin(), buckets_.end(),
                                    [&](const Bucket& b) { return b.tokens >= extent.tokens; });
-  if (auto good = check(gpu_, gpu_.copy_in(device_, pinned_, input_bytes_, stream_),
+  if (auto good = check(gpu_, gpu_.copy_in(device_.data(), pinned_.data(), input_bytes_, stream_),
                         "bringing a batch over");
       !good)
     return good;
   if (auto good = check(gpu_, gpu_.launch_graph(bucket->graph, stream_), "launching a batch");
       !good)
     return good;
-  const std::size_t bytes = texts.size() * encoder_->stride_ * sizeof(float);
-  if (auto good =
-          check(gpu_, gpu_.copy_out(pinned_ + input_bytes_, device_ + vectors_, bytes, stream_),
-                "bringing the vectors back");
-      !good)
-    return good;
+  const auto bring_back = [&](std::size_t from, std::size_t to, std::size_t width) {
+    return check(gpu_,
+                 gpu_.copy_out(pinned_.data() + to, device_.data() + from,
+                               texts.size() * width * sizeof(float), stream_),
+                 "bringing the vectors back");
+  };
+  if (auto good = bring_back(vectors_, vectors_pinned_, encoder_->stride_); !good) return good;
+  if (const auto labels = encoder_->labels_stride_; labels > 0) {
+    if (auto good = bring_back(logits_, logits_pinned_, labels); !good) return good;
+  }
   return check(gpu_, gpu_.call(done, argument, stream_), "asking to be called");
 }
 
 std::span<const float> EncoderSlot::vector(std::size_t i) const noexcept {
-  const auto* const vectors = reinterpret_cast<const float*>(pinned_ + input_bytes_);
-  return {vectors + i * encoder_->stride_, encoder_->config().width};
+  return {pinned_.at<const float>(vectors_pinned_) + i * encoder_->stride_,
+          encoder_->config().width};
+}
+
+std::span<const float> EncoderSlot::logits(std::size_t i) const noexcept {
+  return {pinned_.at<const float>(logits_pinned_) + i * encoder_->labels_stride_,
+          encoder_->config().labels};
 }
 
 }  // namespace troupe::cuda

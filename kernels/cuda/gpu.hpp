@@ -10,7 +10,9 @@
 #include "kernels/cuda/portable/attention.hpp"
 #include "kernels/cuda/portable/embed.hpp"
 #include "kernels/cuda/portable/gemm.hpp"
+#include "kernels/cuda/portable/policy.hpp"
 #include "kernels/cuda/portable/pool.hpp"
+#include "kernels/cuda/portable/recall.hpp"
 #include "kernels/cuda/portable/residual_norm.hpp"
 #include "kernels/cuda/portable/stage.hpp"
 
@@ -27,6 +29,8 @@ class Gpu {
 
   [[nodiscard]] virtual const char* error_text(int status) const = 0;
 
+  // Bytes of the device's memory that nobody has taken.
+  virtual int free_memory(std::size_t* bytes) = 0;
   virtual int allocate(std::size_t bytes, void** memory) = 0;
   virtual void release(void* memory) = 0;
   virtual int allocate_pinned(std::size_t bytes, void** memory) = 0;
@@ -59,6 +63,11 @@ class Gpu {
   virtual int attention(const Attention& arguments, Stream stream) = 0;
   virtual int residual_norm(const ResidualNorm& arguments, Stream stream) = 0;
   virtual int pool(const Pool& arguments, Stream stream) = 0;
+  virtual int gather_first(const GatherFirst& arguments, Stream stream) = 0;
+  virtual int score(const Score& arguments, Stream stream) = 0;
+  virtual int merge(const Merge& arguments, Stream stream) = 0;
+  virtual int policy_scores(const PolicyScores& arguments, Stream stream) = 0;
+  virtual int policy_choice(const PolicyChoice& arguments, Stream stream) = 0;
 };
 
 }  // namespace troupe::cuda

@@ -25,6 +25,10 @@ class RuntimeGpu final : public Gpu {
     return cudaGetErrorString(static_cast<cudaError_t>(status));
   }
 
+  int free_memory(std::size_t* bytes) override {
+    std::size_t all = 0;
+    return number(cudaMemGetInfo(bytes, &all));
+  }
   int allocate(std::size_t bytes, void** memory) override {
     return number(cudaMalloc(memory, bytes));
   }
@@ -96,6 +100,21 @@ class RuntimeGpu final : public Gpu {
     return launch_residual_norm(arguments, stream);
   }
   int pool(const Pool& arguments, Stream stream) override { return launch_pool(arguments, stream); }
+  int gather_first(const GatherFirst& arguments, Stream stream) override {
+    return launch_gather_first(arguments, stream);
+  }
+  int score(const Score& arguments, Stream stream) override {
+    return launch_score(arguments, stream);
+  }
+  int merge(const Merge& arguments, Stream stream) override {
+    return launch_merge(arguments, stream);
+  }
+  int policy_scores(const PolicyScores& arguments, Stream stream) override {
+    return launch_policy_scores(arguments, stream);
+  }
+  int policy_choice(const PolicyChoice& arguments, Stream stream) override {
+    return launch_policy_choice(arguments, stream);
+  }
 };
 
 }  // namespace

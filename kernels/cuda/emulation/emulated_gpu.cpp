@@ -75,23 +75,43 @@ const char* EmulatedGpu::error_text(int status) const {
   }
 }
 
-int EmulatedGpu::allocate(std::size_t bytes, void** memory) {
-  if (const int failed = counted()) return failed;
+int EmulatedGpu::take(std::size_t bytes, void** memory) {
   constexpr int rubbish = 0xff;
   *memory = ::operator new(bytes, std::align_val_t(256));
   std::memset(*memory, rubbish, bytes);
   ++held_;
   return 0;
 }
-void EmulatedGpu::release(void* memory) {
+void EmulatedGpu::give_back(void* memory) {
   ::operator delete(memory, std::align_val_t(256));
   --held_;
 }
+
+int EmulatedGpu::free_memory(std::size_t* bytes) {
+  if (const int failed = counted()) return failed;
+  *bytes = memory_max_ - memory_used_;
+  return 0;
+}
+int EmulatedGpu::allocate(std::size_t bytes, void** memory) {
+  if (const int failed = counted()) return failed;
+  if (bytes > memory_max_ - memory_used_) return out_of_memory;
+  memory_used_ += bytes;
+  const int status = take(bytes, memory);
+  memory_[*memory] = bytes;
+  return status;
+}
+void EmulatedGpu::release(void* memory) {
+  const auto found = memory_.find(memory);
+  memory_used_ -= found->second;
+  memory_.erase(found);
+  give_back(memory);
+}
 int EmulatedGpu::allocate_pinned(std::size_t bytes, void** memory) {
-  return allocate(bytes, memory);
+  const int failed = counted();
+  return failed != 0 ? failed : take(bytes, memory);
 }
 void EmulatedGpu::release_pinned(void* memory) {
-  release(memory);
+  give_back(memory);
 }
 
 int EmulatedGpu::make_stream(bool, Stream* stream) {
@@ -130,6 +150,7 @@ int EmulatedGpu::wait(Stream) {
 }
 
 int EmulatedGpu::query(Stream) {
+  if (gone_ && fail_at_ != 0 && calls_ >= fail_at_) return fail_status_;
   return silent_ ? device_lost : 0;
 }
 
@@ -163,24 +184,34 @@ void EmulatedGpu::free_graph(Graph graph) {
 }
 
 int EmulatedGpu::embed(const Embed& arguments, Stream stream) {
-  const int failed = counted();
-  return failed != 0 ? failed : launch_embed(arguments, stream);
+  return launch(launch_embed, arguments, stream);
 }
 int EmulatedGpu::gemm(const Gemm& arguments, Stream stream) {
-  const int failed = counted();
-  return failed != 0 ? failed : launch_gemm(arguments, stream);
+  return launch(launch_gemm, arguments, stream);
 }
 int EmulatedGpu::attention(const Attention& arguments, Stream stream) {
-  const int failed = counted();
-  return failed != 0 ? failed : launch_attention(arguments, stream);
+  return launch(launch_attention, arguments, stream);
 }
 int EmulatedGpu::residual_norm(const ResidualNorm& arguments, Stream stream) {
-  const int failed = counted();
-  return failed != 0 ? failed : launch_residual_norm(arguments, stream);
+  return launch(launch_residual_norm, arguments, stream);
 }
 int EmulatedGpu::pool(const Pool& arguments, Stream stream) {
-  const int failed = counted();
-  return failed != 0 ? failed : launch_pool(arguments, stream);
+  return launch(launch_pool, arguments, stream);
+}
+int EmulatedGpu::gather_first(const GatherFirst& arguments, Stream stream) {
+  return launch(launch_gather_first, arguments, stream);
+}
+int EmulatedGpu::score(const Score& arguments, Stream stream) {
+  return launch(launch_score, arguments, stream);
+}
+int EmulatedGpu::merge(const Merge& arguments, Stream stream) {
+  return launch(launch_merge, arguments, stream);
+}
+int EmulatedGpu::policy_scores(const PolicyScores& arguments, Stream stream) {
+  return launch(launch_policy_scores, arguments, stream);
+}
+int EmulatedGpu::policy_choice(const PolicyChoice& arguments, Stream stream) {
+  return launch(launch_policy_choice, arguments, stream);
 }
 
 }  // namespace troupe::cuda::emulation

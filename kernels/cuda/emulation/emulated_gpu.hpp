@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "kernels/cuda/gpu.hpp"
@@ -23,6 +24,8 @@ class EmulatedGpu final : public Gpu {
   // The call with that number, counted from one, fails with `status`, and so do all after it if the
   // GPU is then gone. Zero: none.
   void fail_at(std::uint64_t call, int status, bool gone);
+  // How much device memory there is; 1 GiB unless told.
+  void limit_memory(std::size_t bytes) { memory_max_ = bytes; }
   // From now on nobody is called any more, as by a driver whose device has gone.
   void fall_silent() { silent_ = true; }
   [[nodiscard]] std::uint64_t calls() const noexcept { return calls_; }
@@ -32,6 +35,7 @@ class EmulatedGpu final : public Gpu {
   [[nodiscard]] const std::string& fault() const noexcept { return fault_; }
 
   [[nodiscard]] const char* error_text(int status) const override;
+  int free_memory(std::size_t* bytes) override;
   int allocate(std::size_t bytes, void** memory) override;
   void release(void* memory) override;
   int allocate_pinned(std::size_t bytes, void** memory) override;
@@ -53,10 +57,23 @@ class EmulatedGpu final : public Gpu {
   int attention(const Attention& arguments, Stream stream) override;
   int residual_norm(const ResidualNorm& arguments, Stream stream) override;
   int pool(const Pool& arguments, Stream stream) override;
+  int gather_first(const GatherFirst& arguments, Stream stream) override;
+  int score(const Score& arguments, Stream stream) override;
+  int merge(const Merge& arguments, Stream stream) override;
+  int policy_scores(const PolicyScores& arguments, Stream stream) override;
+  int policy_choice(const PolicyChoice& arguments, Stream stream) override;
 
  private:
   class Lane;
   [[nodiscard]] int counted();
+  [[nodiscard]] int take(std::size_t bytes, void** memory);
+  void give_back(void* memory);
+  // A launch, if it is not the one that fails.
+  template <class Arguments>
+  int launch(int (*launcher)(const Arguments&, Stream), const Arguments& arguments, Stream stream) {
+    const int failed = counted();
+    return failed != 0 ? failed : launcher(arguments, stream);
+  }
 
   std::unique_ptr<Machine> machine_;
   std::uint64_t calls_ = 0;
@@ -65,6 +82,9 @@ class EmulatedGpu final : public Gpu {
   bool gone_ = false;
   bool silent_ = false;
   std::int64_t held_ = 0;
+  std::size_t memory_max_ = std::size_t{1} << 30;
+  std::size_t memory_used_ = 0;
+  std::unordered_map<void*, std::size_t> memory_;  // of the device
   std::string fault_;
 };
 
