@@ -172,6 +172,16 @@ TEST_CASE("a scope that is larger than the arena is refused and the others stay 
   CHECK(*world.bring("librarian/3") == 20);
 }
 
+TEST_CASE("a memory that was refused when half of its new room was taken is whole the next time") {
+  World world;
+  world.append("1", 0, 100);
+  CHECK(*world.bring("librarian/1") == 100);
+  world.append("0", 0, 4000);    // 3 MiB
+  world.append("1", 100, 1700);  // three blocks, the first of them in place of the small one
+  CHECK_FALSE(world.bring("librarian/*"));
+  CHECK(*world.bring("librarian/1") == 1700);
+}
+
 TEST_CASE("ever more small memories come and go") {
   World world(kernels::RowFormat::f32, std::size_t{1} << 20);
   for (std::uint64_t i = 0; i < 3000; ++i) {
