@@ -1,8 +1,10 @@
 #include "kernels/cuda/emulation/emulated_gpu.hpp"
 
 #include <cstring>
+#include <set>
 #include <utility>
 
+#include "base/assert.hpp"
 #include "kernels/cuda/emulation/queue.hpp"
 
 namespace troupe::cuda::emulation {
@@ -12,15 +14,21 @@ namespace {
 constexpr int invalid_value = 1;
 constexpr int out_of_memory = 2;
 constexpr int device_lost = 46;  // cudaErrorDevicesUnavailable
+constexpr int illegal_address = 700;
 constexpr int launch_failure = 719;
 
 struct Launch {
   Grid grid;
   std::function<void()> kernel;
 };
-using Launches = std::vector<Launch>;
 
 }  // namespace
+
+// A graph.
+struct EmulatedGpu::Recorded {
+  std::vector<Launch> launches;
+  std::set<std::uint64_t> allocations;  // that the launches' arguments point into
+};
 
 class EmulatedGpu::Lane final : public Queue {
  public:
@@ -28,7 +36,7 @@ class EmulatedGpu::Lane final : public Queue {
 
   int launch(const Grid& grid, std::function<void()> kernel) override {
     if (capturing) {
-      recorded.push_back({grid, std::move(kernel)});
+      recorded.launches.push_back({grid, std::move(kernel)});
       return 0;
     }
     return run({grid, std::move(kernel)});
@@ -41,7 +49,7 @@ class EmulatedGpu::Lane final : public Queue {
   }
 
   bool capturing = false;
-  Launches recorded;
+  Recorded recorded;
 
  private:
   EmulatedGpu& gpu_;
@@ -68,6 +76,8 @@ const char* EmulatedGpu::error_text(int status) const {
       return "out of memory";
     case device_lost:
       return "the device is gone";
+    case illegal_address:
+      return "a graph uses memory that was given back";
     case launch_failure:
       return fault_.empty() ? "a kernel failed" : fault_.c_str();
     default:
@@ -75,16 +85,36 @@ const char* EmulatedGpu::error_text(int status) const {
   }
 }
 
-int EmulatedGpu::take(std::size_t bytes, void** memory) {
+int EmulatedGpu::take(std::size_t bytes, bool of_device, void** memory) {
   constexpr int rubbish = 0xff;
   *memory = ::operator new(bytes, std::align_val_t(256));
   std::memset(*memory, rubbish, bytes);
+  memory_[reinterpret_cast<std::uintptr_t>(*memory)] = {bytes, of_device, ++allocations_};
+  if (of_device) memory_used_ += bytes;
   ++held_;
   return 0;
 }
 void EmulatedGpu::give_back(void* memory) {
+  const auto found = memory_.find(reinterpret_cast<std::uintptr_t>(memory));
+  TROUPE_ASSERT(found != memory_.end(), "memory given back that is not the GPU's");
+  if (found->second.of_device) memory_used_ -= found->second.bytes;
+  memory_.erase(found);
   ::operator delete(memory, std::align_val_t(256));
   --held_;
+}
+
+void EmulatedGpu::note_pointers(Stream stream, const void* arguments, std::size_t bytes) {
+  auto& lane = static_cast<Lane&>(*static_cast<Queue*>(stream));
+  if (!lane.capturing) return;
+  for (std::size_t at = 0; at + sizeof(std::uintptr_t) <= bytes; at += sizeof(std::uintptr_t)) {
+    std::uintptr_t word = 0;
+    std::memcpy(&word, static_cast<const std::byte*>(arguments) + at, sizeof word);
+    auto found = memory_.upper_bound(word);
+    if (found == memory_.begin()) continue;
+    --found;
+    if (word < found->first + found->second.bytes)
+      lane.recorded.allocations.insert(found->second.number);
+  }
 }
 
 int EmulatedGpu::free_memory(std::size_t* bytes) {
@@ -95,20 +125,14 @@ int EmulatedGpu::free_memory(std::size_t* bytes) {
 int EmulatedGpu::allocate(std::size_t bytes, void** memory) {
   if (const int failed = counted()) return failed;
   if (bytes > memory_max_ - memory_used_) return out_of_memory;
-  memory_used_ += bytes;
-  const int status = take(bytes, memory);
-  memory_[*memory] = bytes;
-  return status;
+  return take(bytes, true, memory);
 }
 void EmulatedGpu::release(void* memory) {
-  const auto found = memory_.find(memory);
-  memory_used_ -= found->second;
-  memory_.erase(found);
   give_back(memory);
 }
 int EmulatedGpu::allocate_pinned(std::size_t bytes, void** memory) {
   const int failed = counted();
-  return failed != 0 ? failed : take(bytes, memory);
+  return failed != 0 ? failed : take(bytes, false, memory);
 }
 void EmulatedGpu::release_pinned(void* memory) {
   give_back(memory);
@@ -166,20 +190,25 @@ int EmulatedGpu::end_capture(Stream stream, Graph* graph) {
   lane.capturing = false;
   auto recorded = std::exchange(lane.recorded, {});
   if (const int failed = counted()) return failed;
-  *graph = new Launches(std::move(recorded));
+  *graph = new Recorded(std::move(recorded));
   ++held_;
   return 0;
 }
 int EmulatedGpu::launch_graph(Graph graph, Stream stream) {
   if (const int failed = counted()) return failed;
-  for (const Launch& launch : *static_cast<Launches*>(graph)) {
+  const auto& recorded = *static_cast<Recorded*>(graph);
+  std::size_t there = 0;
+  for (const auto& [place, allocation] : memory_)
+    there += recorded.allocations.count(allocation.number);
+  if (there < recorded.allocations.size()) return illegal_address;
+  for (const Launch& launch : recorded.launches) {
     if (const int failed = static_cast<Lane&>(*static_cast<Queue*>(stream)).run(launch))
       return failed;
   }
   return 0;
 }
 void EmulatedGpu::free_graph(Graph graph) {
-  delete static_cast<Launches*>(graph);
+  delete static_cast<Recorded*>(graph);
   --held_;
 }
 

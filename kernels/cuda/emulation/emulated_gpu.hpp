@@ -1,13 +1,15 @@
 // A GPU of the CPU: memory from the heap, streams that do everything at once on the calling thread,
-// graphs that repeat what was launched while they were captured. It fails where it is told to.
+// graphs that repeat what was launched while they were captured, with the arguments of then, and
+// that fail when memory which those point into was given back meanwhile. It fails where it is told
+// to.
 //
 // It cannot show what only time shows: copies beside kernels, an urgent stream that overtakes.
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "kernels/cuda/gpu.hpp"
@@ -65,14 +67,23 @@ class EmulatedGpu final : public Gpu {
 
  private:
   class Lane;
+  struct Recorded;
+  struct Allocation {
+    std::size_t bytes;
+    bool of_device;
+    std::uint64_t number;  // never used twice
+  };
   [[nodiscard]] int counted();
-  [[nodiscard]] int take(std::size_t bytes, void** memory);
+  [[nodiscard]] int take(std::size_t bytes, bool of_device, void** memory);
   void give_back(void* memory);
+  // While a stream is captured: which memory the arguments point into.
+  void note_pointers(Stream stream, const void* arguments, std::size_t bytes);
   // A launch, if it is not the one that fails.
   template <class Arguments>
   int launch(int (*launcher)(const Arguments&, Stream), const Arguments& arguments, Stream stream) {
-    const int failed = counted();
-    return failed != 0 ? failed : launcher(arguments, stream);
+    if (const int failed = counted()) return failed;
+    note_pointers(stream, &arguments, sizeof arguments);
+    return launcher(arguments, stream);
   }
 
   std::unique_ptr<Machine> machine_;
@@ -84,7 +95,8 @@ class EmulatedGpu final : public Gpu {
   std::int64_t held_ = 0;
   std::size_t memory_max_ = std::size_t{1} << 30;
   std::size_t memory_used_ = 0;
-  std::unordered_map<void*, std::size_t> memory_;  // of the device
+  std::uint64_t allocations_ = 0;
+  std::map<std::uintptr_t, Allocation> memory_;  // by its first byte
   std::string fault_;
 };
 
