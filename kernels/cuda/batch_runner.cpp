@@ -57,7 +57,8 @@ Status BatchRunner::open_places(bool urgent, std::size_t slices) {
       return good;
     Place& opened = *places_.emplace_back(std::move(place));
     for (const auto& encoder : shared_.encoders) {
-      auto slot = EncoderSlot::open(gpu, opened.stream, encoder);
+      auto slot =
+          EncoderSlot::open(gpu, opened.stream, encoder, urgent ? nullptr : shared_.yield_word);
       if (!slot) return slot.error();
       opened.slots.push_back(std::move(*slot));
     }
@@ -133,7 +134,14 @@ Status BatchRunner::start(const Batch& batch, Place& place) {
 Status BatchRunner::finish(const Batch& batch, Place& place, Results& results, const Yield& yield) {
   if (place.items.empty()) return {};
   if (auto good = place.end.wait(*shared_.gpu, place.stream, yield); !good) return good;
-  const EncoderSlot& slot = *place.slots[batch.model.value];
+  EncoderSlot& slot = *place.slots[batch.model.value];
+  while (!slot.complete()) {
+    // It gave way. What it gave way to runs first, and lowers the word.
+    if (yield.give_way) yield.give_way();
+    place.end.expect();
+    if (auto good = slot.resume(&StreamEnd::reached, &place.end); !good) return good;
+    if (auto good = place.end.wait(*shared_.gpu, place.stream, yield); !good) return good;
+  }
   for (std::size_t i = 0; i < place.items.size(); ++i) {
     const std::size_t item = place.items[i];
     results[item].output = output_of(std::get<Tokens>(batch.items[item].work), slot, i,

@@ -30,6 +30,8 @@ struct Shared {
   Policies policies;                                     // by ModelId
   std::shared_ptr<const kernels::MemoryStore> store;     // null: recalls fail
   std::shared_ptr<ResidentMemories> residents;           // null without a store
+  // Pinned, not zero while urgent batches wait; none where ordinary ones run in one go.
+  const std::uint32_t* yield_word = nullptr;
 };
 
 class BatchRunner {

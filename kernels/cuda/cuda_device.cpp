@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include <algorithm>
+#include <atomic>
 #include <deque>
 #include <exception>
 #include <future>
@@ -68,6 +69,7 @@ class CudaDevice final : public Device {
  private:
   Status check(const Batch& batch) const;
   Status take(std::deque<Job>& queue, std::size_t limit, std::size_t running, Job job);
+  void set_yield(std::uint32_t value);  // with the bell's mutex held
   void run();
   Status open();
   Status open_models(Stream stream);
@@ -84,6 +86,7 @@ class CudaDevice final : public Device {
 
   // The thread's own.
   std::shared_ptr<Gpu> gpu_;
+  cuda::Buffer yield_word_;  // of one number; none where ordinary batches are not resumable
   cuda::Shared shared_;
   std::unique_ptr<cuda::BatchRunner> ordinary_runner_;
   std::unique_ptr<cuda::BatchRunner> urgent_runner_;
@@ -93,7 +96,9 @@ class CudaDevice final : public Device {
   bool ordinary_running_ = false;  // guarded
   std::deque<Job> urgent_;         // guarded
   bool stopping_ = false;          // guarded
-  std::optional<Error> retired_;   // guarded
+  // The yield word while the device is open: not zero when urgent work waits. Kernels read it.
+  std::uint32_t* yield_ = nullptr;  // guarded
+  std::optional<Error> retired_;    // guarded
 
   std::mutex join_mutex_;
   std::thread thread_;  // last, for it uses all of the above
@@ -143,9 +148,14 @@ Status CudaDevice::take(std::deque<Job>& queue, std::size_t limit, std::size_t r
                    info_.name + " has " + std::to_string(limit) + " such batches already",
                    "submit the next when one completes"};
     queue.push_back(std::move(job));
+    if (&queue == &urgent_) set_yield(1);
   }
   bell_.wake.notify_all();
   return {};
+}
+
+void CudaDevice::set_yield(std::uint32_t value) {
+  if (yield_ != nullptr) std::atomic_ref(*yield_).store(value, std::memory_order_release);
 }
 
 Status CudaDevice::submit(Batch batch, Completion completion) {
@@ -181,6 +191,16 @@ Status CudaDevice::open() {
   gpu_->free_stream(stream);
   if (!brought) return brought;
   if (auto good = open_memories(); !good) return good;
+  if (options_.bulk == BulkMethod::resumable) {
+    if (auto good = yield_word_.allocate(*gpu_, cuda::Buffer::Kind::pinned, sizeof(std::uint32_t),
+                                         "allocating the yield word");
+        !good)
+      return good;
+    *yield_word_.at<std::uint32_t>(0) = 0;
+    shared_.yield_word = yield_word_.at<std::uint32_t>(0);
+    const std::scoped_lock lock(bell_.mutex);
+    yield_ = yield_word_.at<std::uint32_t>(0);
+  }
   for (const bool urgent : {true, false}) {
     auto runner = cuda::BatchRunner::open(shared_, urgent, urgent ? 1 : slices_max);
     if (!runner) return runner.error();
@@ -221,9 +241,14 @@ Status CudaDevice::open_memories() {
 
 // In the order that what depends on something goes first.
 void CudaDevice::close() {
+  {
+    const std::scoped_lock lock(bell_.mutex);
+    yield_ = nullptr;
+  }
   ordinary_runner_.reset();
   urgent_runner_.reset();
   shared_ = {};
+  yield_word_.reset();
   gpu_.reset();
 }
 
@@ -292,7 +317,10 @@ void CudaDevice::run_urgent_waiting() {
     Job job;
     {
       const std::scoped_lock lock(bell_.mutex);
-      if (urgent_.empty()) return;
+      if (urgent_.empty()) {
+        set_yield(0);
+        return;
+      }
       job = std::move(urgent_.front());
       urgent_.pop_front();
     }

@@ -2,14 +2,15 @@
 //
 // Ordinary batches go out in slices, at most two of them under way, on a stream of low priority.
 // Urgent batches are launched at once on a stream of high priority, beside the slices that are
-// under way and before those that are not. Recalls scan what agents remember in device memory,
-// where it is kept up to date (kernels/cuda/resident_memories.hpp); an urgent recall waits for the
-// scan that is under way.
+// under way and before those that are not; on request the slices give way to them, too. Recalls
+// scan what agents remember in device memory, where it is kept up to date
+// (kernels/cuda/resident_memories.hpp); an urgent recall waits for the scan that is under way.
 //
 // A call that fails fails the batch with `unreachable` and retires the device: batches that wait
 // and all later ones are refused with the same error, to be sent elsewhere.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -23,11 +24,18 @@
 
 namespace troupe::kernels {
 
+// How urgent batches get into an ordinary one that is being encoded.
+enum class BulkMethod : std::uint8_t {
+  slices,     // between its slices, or beside them where the GPU has room
+  resumable,  // its kernels stop between two tiles and go on afterwards, bitwise unchanged
+};
+
 struct CudaDeviceOptions {
   std::string name = "cuda:0";
   std::string description;                               // "NVIDIA H200"
   std::vector<std::shared_ptr<const BertModel>> models;  // by ModelId
   cuda::Number number = cuda::Number::f16;
+  BulkMethod bulk = BulkMethod::slices;       // until a GPU has shown which is better
   std::vector<ServedPolicy> policies;         // by ModelId
   std::shared_ptr<const MemoryStore> memory;  // for Recall
   // Of device memory, for what agents remember, taken when the device opens. Zero: as much as the

@@ -68,8 +68,11 @@ class EncoderSlot {
   // What one batch may hold.
   static std::uint32_t tokens_max(const kernels::BertConfig& config) noexcept;
 
+  // With a yield word batches are resumable (portable/stage.hpp): their kernels stop between two
+  // tiles as soon as it is set. It is pinned memory and outlives the slot.
   static Result<std::unique_ptr<EncoderSlot>> open(Gpu& gpu, Stream stream,
-                                                   std::shared_ptr<const Encoder> encoder);
+                                                   std::shared_ptr<const Encoder> encoder,
+                                                   const std::uint32_t* yield = nullptr);
   ~EncoderSlot();
   EncoderSlot(const EncoderSlot&) = delete;
   EncoderSlot& operator=(const EncoderSlot&) = delete;
@@ -79,6 +82,11 @@ class EncoderSlot {
   // other start().
   Status start(std::span<const std::span<const std::int32_t>> texts, void (*done)(void*),
                void* argument);
+
+  // Whether the batch came to its end before `done` was called. If not, it goes on with resume(),
+  // which is as start() with the same texts; what comes out is bitwise the same.
+  [[nodiscard]] bool complete() const noexcept;
+  Status resume(void (*done)(void*), void* argument);
 
   // Text i's, of the model's width, until the next start().
   [[nodiscard]] std::span<const float> vector(std::size_t i) const noexcept;
@@ -91,22 +99,31 @@ class EncoderSlot {
     std::uint32_t tokens;
     Graph graph;
   };
-  EncoderSlot(Gpu& gpu, Stream stream, std::shared_ptr<const Encoder> encoder);
+  EncoderSlot(Gpu& gpu, Stream stream, std::shared_ptr<const Encoder> encoder,
+              const std::uint32_t* yield);
   Status allocate();
   Status capture(std::uint32_t tokens);
   Status record(std::uint32_t tokens);
+  [[nodiscard]] std::size_t stages() const noexcept;
+  // Of the next kernel that is recorded.
+  Stage next_stage();
   void record_head(std::uint32_t sequences, const std::function<void(int)>& note);
 
   Gpu& gpu_;
   Stream stream_;
   std::shared_ptr<const Encoder> encoder_;
+  const std::uint32_t* yield_;  // none: in one go
   Buffer device_;
   Buffer pinned_;
   // Places in device_; the input's are the same in pinned_, where vectors and logits follow.
   std::size_t ids_ = 0, positions_ = 0, starts_ = 0, blocks_ = 0, input_bytes_ = 0;
   std::size_t hidden_ = 0, rounded_ = 0, sum_ = 0, qkv_ = 0, context_ = 0, ffn_ = 0, vectors_ = 0;
   std::size_t firsts_ = 0, pooled_ = 0, logits_ = 0, vectors_pinned_ = 0, logits_pinned_ = 0;
-  std::vector<Bucket> buckets_;  // ascending
+  std::size_t counters_ = 0, complete_pinned_ = 0;  // of stages; of the last one
+  std::size_t stage_ = 0;                           // while recording: which is next
+  std::size_t texts_ = 0;                           // of the batch that runs
+  Graph graph_ = nullptr;                           // likewise
+  std::vector<Bucket> buckets_;                     // ascending
 };
 
 }  // namespace troupe::cuda

@@ -21,16 +21,18 @@ std::uint32_t EncoderSlot::tokens_max(const kernels::BertConfig& config) noexcep
   return std::max(tokens_enough, config.tokens_max);
 }
 
-EncoderSlot::EncoderSlot(Gpu& gpu, Stream stream, std::shared_ptr<const Encoder> encoder)
-    : gpu_(gpu), stream_(stream), encoder_(std::move(encoder)) {}
+EncoderSlot::EncoderSlot(Gpu& gpu, Stream stream, std::shared_ptr<const Encoder> encoder,
+                         const std::uint32_t* yield)
+    : gpu_(gpu), stream_(stream), encoder_(std::move(encoder)), yield_(yield) {}
 
 EncoderSlot::~EncoderSlot() {
   for (const Bucket& bucket : buckets_) gpu_.free_graph(bucket.graph);
 }
 
 Result<std::unique_ptr<EncoderSlot>> EncoderSlot::open(Gpu& gpu, Stream stream,
-                                                       std::shared_ptr<const Encoder> encoder) {
-  std::unique_ptr<EncoderSlot> slot(new EncoderSlot(gpu, stream, std::move(encoder)));
+                                                       std::shared_ptr<const Encoder> encoder,
+                                                       const std::uint32_t* yield) {
+  std::unique_ptr<EncoderSlot> slot(new EncoderSlot(gpu, stream, std::move(encoder), yield));
   if (auto good = slot->allocate(); !good) return good.error();
   const std::uint32_t most = tokens_max(slot->encoder_->config());
   for (std::uint32_t tokens = tokens_first;; tokens *= 2) {
@@ -66,6 +68,7 @@ Status EncoderSlot::allocate() {
     firsts_ = places.take(sequences_max * stride * number_bytes);
     pooled_ = places.take(sequences_max * stride * number_bytes);
   }
+  counters_ = places.take(stages() * sizeof(StageCounters));
   if (auto good =
           device_.allocate(gpu_, Buffer::Kind::device, places.used(), "allocating a batch's room");
       !good)
@@ -74,6 +77,7 @@ Status EncoderSlot::allocate() {
   pinned.take(input_bytes_);
   vectors_pinned_ = pinned.take(vector_bytes);
   logits_pinned_ = pinned.take(logits_bytes);
+  complete_pinned_ = pinned.take(sizeof(StageCounters));
   if (auto good =
           pinned_.allocate(gpu_, Buffer::Kind::pinned, pinned.used(), "allocating for copies");
       !good)
@@ -93,7 +97,24 @@ Status EncoderSlot::capture(std::uint32_t tokens) {
   return recorded ? ended : recorded;
 }
 
+// Embedding, seven for each layer, pooling, and three of a head.
+std::size_t EncoderSlot::stages() const noexcept {
+  return 2 + 7 * std::size_t{encoder_->config().layers} + (encoder_->labels_stride_ > 0 ? 3 : 0);
+}
+
+Stage EncoderSlot::next_stage() {
+  if (yield_ == nullptr) return {};
+  auto* const counters = device_.at<StageCounters>(counters_) + stage_;
+  Stage stage;
+  stage.counters = counters;
+  stage.before = stage_ == 0 ? nullptr : counters - 1;
+  stage.yield = yield_;
+  ++stage_;
+  return stage;
+}
+
 Status EncoderSlot::record(std::uint32_t tokens) {
+  stage_ = 0;
   const Encoder& e = *encoder_;
   const kernels::BertConfig& config = e.config();
   const std::byte* const weights = e.memory_.data();
@@ -111,70 +132,31 @@ Status EncoderSlot::record(std::uint32_t tokens) {
   };
   const auto gemm = [&](std::size_t x, std::uint32_t in, std::size_t weight, const float* bias,
                         std::size_t y, std::uint32_t out, Number result, Activation activation) {
-    note(gpu_.gemm({e.number_,
-                    result,
-                    activation,
-                    in,
-                    out,
-                    tokens,
-                    &extent->tokens,
-                    device_.data() + x,
-                    weights + weight,
-                    bias,
-                    device_.data() + y,
-                    {}},
+    note(gpu_.gemm({e.number_, result, activation, in, out, tokens, &extent->tokens,
+                    device_.data() + x, weights + weight, bias, device_.data() + y, next_stage()},
                    stream_));
   };
   const auto residual_norm = [&](std::size_t bias, std::size_t gain, std::size_t norm_bias) {
-    note(gpu_.residual_norm({e.number_,
-                             config.width,
-                             e.stride_,
-                             tokens,
-                             config.layer_norm_epsilon,
-                             extent,
-                             sum,
-                             floats(bias),
-                             floats(gain),
-                             floats(norm_bias),
-                             hidden,
-                             rounded,
-                             {}},
-                            stream_));
+    note(gpu_.residual_norm(
+        {e.number_, config.width, e.stride_, tokens, config.layer_norm_epsilon, extent, sum,
+         floats(bias), floats(gain), floats(norm_bias), hidden, rounded, next_stage()},
+        stream_));
   };
 
-  note(gpu_.embed({e.number_,
-                   config.width,
-                   e.stride_,
-                   tokens,
-                   config.layer_norm_epsilon,
-                   extent,
+  note(gpu_.embed({e.number_, config.width, e.stride_, tokens, config.layer_norm_epsilon, extent,
                    reinterpret_cast<const std::int32_t*>(device_.data() + ids_),
                    reinterpret_cast<const std::int32_t*>(device_.data() + positions_),
-                   weights + e.words_,
-                   weights + e.positions_,
-                   weights + e.type_,
-                   floats(e.gain_),
-                   floats(e.bias_),
-                   hidden,
-                   rounded,
-                   {}},
+                   weights + e.words_, weights + e.positions_, weights + e.type_, floats(e.gain_),
+                   floats(e.bias_), hidden, rounded, next_stage()},
                   stream_));
   const std::uint32_t head_width = config.width / config.heads;
   const auto scale = static_cast<float>(1 / std::sqrt(static_cast<double>(head_width)));
   for (const Encoder::Layer& layer : e.layers_) {
     gemm(rounded_, e.stride_, layer.qkv, floats(layer.qkv_bias), qkv_, 3 * e.stride_, e.number_,
          Activation::none);
-    note(gpu_.attention({e.number_,
-                         config.heads,
-                         head_width,
-                         e.stride_,
-                         query_blocks_max(tokens),
-                         scale,
-                         extent,
-                         device_.at<const QueryBlock>(blocks_),
-                         device_.data() + qkv_,
-                         device_.data() + context_,
-                         {}},
+    note(gpu_.attention({e.number_, config.heads, head_width, e.stride_, query_blocks_max(tokens),
+                         scale, extent, device_.at<const QueryBlock>(blocks_),
+                         device_.data() + qkv_, device_.data() + context_, next_stage()},
                         stream_));
     gemm(context_, e.stride_, layer.out, nullptr, sum_, e.stride_, Number::f32, Activation::none);
     residual_norm(layer.out_bias, layer.norm_gain, layer.norm_bias);
@@ -184,14 +166,8 @@ Status EncoderSlot::record(std::uint32_t tokens) {
          Activation::none);
     residual_norm(layer.ffn_out_bias, layer.ffn_norm_gain, layer.ffn_norm_bias);
   }
-  note(gpu_.pool({config.width,
-                  e.stride_,
-                  std::min(tokens, sequences_max),
-                  extent,
-                  starts,
-                  hidden,
-                  device_.at<float>(vectors_),
-                  {}},
+  note(gpu_.pool({config.width, e.stride_, std::min(tokens, sequences_max), extent, starts, hidden,
+                  device_.at<float>(vectors_), next_stage()},
                  stream_));
   if (e.labels_stride_ > 0) record_head(std::min(tokens, sequences_max), note);
   return check(gpu_, failed, "recording a batch's kernels");
@@ -203,29 +179,15 @@ void EncoderSlot::record_head(std::uint32_t sequences, const std::function<void(
   const auto* const weights = e.memory_.data();
   const auto gemm = [&](std::size_t x, std::size_t weight, std::size_t bias, std::size_t y,
                         std::uint32_t out, Number result, Activation activation) {
-    note(gpu_.gemm({e.number_,
-                    result,
-                    activation,
-                    e.stride_,
-                    out,
-                    sequences,
-                    &extent->sequences,
-                    device_.data() + x,
-                    weights + weight,
-                    e.memory_.at<const float>(bias),
-                    device_.data() + y,
-                    {}},
+    note(gpu_.gemm({e.number_, result, activation, e.stride_, out, sequences, &extent->sequences,
+                    device_.data() + x, weights + weight, e.memory_.at<const float>(bias),
+                    device_.data() + y, next_stage()},
                    stream_));
   };
-  note(gpu_.gather_first({e.number_,
-                          e.stride_,
-                          sequences,
-                          extent,
-                          device_.at<const std::uint32_t>(starts_),
-                          device_.at<const float>(hidden_),
-                          device_.data() + firsts_,
-                          {}},
-                         stream_));
+  note(gpu_.gather_first(
+      {e.number_, e.stride_, sequences, extent, device_.at<const std::uint32_t>(starts_),
+       device_.at<const float>(hidden_), device_.data() + firsts_, next_stage()},
+      stream_));
   gemm(firsts_, e.head_.pooler, e.head_.pooler_bias, pooled_, e.stride_, e.number_,
        Activation::tanh);
   gemm(pooled_, e.head_.classifier, e.head_.classifier_bias, logits_, e.labels_stride_, Number::f32,
@@ -259,20 +221,40 @@ Status EncoderSlot::start(std::span<const std::span<const std::int32_t>> texts, 
                         "bringing a batch over");
       !good)
     return good;
-  if (auto good = check(gpu_, gpu_.launch_graph(bucket->graph, stream_), "launching a batch");
-      !good)
+  if (yield_ != nullptr) {
+    if (auto good = check(
+            gpu_, gpu_.clear(device_.data() + counters_, stages() * sizeof(StageCounters), stream_),
+            "clearing a batch's counters");
+        !good)
+      return good;
+  }
+  texts_ = texts.size();
+  graph_ = bucket->graph;
+  return resume(done, argument);
+}
+
+Status EncoderSlot::resume(void (*done)(void*), void* argument) {
+  if (auto good = check(gpu_, gpu_.launch_graph(graph_, stream_), "launching a batch"); !good)
     return good;
-  const auto bring_back = [&](std::size_t from, std::size_t to, std::size_t width) {
-    return check(gpu_,
-                 gpu_.copy_out(pinned_.data() + to, device_.data() + from,
-                               texts.size() * width * sizeof(float), stream_),
+  const auto bring_back = [&](std::size_t from, std::size_t to, std::size_t bytes) {
+    return check(gpu_, gpu_.copy_out(pinned_.data() + to, device_.data() + from, bytes, stream_),
                  "bringing the vectors back");
   };
-  if (auto good = bring_back(vectors_, vectors_pinned_, encoder_->stride_); !good) return good;
-  if (const auto labels = encoder_->labels_stride_; labels > 0) {
-    if (auto good = bring_back(logits_, logits_pinned_, labels); !good) return good;
+  const std::size_t vector_bytes = texts_ * encoder_->stride_ * sizeof(float);
+  if (auto good = bring_back(vectors_, vectors_pinned_, vector_bytes); !good) return good;
+  if (const std::size_t labels = encoder_->labels_stride_; labels > 0) {
+    if (auto good = bring_back(logits_, logits_pinned_, texts_ * labels * sizeof(float)); !good)
+      return good;
+  }
+  if (yield_ != nullptr) {
+    const std::size_t last = counters_ + (stages() - 1) * sizeof(StageCounters);
+    if (auto good = bring_back(last, complete_pinned_, sizeof(StageCounters)); !good) return good;
   }
   return check(gpu_, gpu_.call(done, argument, stream_), "asking to be called");
+}
+
+bool EncoderSlot::complete() const noexcept {
+  return yield_ == nullptr || pinned_.at<const StageCounters>(complete_pinned_)->complete != 0;
 }
 
 std::span<const float> EncoderSlot::vector(std::size_t i) const noexcept {

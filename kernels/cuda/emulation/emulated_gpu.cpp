@@ -55,13 +55,24 @@ class EmulatedGpu::Lane final : public Queue {
   EmulatedGpu& gpu_;
 };
 
-EmulatedGpu::EmulatedGpu(std::uint64_t seed) : machine_(std::make_unique<Machine>(seed)) {}
+EmulatedGpu::EmulatedGpu(std::uint64_t seed) : machine_(std::make_unique<Machine>(seed)) {
+  machine_->after_steps([this] {
+    if (++steps_ != step_wanted_) return;
+    const auto function = std::exchange(at_step_, nullptr);
+    function();
+  });
+}
 EmulatedGpu::~EmulatedGpu() = default;
 
 void EmulatedGpu::fail_at(std::uint64_t call, int status, bool gone) {
   fail_at_ = call;
   fail_status_ = status;
   gone_ = gone;
+}
+
+void EmulatedGpu::after_steps(std::uint64_t steps, std::function<void()> function) {
+  step_wanted_ = steps_ + steps;
+  at_step_ = std::move(function);
 }
 
 int EmulatedGpu::counted() {
@@ -196,6 +207,7 @@ int EmulatedGpu::end_capture(Stream stream, Graph* graph) {
 }
 int EmulatedGpu::launch_graph(Graph graph, Stream stream) {
   if (const int failed = counted()) return failed;
+  ++graphs_launched_;
   const auto& recorded = *static_cast<Recorded*>(graph);
   std::size_t there = 0;
   for (const auto& [place, allocation] : memory_)

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -30,6 +31,12 @@ class EmulatedGpu final : public Gpu {
   void limit_memory(std::size_t bytes) { memory_max_ = bytes; }
   // From now on nobody is called any more, as by a driver whose device has gone.
   void fall_silent() { silent_ = true; }
+  // Calls the function once, when kernels have made that many steps from now on (block.hpp). It may
+  // do what a host does while a kernel runs, and call nothing of this GPU's but this.
+  void after_steps(std::uint64_t steps, std::function<void()> function);
+  // How many steps kernels have made, and how many graphs were launched.
+  [[nodiscard]] std::uint64_t steps() const noexcept { return steps_; }
+  [[nodiscard]] std::uint64_t graphs_launched() const noexcept { return graphs_launched_; }
   [[nodiscard]] std::uint64_t calls() const noexcept { return calls_; }
   // Memory, streams and graphs that nobody gave back.
   [[nodiscard]] std::int64_t held() const noexcept { return held_; }
@@ -88,6 +95,10 @@ class EmulatedGpu final : public Gpu {
 
   std::unique_ptr<Machine> machine_;
   std::uint64_t calls_ = 0;
+  std::uint64_t steps_ = 0;
+  std::uint64_t graphs_launched_ = 0;
+  std::uint64_t step_wanted_ = 0;
+  std::function<void()> at_step_;
   std::uint64_t fail_at_ = 0;
   int fail_status_ = 0;
   bool gone_ = false;
