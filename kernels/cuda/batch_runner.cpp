@@ -57,8 +57,8 @@ Status BatchRunner::open_places(bool urgent, std::size_t slices) {
       return good;
     Place& opened = *places_.emplace_back(std::move(place));
     for (const auto& encoder : shared_.encoders) {
-      auto slot =
-          EncoderSlot::open(gpu, opened.stream, encoder, urgent ? nullptr : shared_.yield_word);
+      auto slot = EncoderSlot::open(gpu, opened.stream, encoder,
+                                    urgent ? nullptr : shared_.yield_word, shared_.blas);
       if (!slot) return slot.error();
       opened.slots.push_back(std::move(*slot));
     }

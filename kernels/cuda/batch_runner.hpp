@@ -32,6 +32,7 @@ struct Shared {
   std::shared_ptr<ResidentMemories> residents;           // null without a store
   // Pinned, not zero while urgent batches wait; none where ordinary ones run in one go.
   const std::uint32_t* yield_word = nullptr;
+  bool blas = false;  // large products are cuBLAS's
 };
 
 class BatchRunner {

@@ -184,6 +184,11 @@ Status CudaDevice::open() {
   gpu_ = std::move(*gpu);
   shared_.gpu = gpu_.get();
   shared_.bell = &bell_;
+  if (options_.products == Products::cublas) {
+    const char* const why_not = gpu_->open_blas();
+    shared_.blas = why_not == nullptr;
+    if (!shared_.blas) info_.description += std::string("; without cuBLAS: ") + why_not;
+  }
   Stream stream = nullptr;
   if (auto good = cuda::check(*gpu_, gpu_->make_stream(false, &stream), "making a stream"); !good)
     return good;

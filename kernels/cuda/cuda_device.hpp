@@ -30,12 +30,21 @@ enum class BulkMethod : std::uint8_t {
   resumable,  // its kernels stop between two tiles and go on afterwards, bitwise unchanged
 };
 
+// Who multiplies the large matrices of encoders.
+enum class Products : std::uint8_t {
+  own,  // a text's vector is bitwise the same in every batch
+  // From 256 tokens on, in one go. Vectors of larger and of smaller batches may differ in their
+  // last bits. Where cuBLAS cannot be opened it is as `own`, and the device's description says why.
+  cublas,
+};
+
 struct CudaDeviceOptions {
   std::string name = "cuda:0";
   std::string description;                               // "NVIDIA H200"
   std::vector<std::shared_ptr<const BertModel>> models;  // by ModelId
   cuda::Number number = cuda::Number::f16;
   BulkMethod bulk = BulkMethod::slices;       // until a GPU has shown which is better
+  Products products = Products::own;          // likewise
   std::vector<ServedPolicy> policies;         // by ModelId
   std::shared_ptr<const MemoryStore> memory;  // for Recall
   // Of device memory, for what agents remember, taken when the device opens. Zero: as much as the

@@ -68,11 +68,18 @@ class EncoderSlot {
   // What one batch may hold.
   static std::uint32_t tokens_max(const kernels::BertConfig& config) noexcept;
 
+  static constexpr std::uint32_t blas_tokens_min = 256;
+
   // With a yield word batches are resumable (portable/stage.hpp): their kernels stop between two
   // tiles as soon as it is set. It is pinned memory and outlives the slot.
+  // With `blas`, which was opened, the layers' products in graphs for blas_tokens_min tokens and
+  // more are cuBLAS's, unless the batches are resumable. A text's vector may then differ in its
+  // last bits between batches of different graphs; it is still the same whoever shares one of the
+  // same.
   static Result<std::unique_ptr<EncoderSlot>> open(Gpu& gpu, Stream stream,
                                                    std::shared_ptr<const Encoder> encoder,
-                                                   const std::uint32_t* yield = nullptr);
+                                                   const std::uint32_t* yield = nullptr,
+                                                   bool blas = false);
   ~EncoderSlot();
   EncoderSlot(const EncoderSlot&) = delete;
   EncoderSlot& operator=(const EncoderSlot&) = delete;
@@ -100,9 +107,11 @@ class EncoderSlot {
     Graph graph;
   };
   EncoderSlot(Gpu& gpu, Stream stream, std::shared_ptr<const Encoder> encoder,
-              const std::uint32_t* yield);
+              const std::uint32_t* yield, bool blas);
   Status allocate();
   Status capture(std::uint32_t tokens);
+  [[nodiscard]] bool uses_blas(std::uint32_t tokens) const noexcept;
+  Status plan_products(std::uint32_t tokens);
   Status record(std::uint32_t tokens);
   [[nodiscard]] std::size_t stages() const noexcept;
   // Of the next kernel that is recorded.
@@ -113,8 +122,10 @@ class EncoderSlot {
   Stream stream_;
   std::shared_ptr<const Encoder> encoder_;
   const std::uint32_t* yield_;  // none: in one go
+  bool blas_;
   Buffer device_;
   Buffer pinned_;
+  Buffer workspace_;  // cuBLAS's
   // Places in device_; the input's are the same in pinned_, where vectors and logits follow.
   std::size_t ids_ = 0, positions_ = 0, starts_ = 0, blocks_ = 0, input_bytes_ = 0;
   std::size_t hidden_ = 0, rounded_ = 0, sum_ = 0, qkv_ = 0, context_ = 0, ffn_ = 0, vectors_ = 0;

@@ -22,8 +22,8 @@ std::uint32_t EncoderSlot::tokens_max(const kernels::BertConfig& config) noexcep
 }
 
 EncoderSlot::EncoderSlot(Gpu& gpu, Stream stream, std::shared_ptr<const Encoder> encoder,
-                         const std::uint32_t* yield)
-    : gpu_(gpu), stream_(stream), encoder_(std::move(encoder)), yield_(yield) {}
+                         const std::uint32_t* yield, bool blas)
+    : gpu_(gpu), stream_(stream), encoder_(std::move(encoder)), yield_(yield), blas_(blas) {}
 
 EncoderSlot::~EncoderSlot() {
   for (const Bucket& bucket : buckets_) gpu_.free_graph(bucket.graph);
@@ -31,8 +31,8 @@ EncoderSlot::~EncoderSlot() {
 
 Result<std::unique_ptr<EncoderSlot>> EncoderSlot::open(Gpu& gpu, Stream stream,
                                                        std::shared_ptr<const Encoder> encoder,
-                                                       const std::uint32_t* yield) {
-  std::unique_ptr<EncoderSlot> slot(new EncoderSlot(gpu, stream, std::move(encoder), yield));
+                                                       const std::uint32_t* yield, bool blas) {
+  std::unique_ptr<EncoderSlot> slot(new EncoderSlot(gpu, stream, std::move(encoder), yield, blas));
   if (auto good = slot->allocate(); !good) return good.error();
   const std::uint32_t most = tokens_max(slot->encoder_->config());
   for (std::uint32_t tokens = tokens_first;; tokens *= 2) {
@@ -82,12 +82,37 @@ Status EncoderSlot::allocate() {
           pinned_.allocate(gpu_, Buffer::Kind::pinned, pinned.used(), "allocating for copies");
       !good)
     return good;
+  if (blas_ && yield_ == nullptr) {
+    if (auto good = workspace_.allocate(gpu_, Buffer::Kind::device, Product::workspace_bytes,
+                                        "allocating for products");
+        !good)
+      return good;
+  }
   // Columns that no kernel writes are read, times zero.
   return check(gpu_, gpu_.clear(device_.data(), device_.size(), stream_),
                "clearing a batch's room");
 }
 
+bool EncoderSlot::uses_blas(std::uint32_t tokens) const noexcept {
+  return blas_ && yield_ == nullptr && tokens >= blas_tokens_min;
+}
+
+Status EncoderSlot::plan_products(std::uint32_t tokens) {
+  const Encoder& e = *encoder_;
+  for (const ProductShape& shape :
+       {ProductShape{e.number_, e.number_, e.stride_, 3 * e.stride_, tokens},
+        ProductShape{e.number_, Number::f32, e.stride_, e.stride_, tokens},
+        ProductShape{e.number_, e.number_, e.stride_, e.ffn_stride_, tokens},
+        ProductShape{e.number_, Number::f32, e.ffn_stride_, e.stride_, tokens}}) {
+    if (auto good = check(gpu_, gpu_.plan_product(shape), "planning a product"); !good) return good;
+  }
+  return {};
+}
+
 Status EncoderSlot::capture(std::uint32_t tokens) {
+  if (uses_blas(tokens)) {
+    if (auto good = plan_products(tokens); !good) return good;
+  }
   if (auto good = check(gpu_, gpu_.begin_capture(stream_), "beginning a capture"); !good)
     return good;
   const Status recorded = record(tokens);
@@ -132,6 +157,18 @@ Status EncoderSlot::record(std::uint32_t tokens) {
   };
   const auto gemm = [&](std::size_t x, std::uint32_t in, std::size_t weight, const float* bias,
                         std::size_t y, std::uint32_t out, Number result, Activation activation) {
+    if (uses_blas(tokens)) {
+      note(gpu_.product({{e.number_, result, in, out, tokens},
+                         device_.data() + x,
+                         weights + weight,
+                         device_.data() + y,
+                         workspace_.data()},
+                        stream_));
+      if (bias == nullptr) return;
+      note(gpu_.bias_activation({result, activation, out, tokens, extent, bias, device_.data() + y},
+                                stream_));
+      return;
+    }
     note(gpu_.gemm({e.number_, result, activation, in, out, tokens, &extent->tokens,
                     device_.data() + x, weights + weight, bias, device_.data() + y, next_stage()},
                    stream_));

@@ -8,6 +8,7 @@
 #include <cstddef>
 
 #include "kernels/cuda/portable/attention.hpp"
+#include "kernels/cuda/portable/bias_activation.hpp"
 #include "kernels/cuda/portable/embed.hpp"
 #include "kernels/cuda/portable/gemm.hpp"
 #include "kernels/cuda/portable/policy.hpp"
@@ -15,6 +16,7 @@
 #include "kernels/cuda/portable/recall.hpp"
 #include "kernels/cuda/portable/residual_norm.hpp"
 #include "kernels/cuda/portable/stage.hpp"
+#include "kernels/cuda/product.hpp"
 
 namespace troupe::cuda {
 
@@ -57,6 +59,15 @@ class Gpu {
   virtual int end_capture(Stream stream, Graph* graph) = 0;
   virtual int launch_graph(Graph graph, Stream stream) = 0;
   virtual void free_graph(Graph graph) = 0;
+
+  // Looks for cuBLAS, once; costs some 100 ms where it is there. Null: it is. Else why not, as a
+  // text that stays as long as the Gpu.
+  virtual const char* open_blas() = 0;
+  // Chooses how products of that shape are done, once for each; not while a stream is captured.
+  virtual int plan_product(const ProductShape& shape) = 0;
+  // Of a shape that was planned.
+  virtual int product(const Product& arguments, Stream stream) = 0;
+  virtual int bias_activation(const BiasActivation& arguments, Stream stream) = 0;
 
   virtual int embed(const Embed& arguments, Stream stream) = 0;
   virtual int gemm(const Gemm& arguments, Stream stream) = 0;

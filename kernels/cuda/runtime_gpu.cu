@@ -4,6 +4,7 @@
 #include <new>
 
 #include "kernels/cuda/backend.h"
+#include "kernels/cuda/blas.hpp"
 #include "kernels/cuda/gpu.hpp"
 
 namespace troupe::cuda {
@@ -22,6 +23,7 @@ int number(cudaError_t status) {
 class RuntimeGpu final : public Gpu {
  public:
   [[nodiscard]] const char* error_text(int status) const override {
+    if (status >= Blas::status_first) return "cuBLAS failed";
     return cudaGetErrorString(static_cast<cudaError_t>(status));
   }
 
@@ -89,6 +91,15 @@ class RuntimeGpu final : public Gpu {
     (void)number(cudaGraphExecDestroy(static_cast<cudaGraphExec_t>(graph)));
   }
 
+  const char* open_blas() override { return blas_.open(); }
+  int plan_product(const ProductShape& shape) override { return blas_.plan(shape); }
+  int product(const Product& arguments, Stream stream) override {
+    return blas_.run(arguments, stream_of(stream));
+  }
+  int bias_activation(const BiasActivation& arguments, Stream stream) override {
+    return launch_bias_activation(arguments, stream);
+  }
+
   int embed(const Embed& arguments, Stream stream) override {
     return launch_embed(arguments, stream);
   }
@@ -115,6 +126,9 @@ class RuntimeGpu final : public Gpu {
   int policy_choice(const PolicyChoice& arguments, Stream stream) override {
     return launch_policy_choice(arguments, stream);
   }
+
+ private:
+  Blas blas_;
 };
 
 }  // namespace

@@ -224,6 +224,41 @@ void EmulatedGpu::free_graph(Graph graph) {
   --held_;
 }
 
+const char* EmulatedGpu::open_blas() {
+  blas_open_ = no_blas_.empty();
+  return blas_open_ ? nullptr : no_blas_.c_str();
+}
+int EmulatedGpu::plan_product(const ProductShape& shape) {
+  if (const int failed = counted()) return failed;
+  if (!blas_open_) return invalid_value;
+  ++plans_asked_;
+  planned_.emplace(shape, shape.rows);
+  return 0;
+}
+int EmulatedGpu::product(const Product& product, Stream stream) {
+  if (const int failed = counted()) return failed;
+  const auto planned = planned_.find(product.shape);
+  if (planned == planned_.end()) return invalid_value;
+  ++products_;
+  note_pointers(stream, &product, sizeof product);
+  const ProductShape& shape = product.shape;
+  return launch_gemm({shape.number,
+                      shape.result,
+                      Activation::none,
+                      shape.in,
+                      shape.out,
+                      shape.rows,
+                      &planned->second,
+                      product.x,
+                      product.weight,
+                      nullptr,
+                      product.y,
+                      {}},
+                     stream);
+}
+int EmulatedGpu::bias_activation(const BiasActivation& arguments, Stream stream) {
+  return launch(launch_bias_activation, arguments, stream);
+}
 int EmulatedGpu::embed(const Embed& arguments, Stream stream) {
   return launch(launch_embed, arguments, stream);
 }

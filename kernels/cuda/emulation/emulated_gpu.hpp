@@ -31,6 +31,12 @@ class EmulatedGpu final : public Gpu {
   void limit_memory(std::size_t bytes) { memory_max_ = bytes; }
   // From now on nobody is called any more, as by a driver whose device has gone.
   void fall_silent() { silent_ = true; }
+  // Why there is no cuBLAS; nothing: there is one, which multiplies as the portable kernel does.
+  void set_blas(std::string why_not) { no_blas_ = std::move(why_not); }
+  // Shapes that were planned; how often that was asked for, and a product.
+  [[nodiscard]] std::size_t plans() const noexcept { return planned_.size(); }
+  [[nodiscard]] std::uint64_t plans_asked() const noexcept { return plans_asked_; }
+  [[nodiscard]] std::uint64_t products() const noexcept { return products_; }
   // Calls the function once, when kernels have made that many steps from now on (block.hpp). It may
   // do what a host does while a kernel runs, and call nothing of this GPU's but this.
   void after_steps(std::uint64_t steps, std::function<void()> function);
@@ -61,6 +67,10 @@ class EmulatedGpu final : public Gpu {
   int end_capture(Stream stream, Graph* graph) override;
   int launch_graph(Graph graph, Stream stream) override;
   void free_graph(Graph graph) override;
+  const char* open_blas() override;
+  int plan_product(const ProductShape& shape) override;
+  int product(const Product& arguments, Stream stream) override;
+  int bias_activation(const BiasActivation& arguments, Stream stream) override;
   int embed(const Embed& arguments, Stream stream) override;
   int gemm(const Gemm& arguments, Stream stream) override;
   int attention(const Attention& arguments, Stream stream) override;
@@ -106,6 +116,11 @@ class EmulatedGpu final : public Gpu {
   std::int64_t held_ = 0;
   std::size_t memory_max_ = std::size_t{1} << 30;
   std::size_t memory_used_ = 0;
+  std::string no_blas_ = "there is no cuBLAS";
+  bool blas_open_ = false;
+  std::uint64_t plans_asked_ = 0;
+  std::uint64_t products_ = 0;
+  std::map<ProductShape, std::uint32_t> planned_;  // and their rows, where kernels read them
   std::uint64_t allocations_ = 0;
   std::map<std::uintptr_t, Allocation> memory_;  // by its first byte
   std::string fault_;
