@@ -9,8 +9,8 @@
 namespace troupe::kernels {
 namespace {
 
-// An index entry's node and bucket.
-constexpr std::uint64_t index_entry_bytes = 40;
+// An index entry's node and bucket, and a slot's part of its block's version.
+constexpr std::uint64_t index_entry_bytes = 41;
 
 // A float32 in two parts. The nearest bfloat16, ties away from zero, so that what is left always
 // fits 16 bits: -2^15 to 2^15 - 1 units in the last place.
@@ -73,6 +73,7 @@ void AgentMemory::reserve(std::size_t documents) {
   else
     bf16_rows_.reserve(documents * width_);
   if (format_ == RowFormat::halves) rest_rows_.reserve(documents * width_);
+  versions_.reserve((documents + block_slots - 1) / block_slots);
   capacity_ = documents;
 }
 
@@ -108,10 +109,12 @@ void AgentMemory::evict() {
 
 void AgentMemory::close() {
   closed_ = true;
+  ++version_;
   capacity_ = 0;
   free_ = first_ = last_ = none;
   std::vector<Slot>().swap(slots_);
   std::vector<Links>().swap(links_);
+  std::vector<std::uint64_t>().swap(versions_);
   std::vector<float>().swap(f32_rows_);
   std::vector<std::uint16_t>().swap(bf16_rows_);
   std::vector<std::uint16_t>().swap(rest_rows_);
@@ -130,6 +133,7 @@ AgentMemory::Index AgentMemory::take_slot() {
   const auto slot = static_cast<Index>(slots_.size());
   slots_.emplace_back();
   links_.emplace_back();
+  versions_.resize((slots_.size() + block_slots - 1) / block_slots);
   if (format_ == RowFormat::f32)
     f32_rows_.resize(slots_.size() * width_);
   else
@@ -142,6 +146,7 @@ void AgentMemory::release(Index slot) {
   unlink(slot);
   slots_[slot].born = free_slot;
   links_[slot].after = std::exchange(free_, slot);
+  note_change(slot);
 }
 
 void AgentMemory::write_row(Index slot, std::span<const float> vector, double length) {
@@ -158,6 +163,11 @@ void AgentMemory::write_row(Index slot, std::span<const float> vector, double le
       rest_rows_[first + i] = halves.rest;
     }
   }
+  note_change(slot);
+}
+
+void AgentMemory::note_change(Index slot) {
+  versions_[slot / block_slots] = ++version_;
 }
 
 void AgentMemory::link_last(Index slot) const {

@@ -14,6 +14,9 @@
 //   bfloat16 nearby, which scans read, and the rest, with which the few rows that could be among
 //   the best are scored again in float32.
 //
+// Whoever keeps a copy of the rows elsewhere (a GPU) finds what has changed by versions: of the
+// whole memory, and of each block of block_slots neighbouring slots.
+//
 // The mutex guards everything but name, width and format; who calls, locks. MemoryStore
 // (kernels/memory.hpp) owns memories and accounts for them.
 #pragma once
@@ -63,6 +66,12 @@ class AgentMemory {
   }
   [[nodiscard]] const float* f32_rows() const noexcept { return f32_rows_.data(); }
   [[nodiscard]] const std::uint16_t* bf16_rows() const noexcept { return bf16_rows_.data(); }
+  // Grows with each change of a row or of what stands in a slot.
+  [[nodiscard]] std::uint64_t version() const noexcept { return version_; }
+  static constexpr std::size_t block_slots = 32;
+  // What version() was when a slot of slots [block * block_slots, (block + 1) * block_slots) was
+  // last changed; there is one for every block that slots() reaches into.
+  [[nodiscard]] std::uint64_t version(std::size_t block) const noexcept { return versions_[block]; }
   // One row as float32, whatever the format; of halves, exactly what was put there.
   void read_row(std::size_t slot, std::span<float> row) const;
 
@@ -107,6 +116,7 @@ class AgentMemory {
   Index take_slot();
   void release(Index slot);
   void write_row(Index slot, std::span<const float> vector, double length);
+  void note_change(Index slot);
   void link_last(Index slot) const;
   void unlink(Index slot) const;
 
@@ -116,7 +126,9 @@ class AgentMemory {
   bool closed_ = false;
   std::size_t capacity_ = 0;
   std::uint64_t clock_ = 0;
+  std::uint64_t version_ = 0;
   std::vector<Slot> slots_;
+  std::vector<std::uint64_t> versions_;   // of blocks of slots
   std::vector<float> f32_rows_;           // [slots, width], in f32
   std::vector<std::uint16_t> bf16_rows_;  // [slots, width], in the others
   std::vector<std::uint16_t> rest_rows_;  // [slots, width], in halves

@@ -78,6 +78,7 @@ class MemoryStore {
   [[nodiscard]] std::vector<std::shared_ptr<const Memory>> all() const;
 
   [[nodiscard]] const MemoryOptions& options() const noexcept { return options_; }
+  [[nodiscard]] std::uint64_t bytes_max() const noexcept { return bytes_max_; }
   [[nodiscard]] std::uint64_t bytes() const noexcept;
   [[nodiscard]] std::uint64_t documents() const noexcept;
 

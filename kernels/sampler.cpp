@@ -86,15 +86,23 @@ Status check_sampling(const Sampling& sampling) {
                "choose one above zero, or greedy"};
 }
 
+Status check_step(const DecisionKey& key) {
+  if (key.step <= DecisionKey::step_max) return {};
+  return Error{ErrorCode::invalid_argument, "step " + std::to_string(key.step) + " of an agent",
+               "count from zero; 2^48 - 1 is the last"};
+}
+
+Error scores_not_finite() {
+  return {ErrorCode::model_damaged, "the policy gave a score that is not finite",
+          "get the policy again, or look at what it was shown"};
+}
+
 Result<std::uint32_t> sample(std::span<const float> logits, const Sampling& sampling,
                              const DecisionKey& key) {
   TROUPE_ASSERT(!logits.empty() && logits.size() <= PolicyModel::width_max, "no such policy");
   if (!std::all_of(logits.begin(), logits.end(), [](float x) { return std::isfinite(x); }))
-    return Error{ErrorCode::model_damaged, "the policy gave a score that is not finite",
-                 "get the policy again, or look at what it was shown"};
-  if (key.step > DecisionKey::step_max)
-    return Error{ErrorCode::invalid_argument, "step " + std::to_string(key.step) + " of an agent",
-                 "count from zero; 2^48 - 1 is the last"};
+    return scores_not_finite();
+  if (auto good = check_step(key); !good) return good.error();
   switch (sampling.rule) {
     case SamplingRule::softmax:
       return pick_softmax(logits, sampling, key);

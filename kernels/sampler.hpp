@@ -46,6 +46,12 @@ std::uint64_t agent_number(std::string_view agent) noexcept;
 // Errors: invalid_argument for a temperature that is not above zero and finite.
 Status check_sampling(const Sampling& sampling);
 
+// Errors: invalid_argument for a step that is too large.
+Status check_step(const DecisionKey& key);
+
+// What is said of a policy's scores that are not finite: model_damaged.
+Error scores_not_finite();
+
 // The number of an action. The sampling passed check_sampling(); 1 to PolicyModel::width_max
 // logits. Errors: model_damaged for a logit that is not finite, invalid_argument for a step that is
 // too large.

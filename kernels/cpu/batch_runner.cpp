@@ -2,36 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
-#include <string>
 #include <utility>
 #include <variant>
 
 #include "base/assert.hpp"
+#include "kernels/item_checks.hpp"
 
 namespace troupe::kernels::cpu {
 namespace {
-
-Status check_tokens(const Tokens& tokens, const BertConfig& config) {
-  if (tokens.ids.empty())
-    return Error{ErrorCode::invalid_argument, "a text without tokens",
-                 "send the tokenizer's output, special tokens included"};
-  if (tokens.ids.size() > config.tokens_max)
-    return Error{ErrorCode::too_large,
-                 "a text of " + std::to_string(tokens.ids.size()) + " tokens; the model reads " +
-                     std::to_string(config.tokens_max),
-                 "truncate it"};
-  if (tokens.classify && config.labels == 0)
-    return Error{ErrorCode::unsupported, "the model has no classifier",
-                 "encode the text, or name a model that was tuned to classify"};
-  for (const std::int32_t id : tokens.ids) {
-    if (id < 0 || static_cast<std::uint32_t>(id) >= config.vocabulary)
-      return Error{ErrorCode::invalid_argument,
-                   "token " + std::to_string(id) + " is not in a vocabulary of " +
-                       std::to_string(config.vocabulary),
-                   "tokenize the text for this model"};
-  }
-  return {};
-}
 
 // What came of a text.
 Output output_of(const Tokens& tokens, std::vector<float>&& values, const Encoder& encoder) {
@@ -115,7 +93,7 @@ void BatchRunner::encode_all(const Batch& batch, EncoderSeat* seat,
     if (tokens == nullptr) continue;
     TROUPE_ASSERT(seat != nullptr, "a batch for a model nobody checked");
     const Encoder& encoder = *seat->encoder;
-    if (auto good = check_tokens(*tokens, encoder.config()); !good) {
+    if (auto good = check_text(*tokens, encoder.config()); !good) {
       results[i].output = good.error();
       continue;
     }
@@ -150,9 +128,7 @@ void BatchRunner::encode_slice(const Batch& batch, EncoderSeat& seat, std::vecto
       results[pending.item].output =
           output_of(tokens_of(pending), std::move(pending.values), encoder);
     else
-      results[pending.item].output =
-          Error{ErrorCode::model_damaged, "the model gave numbers that are not finite",
-                "get the model again or choose another one"};
+      results[pending.item].output = not_finite();
   }
   slice.clear();
 }

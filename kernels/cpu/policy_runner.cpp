@@ -1,11 +1,10 @@
 #include "kernels/cpu/policy_runner.hpp"
 
 #include <algorithm>
-#include <cmath>
-#include <string>
 #include <utility>
 
 #include "base/assert.hpp"
+#include "kernels/item_checks.hpp"
 
 namespace troupe::kernels::cpu {
 namespace {
@@ -20,17 +19,6 @@ Activation activation_of(PolicyActivation activation) {
       break;
   }
   return Activation::relu;
-}
-
-Status check(const Observation& observation, const PolicyModel& model) {
-  const auto& values = observation.values;
-  if (values.size() != model.observation_width())
-    return Error{ErrorCode::invalid_argument,
-                 "an observation of " + std::to_string(values.size()) + " numbers",
-                 "this policy looks at " + std::to_string(model.observation_width())};
-  if (!std::all_of(values.begin(), values.end(), [](float x) { return std::isfinite(x); }))
-    return Error{ErrorCode::invalid_argument, "an observation that is not finite", ""};
-  return {};
 }
 
 }  // namespace
@@ -64,7 +52,7 @@ std::vector<Result<std::uint32_t>> PolicyRunner::act(std::span<const Observation
     slice.clear();
   };
   for (std::size_t i = 0; i < observations.size(); ++i) {
-    if (auto good = check(observations[i], model); !good) {
+    if (auto good = check_observation(observations[i].values, model); !good) {
       actions[i] = good.error();
       continue;
     }

@@ -1,12 +1,9 @@
 #include "kernels/cpu/recall.hpp"
 
 #include <algorithm>
-#include <cmath>
-#include <mutex>
 #include <shared_mutex>
-#include <string>
 
-#include "base/limits.hpp"
+#include "kernels/recall_rules.hpp"
 
 namespace troupe::kernels::cpu {
 namespace {
@@ -27,51 +24,6 @@ std::size_t block_rows(std::size_t width, std::size_t queries) {
   return std::clamp<std::size_t>(block_floats / (width * (1 + queries / 8)), 1, block_rows_max);
 }
 
-double square_length(std::span<const float> vector) {
-  double squares = 0;
-  for (const float x : vector) squares += static_cast<double>(x) * static_cast<double>(x);
-  return squares;
-}
-
-Status check(const Recall& task) {
-  if (task.k == 0 || task.k > limits::recall_hits_max)
-    return Error{ErrorCode::invalid_argument,
-                 "a recall of " + std::to_string(task.k) + " documents",
-                 "ask for 1 to " + std::to_string(limits::recall_hits_max)};
-  if (task.query.empty() || task.query.size() > limits::embedding_width_max)
-    return Error{ErrorCode::invalid_argument,
-                 "a query of " + std::to_string(task.query.size()) + " numbers",
-                 "send 1 to " + std::to_string(limits::embedding_width_max)};
-  const double squares = square_length(task.query);
-  if (!std::isfinite(squares))
-    return Error{ErrorCode::invalid_argument, "a query that is not finite", ""};
-  if (squares == 0) return Error{ErrorCode::invalid_argument, "a query that is all zeros", ""};
-  return {};
-}
-
-Status check_width(const Recall& task,
-                   std::span<const std::shared_ptr<const AgentMemory>> memories) {
-  for (const auto& memory : memories) {
-    if (memory->width() != task.query.size())
-      return Error{ErrorCode::invalid_argument,
-                   "a query of width " + std::to_string(task.query.size()) + " for " +
-                       memory->name() + ", which remembers width " +
-                       std::to_string(memory->width()),
-                   "encode the query with the model that encoded the memory"};
-  }
-  return {};
-}
-
-// Best hit last, so that it is the last to make room.
-void mark_recalled(std::span<const std::shared_ptr<const AgentMemory>> memories, const Hits& hits) {
-  for (auto hit = hits.hits.rbegin(); hit != hits.hits.rend(); ++hit) {
-    const auto memory = std::find_if(memories.begin(), memories.end(),
-                                     [&](const auto& m) { return m->name() == hit->memory; });
-    const std::unique_lock lock((*memory)->mutex);
-    (*memory)->touch(hit->document);
-  }
-}
-
 }  // namespace
 
 Recaller::Recaller(const Tiles& tiles) : tiles_(tiles) {}
@@ -88,7 +40,7 @@ std::vector<Result<Hits>> Recaller::recall(const MemoryStore& store,
   std::vector<Result<Hits>> answers(tasks.size(), Hits{});
   std::vector<Query> queries;
   for (std::size_t i = 0; i < tasks.size(); ++i) {
-    if (auto good = check(*tasks[i]); !good)
+    if (auto good = check_recall(*tasks[i]); !good)
       answers[i] = good.error();
     else
       queries.push_back({tasks[i], i, {}});
@@ -124,19 +76,14 @@ void Recaller::answer_group(const MemoryStore& store, std::span<Query> group,
   for (const auto& memory : *memories) scan(*memory, group, yield);
   for (auto& query : group) {
     Hits hits = hits_of(query);
-    if (store.options().eviction == Eviction::least_recently_recalled)
-      mark_recalled(*memories, hits);
+    mark_recalled(store, *memories, hits);
     answers[query.answer] = std::move(hits);
   }
 }
 
 void Recaller::pack(std::span<const Query> queries) {
   queries_.clear();
-  for (const auto& query : queries) {
-    const double length = std::sqrt(square_length(query.task->query));
-    for (const float x : query.task->query)
-      queries_.push_back(static_cast<float>(static_cast<double>(x) / length));
-  }
+  for (const auto& query : queries) append_unit(*query.task, query.task->query.size(), queries_);
 }
 
 void Recaller::scan(const AgentMemory& memory, std::span<Query> queries, const YieldHook& yield) {

@@ -3,9 +3,7 @@
 #include <pthread.h>
 
 #include <algorithm>
-#include <array>
-#include <cmath>
-#include <condition_variable>
+#include <atomic>
 #include <deque>
 #include <exception>
 #include <future>
@@ -17,26 +15,27 @@
 #include "base/assert.hpp"
 #include "base/clock.hpp"
 #include "base/limits.hpp"
-#include "kernels/cpu/batch_runner.hpp"
-#include "kernels/cpu/calibrate.hpp"
-#include "kernels/cpu/select.hpp"
+#include "kernels/cuda/batch_runner.hpp"
 #include "kernels/cuda/encoder.hpp"
+#include "kernels/cuda/policy.hpp"
+#include "kernels/cuda/resident_memories.hpp"
 
 namespace troupe::kernels {
 namespace {
 
 using cuda::Encoder;
-using cuda::EncoderSlot;
 using cuda::Gpu;
 using cuda::Stream;
+using cuda::Yield;
 
-// Guesses, until batches are measured: what launching takes, and a token of a small encoder.
+// Guesses, until batches are measured: what launching takes, a token of a small encoder, a thousand
+// rows of a memory and a decision.
 constexpr Duration launch_assumed = std::chrono::microseconds(150);
 constexpr Duration token_assumed = std::chrono::nanoseconds(100);
+constexpr Duration rows_assumed = std::chrono::microseconds(1);
+constexpr Duration decision_assumed = std::chrono::nanoseconds(50);
 // How long urgent work waits at most for the kernels that run.
 constexpr Duration tile_assumed = std::chrono::microseconds(200);
-// How often a stream that says nothing is asked whether it still lives.
-constexpr Duration silence_max = std::chrono::milliseconds(200);
 constexpr std::size_t slices_max = 2;  // of an ordinary batch, under way
 
 struct Job {
@@ -58,58 +57,48 @@ class CudaDevice final : public Device {
   [[nodiscard]] Cost cost(ModelId model) const noexcept override {
     return model.value < options_.models.size() ? Cost{launch_assumed, token_assumed} : Cost{};
   }
+  [[nodiscard]] Cost recall_cost() const noexcept override {
+    return {launch_assumed, rows_assumed};
+  }
   [[nodiscard]] Cost act_cost(ModelId policy) const noexcept override {
-    return policy.value < act_costs_.size() ? act_costs_[policy.value] : Cost{};
+    return policy.value < options_.policies.size() ? Cost{launch_assumed, decision_assumed}
+                                                   : Cost{};
   }
   void stop() override;
 
  private:
-  // Where one slice runs: the slots of all models on one stream.
-  struct Place {
-    CudaDevice* device = nullptr;
-    Stream stream = nullptr;
-    std::vector<std::unique_ptr<EncoderSlot>> slots;  // by ModelId
-    std::vector<std::size_t> items;                   // of the batch: what runs there
-    bool done = true;                                 // guarded by mutex_
-  };
-  using Hook = std::function<void()>;
-
   Status check(const Batch& batch) const;
   Status take(std::deque<Job>& queue, std::size_t limit, std::size_t running, Job job);
+  void set_yield(std::uint32_t value);  // with the bell's mutex held
   void run();
   Status open();
-  Status open_place(Place& place, bool urgent);
+  Status open_models(Stream stream);
+  Status open_memories();
   void close();
   void run_ordinary(const Job& job);
   void run_urgent_waiting();
-  std::vector<ItemResult> results_of(const Batch& batch, std::span<Place> places, const Hook& yield,
-                                     cpu::BatchRunner& others);
-  Status encode(const Batch& batch, std::span<Place> places, const Hook& yield,
-                std::vector<ItemResult>& results);
-  Status start(const Batch& batch, Place& place);
-  Status finish(const Batch& batch, Place& place, const Hook& yield,
-                std::vector<ItemResult>& results);
+  std::vector<ItemResult> results_of(const Batch& batch, cuda::BatchRunner* runner,
+                                     const Yield& yield);
 
   const CudaDeviceOptions options_;
   DeviceInfo info_;
   std::promise<Status> opened_;
-  std::vector<Cost> act_costs_;  // by ModelId; set before the device is open, then only read
 
   // The thread's own.
   std::shared_ptr<Gpu> gpu_;
-  std::vector<std::shared_ptr<const Encoder>> encoders_;
-  std::array<Place, slices_max> ordinary_places_;
-  std::array<Place, 1> urgent_places_;
-  std::optional<cpu::BatchRunner> ordinary_others_;
-  std::optional<cpu::BatchRunner> urgent_others_;
+  cuda::Buffer yield_word_;  // of one number; none where ordinary batches are not resumable
+  cuda::Shared shared_;
+  std::unique_ptr<cuda::BatchRunner> ordinary_runner_;
+  std::unique_ptr<cuda::BatchRunner> urgent_runner_;
 
-  std::mutex mutex_;
-  std::condition_variable wake_;
-  std::deque<Job> ordinary_;       // guarded by mutex_
-  bool ordinary_running_ = false;  // guarded by mutex_
-  std::deque<Job> urgent_;         // guarded by mutex_
-  bool stopping_ = false;          // guarded by mutex_
-  std::optional<Error> retired_;   // guarded by mutex_
+  cuda::Bell bell_;                // its mutex guards what follows
+  std::deque<Job> ordinary_;       // guarded
+  bool ordinary_running_ = false;  // guarded
+  std::deque<Job> urgent_;         // guarded
+  bool stopping_ = false;          // guarded
+  // The yield word while the device is open: not zero when urgent work waits. Kernels read it.
+  std::uint32_t* yield_ = nullptr;  // guarded
+  std::optional<Error> retired_;    // guarded
 
   std::mutex join_mutex_;
   std::thread thread_;  // last, for it uses all of the above
@@ -150,7 +139,7 @@ Status CudaDevice::check(const Batch& batch) const {
 Status CudaDevice::take(std::deque<Job>& queue, std::size_t limit, std::size_t running, Job job) {
   if (auto good = check(job.batch); !good) return good;
   {
-    const std::scoped_lock lock(mutex_);
+    const std::scoped_lock lock(bell_.mutex);
     if (stopping_)
       return Error{ErrorCode::draining, info_.name + " is stopping", "send the task elsewhere"};
     if (retired_) return *retired_;
@@ -159,9 +148,14 @@ Status CudaDevice::take(std::deque<Job>& queue, std::size_t limit, std::size_t r
                    info_.name + " has " + std::to_string(limit) + " such batches already",
                    "submit the next when one completes"};
     queue.push_back(std::move(job));
+    if (&queue == &urgent_) set_yield(1);
   }
-  wake_.notify_all();
+  bell_.wake.notify_all();
   return {};
+}
+
+void CudaDevice::set_yield(std::uint32_t value) {
+  if (yield_ != nullptr) std::atomic_ref(*yield_).store(value, std::memory_order_release);
 }
 
 Status CudaDevice::submit(Batch batch, Completion completion) {
@@ -174,10 +168,10 @@ Status CudaDevice::submit_urgent(Batch batch, Completion completion) {
 
 void CudaDevice::stop() {
   {
-    const std::scoped_lock lock(mutex_);
+    const std::scoped_lock lock(bell_.mutex);
     stopping_ = true;
   }
-  wake_.notify_all();
+  bell_.wake.notify_all();
   TROUPE_ASSERT(std::this_thread::get_id() != thread_.get_id(),
                 "a device cannot be stopped from its own completion");
   const std::scoped_lock lock(join_mutex_);
@@ -188,54 +182,78 @@ Status CudaDevice::open() {
   auto gpu = options_.open();
   if (!gpu) return gpu.error();
   gpu_ = std::move(*gpu);
-  const auto tiles = cpu::find_tiles("");
-  if (!tiles) return tiles.error();
-  std::vector<cpu::PackedPolicy> policies;
-  for (const auto& [model, sampling] : options_.policies) {
-    policies.push_back({std::make_shared<const cpu::Policy>(**tiles, model), sampling});
-    act_costs_.push_back(cpu::act_cost(policies.back().policy));
+  shared_.gpu = gpu_.get();
+  shared_.bell = &bell_;
+  if (options_.products == Products::cublas) {
+    const char* const why_not = gpu_->open_blas();
+    shared_.blas = why_not == nullptr;
+    if (!shared_.blas) info_.description += std::string("; without cuBLAS: ") + why_not;
   }
-  ordinary_others_.emplace(**tiles, policies, options_.memory);
-  urgent_others_.emplace(**tiles, policies, options_.memory);
-  Stream& first = urgent_places_[0].stream;
-  if (auto good = cuda::check(*gpu_, gpu_->make_stream(true, &first), "making a stream"); !good)
+  Stream stream = nullptr;
+  if (auto good = cuda::check(*gpu_, gpu_->make_stream(false, &stream), "making a stream"); !good)
     return good;
-  for (const auto& model : options_.models) {
-    auto encoder = Encoder::open(*gpu_, first, model, options_.number);
-    if (!encoder) return encoder.error();
-    encoders_.push_back(std::move(*encoder));
+  const Status brought = open_models(stream);
+  gpu_->free_stream(stream);
+  if (!brought) return brought;
+  if (auto good = open_memories(); !good) return good;
+  if (options_.bulk == BulkMethod::resumable) {
+    if (auto good = yield_word_.allocate(*gpu_, cuda::Buffer::Kind::pinned, sizeof(std::uint32_t),
+                                         "allocating the yield word");
+        !good)
+      return good;
+    *yield_word_.at<std::uint32_t>(0) = 0;
+    shared_.yield_word = yield_word_.at<std::uint32_t>(0);
+    const std::scoped_lock lock(bell_.mutex);
+    yield_ = yield_word_.at<std::uint32_t>(0);
   }
-  if (auto good = open_place(urgent_places_[0], true); !good) return good;
-  for (Place& place : ordinary_places_) {
-    if (auto good = open_place(place, false); !good) return good;
+  for (const bool urgent : {true, false}) {
+    auto runner = cuda::BatchRunner::open(shared_, urgent, urgent ? 1 : slices_max);
+    if (!runner) return runner.error();
+    (urgent ? urgent_runner_ : ordinary_runner_) = std::move(*runner);
   }
   return {};
 }
 
-Status CudaDevice::open_place(Place& place, bool urgent) {
-  place.device = this;
-  if (place.stream == nullptr) {
-    if (auto good = cuda::check(*gpu_, gpu_->make_stream(urgent, &place.stream), "making a stream");
-        !good)
+Status CudaDevice::open_models(Stream stream) {
+  for (const auto& model : options_.models) {
+    auto encoder = Encoder::open(*gpu_, stream, model, options_.number);
+    if (!encoder) return encoder.error();
+    shared_.encoders.push_back(std::move(*encoder));
+  }
+  for (const auto& served : options_.policies) {
+    auto policy = cuda::Policy::open(*gpu_, stream, served);
+    if (!policy) return policy.error();
+    shared_.policies.push_back(std::move(*policy));
+  }
+  return {};
+}
+
+Status CudaDevice::open_memories() {
+  if (options_.memory == nullptr) return {};
+  std::uint64_t bytes = options_.recall_bytes;
+  if (bytes == 0) {
+    std::size_t free = 0;
+    if (auto good = cuda::check(*gpu_, gpu_->free_memory(&free), "asking for free memory"); !good)
       return good;
+    bytes = std::min<std::uint64_t>(free / 2, cuda::ResidentMemories::bytes_for(*options_.memory));
   }
-  for (const auto& encoder : encoders_) {
-    auto slot = EncoderSlot::open(*gpu_, place.stream, encoder);
-    if (!slot) return slot.error();
-    place.slots.push_back(std::move(*slot));
-  }
-  return cuda::check(*gpu_, gpu_->wait(place.stream), "making ready");
+  auto residents = cuda::ResidentMemories::open(*gpu_, bytes);
+  if (!residents) return residents.error();
+  shared_.store = options_.memory;
+  shared_.residents = std::move(*residents);
+  return {};
 }
 
 // In the order that what depends on something goes first.
 void CudaDevice::close() {
-  const auto free = [this](Place& place) {
-    place.slots.clear();
-    if (place.stream != nullptr) gpu_->free_stream(place.stream);
-  };
-  std::for_each(ordinary_places_.begin(), ordinary_places_.end(), free);
-  std::for_each(urgent_places_.begin(), urgent_places_.end(), free);
-  encoders_.clear();
+  {
+    const std::scoped_lock lock(bell_.mutex);
+    yield_ = nullptr;
+  }
+  ordinary_runner_.reset();
+  urgent_runner_.reset();
+  shared_ = {};
+  yield_word_.reset();
   gpu_.reset();
 }
 
@@ -244,10 +262,10 @@ void CudaDevice::run() {
   pthread_setname_np(pthread_self(), ("tr-" + info_.name).substr(0, name_max).c_str());
   const Status good = open();
   opened_.set_value(good);
-  std::unique_lock lock(mutex_);
+  std::unique_lock lock(bell_.mutex);
   if (!good) retired_ = good.error();
   for (;;) {
-    wake_.wait(lock, [this] { return stopping_ || !urgent_.empty() || !ordinary_.empty(); });
+    bell_.wake.wait(lock, [this] { return stopping_ || !urgent_.empty() || !ordinary_.empty(); });
     if (!urgent_.empty()) {
       lock.unlock();
       run_urgent_waiting();
@@ -279,20 +297,21 @@ void CudaDevice::run_ordinary(const Job& job) {
   BatchReport report;
   report.id = job.batch.id;
   report.started = now();
-  const Hook yield = [this, &report] {
-    {
-      const std::scoped_lock lock(mutex_);
-      if (urgent_.empty()) return;
-    }
-    const Instant from = now();
-    run_urgent_waiting();
-    report.yielded += now() - from;
-    ++report.yields;
-  };
-  report.results = results_of(job.batch, ordinary_places_, yield, *ordinary_others_);
+  const Yield yield{[this] { return !urgent_.empty(); },
+                    [this, &report] {
+                      {
+                        const std::scoped_lock lock(bell_.mutex);
+                        if (urgent_.empty()) return;
+                      }
+                      const Instant from = now();
+                      run_urgent_waiting();
+                      report.yielded += now() - from;
+                      ++report.yields;
+                    }};
+  report.results = results_of(job.batch, ordinary_runner_.get(), yield);
   report.finished = now();
   {
-    const std::scoped_lock lock(mutex_);
+    const std::scoped_lock lock(bell_.mutex);
     ordinary_running_ = false;
   }
   complete(job, std::move(report));
@@ -302,165 +321,51 @@ void CudaDevice::run_urgent_waiting() {
   for (;;) {
     Job job;
     {
-      const std::scoped_lock lock(mutex_);
-      if (urgent_.empty()) return;
+      const std::scoped_lock lock(bell_.mutex);
+      if (urgent_.empty()) {
+        set_yield(0);
+        return;
+      }
       job = std::move(urgent_.front());
       urgent_.pop_front();
     }
     BatchReport report;
     report.id = job.batch.id;
     report.started = now();
-    report.results = results_of(
-        job.batch, urgent_places_, [] {}, *urgent_others_);
+    report.results = results_of(job.batch, urgent_runner_.get(), {});
     report.finished = now();
     complete(job, std::move(report));
   }
 }
 
-std::vector<ItemResult> CudaDevice::results_of(const Batch& batch, std::span<Place> places,
-                                               const Hook& yield, cpu::BatchRunner& others) {
+// The results of a batch, whatever happens on the way.
+std::vector<ItemResult> CudaDevice::results_of(const Batch& batch, cuda::BatchRunner* runner,
+                                               const Yield& yield) {
   std::vector<ItemResult> results;
-  const auto retire = [&](const Error& error) {
-    {
-      const std::scoped_lock lock(mutex_);
-      retired_ = error;
-    }
-    results.resize(batch.items.size());
-    for (std::size_t i = 0; i < results.size(); ++i) {
-      results[i].task = batch.items[i].task;
-      results[i].output = error;
-    }
-  };
   std::optional<Error> retired;
   {
-    const std::scoped_lock lock(mutex_);
+    const std::scoped_lock lock(bell_.mutex);
     retired = retired_;
   }
-  if (retired) {
-    retire(*retired);
-    return results;
+  if (!retired) {
+    try {
+      const Status good = runner->run(batch, results, yield);
+      if (good) return results;
+      const Error& error = good.error();
+      retired = Error{error.code, info_.name + ": " + error.what, error.next_step};
+    } catch (
+        const std::exception& failure) {  // out of memory, in practice; slices may be under way
+      retired =
+          Error{ErrorCode::internal, info_.name + " gave up on a batch: " + failure.what(), ""};
+    }
+    const std::scoped_lock lock(bell_.mutex);
+    // A batch that was let in may have found it out already.
+    if (!retired_) retired_ = retired;
   }
-  try {
-    const bool encodes =
-        !batch.items.empty() && std::holds_alternative<Tokens>(batch.items.front().work);
-    if (!encodes) return others.run(batch, nullptr, yield);
-    results.resize(batch.items.size());
-    for (std::size_t i = 0; i < results.size(); ++i) results[i].task = batch.items[i].task;
-    if (const auto good = encode(batch, places, yield, results); !good)
-      retire({good.error().code, info_.name + ": " + good.error().what, good.error().next_step});
-  } catch (const std::exception& failure) {  // out of memory, in practice; slices may be under way
-    retire({ErrorCode::internal, info_.name + " gave up on a batch: " + failure.what(), ""});
-  }
+  results.resize(batch.items.size());
+  for (std::size_t i = 0; i < results.size(); ++i)
+    results[i] = {batch.items[i].task, Result<Output>(*retired)};
   return results;
-}
-
-// What is wrong with one text, if anything.
-Status check_text(const Tokens& text, const BertConfig& config) {
-  if (text.ids.empty())
-    return Error{ErrorCode::invalid_argument, "a text without tokens", "send special tokens too"};
-  if (text.ids.size() > config.tokens_max)
-    return Error{ErrorCode::too_large,
-                 "a text of " + std::to_string(text.ids.size()) + " tokens; the model reads " +
-                     std::to_string(config.tokens_max),
-                 "truncate it"};
-  if (text.classify)
-    return Error{ErrorCode::unsupported, "a GPU does not compute the scores of a classifier",
-                 "send the task to a CPU"};
-  const auto unknown = std::find_if(text.ids.begin(), text.ids.end(), [&](std::int32_t id) {
-    return id < 0 || static_cast<std::uint32_t>(id) >= config.vocabulary;
-  });
-  if (unknown == text.ids.end()) return {};
-  return Error{ErrorCode::invalid_argument,
-               "token " + std::to_string(*unknown) + " is not in the model's vocabulary",
-               "tokenize the text for this model"};
-}
-
-// Slice after slice, each in the place whose turn it is.
-Status CudaDevice::encode(const Batch& batch, std::span<Place> places, const Hook& yield,
-                          std::vector<ItemResult>& results) {
-  const BertConfig& config = options_.models[batch.model.value]->config;
-  const std::size_t tokens_max = EncoderSlot::tokens_max(config);
-  std::size_t turn = 0;
-  std::size_t next = 0;
-  while (next < batch.items.size()) {
-    yield();
-    Place& place = places[turn++ % places.size()];
-    if (auto good = finish(batch, place, yield, results); !good) return good;
-    std::size_t tokens = 0;
-    for (; next < batch.items.size() && place.items.size() < EncoderSlot::sequences_max; ++next) {
-      const auto& text = std::get<Tokens>(batch.items[next].work);
-      if (auto good = check_text(text, config); !good) {
-        results[next].output = good.error();
-        continue;
-      }
-      if (tokens + text.ids.size() > tokens_max) break;
-      tokens += text.ids.size();
-      place.items.push_back(next);
-    }
-    if (auto good = start(batch, place); !good) return good;
-  }
-  for (std::size_t i = 0; i < places.size(); ++i) {
-    if (auto good = finish(batch, places[(turn + i) % places.size()], yield, results); !good)
-      return good;
-  }
-  return {};
-}
-
-Status CudaDevice::start(const Batch& batch, Place& place) {
-  if (place.items.empty()) return {};
-  std::vector<std::span<const std::int32_t>> texts;
-  texts.reserve(place.items.size());
-  for (const auto item : place.items)
-    texts.emplace_back(std::get<Tokens>(batch.items[item].work).ids);
-  {
-    const std::scoped_lock lock(mutex_);
-    place.done = false;
-  }
-  const auto post = [](void* argument) {
-    auto& done = *static_cast<Place*>(argument);
-    {
-      const std::scoped_lock lock(done.device->mutex_);
-      done.done = true;
-    }
-    done.device->wake_.notify_all();
-  };
-  return place.slots[batch.model.value]->start(texts, post, &place);
-}
-
-Status CudaDevice::finish(const Batch& batch, Place& place, const Hook& yield,
-                          std::vector<ItemResult>& results) {
-  if (place.items.empty()) return {};
-  const bool lets_in = &place != urgent_places_.data();
-  for (bool done = false; !done;) {
-    bool called = false;
-    {
-      std::unique_lock lock(mutex_);
-      called = wake_.wait_for(lock, silence_max,
-                              [&] { return place.done || (lets_in && !urgent_.empty()); });
-      done = place.done;
-    }
-    if (done) break;
-    if (called) yield();
-    // The driver calls nobody for a device that has gone.
-    const int status = gpu_->query(place.stream);
-    if (status != 0 && status != Gpu::not_ready)
-      return cuda::check(*gpu_, status, "waiting for a batch");
-  }
-  for (std::size_t i = 0; i < place.items.size(); ++i) {
-    const std::size_t item = place.items[i];
-    const auto& text = std::get<Tokens>(batch.items[item].work);
-    const auto vector = place.slots[batch.model.value]->vector(i);
-    if (std::all_of(vector.begin(), vector.end(), [](float x) { return std::isfinite(x); }))
-      results[item].output = Output(Embedding{{vector.begin(), vector.end()},
-                                              static_cast<std::uint32_t>(text.ids.size()),
-                                              text.truncated});
-    else
-      results[item].output =
-          Error{ErrorCode::model_damaged, "the model gave a vector that is not finite",
-                "get the model again or choose another one"};
-  }
-  place.items.clear();
-  return {};
 }
 
 }  // namespace

@@ -1,22 +1,11 @@
 #include "kernels/cuda/encoder.hpp"
 
-#include <array>
 #include <cstring>
 #include <string>
 
 #include "kernels/cuda/half.hpp"
 
 namespace troupe::cuda {
-
-Status check(Gpu& gpu, int status, const char* doing) {
-  if (status == 0) return {};
-  constexpr int out_of_memory = 2;  // cudaErrorMemoryAllocation
-  const std::string what = std::string("the GPU failed at ") + doing + ": " +
-                           gpu.error_text(status) + " (" + std::to_string(status) + ")";
-  if (status == out_of_memory)
-    return Error{ErrorCode::too_large, what, "give the device less to hold"};
-  return Error{ErrorCode::unreachable, what, "send the task to another device"};
-}
 
 // The weights as they will lie on the GPU.
 class Encoder::Image {
@@ -73,15 +62,16 @@ class Encoder::Image {
   std::vector<std::byte> bytes_;
 };
 
-Encoder::Encoder(Gpu& gpu, std::shared_ptr<const kernels::BertModel> model, Number number)
-    : gpu_(gpu),
-      model_(std::move(model)),
+Encoder::Encoder(std::shared_ptr<const kernels::BertModel> model, Number number)
+    : model_(std::move(model)),
       number_(number),
       stride_(static_cast<std::uint32_t>(Image::padded(config().width))),
-      ffn_stride_(static_cast<std::uint32_t>(Image::padded(config().ffn_width))) {}
+      ffn_stride_(static_cast<std::uint32_t>(Image::padded(config().ffn_width))),
+      labels_stride_(static_cast<std::uint32_t>(Image::padded(config().labels))) {}
 
-Encoder::~Encoder() {
-  if (memory_ != nullptr) gpu_.release(memory_);
+std::span<const std::string> Encoder::labels() const noexcept {
+  if (!model_->weights.head) return {};
+  return model_->weights.head->names;
 }
 
 void Encoder::lay_out(Image& image) {
@@ -110,6 +100,11 @@ void Encoder::lay_out(Image& image) {
     layer.ffn_norm_bias = image.floats(Parts{from.ffn_norm.bias});
     layers_.push_back(layer);
   }
+  if (!w.head) return;
+  head_.pooler = image.rows(Parts{w.head->pooler.weight}, width, stride_, true);
+  head_.pooler_bias = image.floats(Parts{w.head->pooler.bias});
+  head_.classifier = image.rows(Parts{w.head->classifier.weight}, width, stride_, true);
+  head_.classifier_bias = image.floats(Parts{w.head->classifier.bias});
 }
 
 Result<std::shared_ptr<const Encoder>> Encoder::open(
@@ -117,20 +112,20 @@ Result<std::shared_ptr<const Encoder>> Encoder::open(
   if (const auto head = model->config.width / model->config.heads; head > Attention::head_width_max)
     return Error{ErrorCode::unsupported, "an encoder with heads " + std::to_string(head) + " wide",
                  "run this model on the CPU"};
-  std::shared_ptr<Encoder> encoder(new Encoder(gpu, std::move(model), number));
+  std::shared_ptr<Encoder> encoder(new Encoder(std::move(model), number));
   Image image(number);
   encoder->lay_out(image);
-  void* memory = nullptr;
-  if (auto good = check(gpu, gpu.allocate(image.bytes().size(), &memory), "allocating for weights");
-      !good)
-    return good.error();
-  encoder->memory_ = static_cast<std::byte*>(memory);
+  const auto& bytes = image.bytes();
+  Buffer& memory = encoder->memory_;
   if (auto good =
-          check(gpu, gpu.copy_in(memory, image.bytes().data(), image.bytes().size(), stream),
-                "bringing weights over");
+          memory.allocate(gpu, Buffer::Kind::device, bytes.size(), "allocating for weights");
       !good)
     return good.error();
-  if (auto good = check(gpu, gpu.wait(stream), "bringing weights over"); !good) return good.error();
+  const char* const doing = "bringing weights over";
+  if (auto good = check(gpu, gpu.copy_in(memory.data(), bytes.data(), bytes.size(), stream), doing);
+      !good)
+    return good.error();
+  if (auto good = check(gpu, gpu.wait(stream), doing); !good) return good.error();
   return std::shared_ptr<const Encoder>(std::move(encoder));
 }
 

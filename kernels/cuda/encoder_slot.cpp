@@ -15,39 +15,24 @@ std::uint32_t query_blocks_max(std::uint32_t tokens) {
   return tokens / queries_per_block + std::min(tokens, EncoderSlot::sequences_max);
 }
 
-// Places one after the other, each on a boundary that any load wants.
-class Places {
- public:
-  std::size_t take(std::size_t bytes) {
-    constexpr std::size_t boundary = 256;
-    const std::size_t place = used_;
-    used_ += (bytes + boundary - 1) / boundary * boundary;
-    return place;
-  }
-  [[nodiscard]] std::size_t used() const { return used_; }
-
- private:
-  std::size_t used_ = 0;
-};
-
 }  // namespace
 
 std::uint32_t EncoderSlot::tokens_max(const kernels::BertConfig& config) noexcept {
   return std::max(tokens_enough, config.tokens_max);
 }
 
-EncoderSlot::EncoderSlot(Gpu& gpu, Stream stream, std::shared_ptr<const Encoder> encoder)
-    : gpu_(gpu), stream_(stream), encoder_(std::move(encoder)) {}
+EncoderSlot::EncoderSlot(Gpu& gpu, Stream stream, std::shared_ptr<const Encoder> encoder,
+                         const std::uint32_t* yield, bool blas)
+    : gpu_(gpu), stream_(stream), encoder_(std::move(encoder)), yield_(yield), blas_(blas) {}
 
 EncoderSlot::~EncoderSlot() {
   for (const Bucket& bucket : buckets_) gpu_.free_graph(bucket.graph);
-  if (pinned_ != nullptr) gpu_.release_pinned(pinned_);
-  if (device_ != nullptr) gpu_.release(device_);
 }
 
 Result<std::unique_ptr<EncoderSlot>> EncoderSlot::open(Gpu& gpu, Stream stream,
-                                                       std::shared_ptr<const Encoder> encoder) {
-  std::unique_ptr<EncoderSlot> slot(new EncoderSlot(gpu, stream, std::move(encoder)));
+                                                       std::shared_ptr<const Encoder> encoder,
+                                                       const std::uint32_t* yield, bool blas) {
+  std::unique_ptr<EncoderSlot> slot(new EncoderSlot(gpu, stream, std::move(encoder), yield, blas));
   if (auto good = slot->allocate(); !good) return good.error();
   const std::uint32_t most = tokens_max(slot->encoder_->config());
   for (std::uint32_t tokens = tokens_first;; tokens *= 2) {
@@ -75,22 +60,59 @@ Status EncoderSlot::allocate() {
   qkv_ = places.take(tokens * 3 * stride * number_bytes);
   context_ = places.take(tokens * stride * number_bytes);
   ffn_ = places.take(tokens * encoder_->ffn_stride_ * number_bytes);
-  vectors_ = places.take(sequences_max * stride * sizeof(float));
-  void* memory = nullptr;
-  if (auto good = check(gpu_, gpu_.allocate(places.used(), &memory), "allocating a batch's room");
+  const std::size_t vector_bytes = sequences_max * stride * sizeof(float);
+  const std::size_t logits_bytes = sequences_max * encoder_->labels_stride_ * sizeof(float);
+  vectors_ = places.take(vector_bytes);
+  logits_ = places.take(logits_bytes);
+  if (encoder_->labels_stride_ > 0) {
+    firsts_ = places.take(sequences_max * stride * number_bytes);
+    pooled_ = places.take(sequences_max * stride * number_bytes);
+  }
+  counters_ = places.take(stages() * sizeof(StageCounters));
+  if (auto good =
+          device_.allocate(gpu_, Buffer::Kind::device, places.used(), "allocating a batch's room");
       !good)
     return good;
-  device_ = static_cast<std::byte*>(memory);
-  const std::size_t pinned_bytes = input_bytes_ + sequences_max * stride * sizeof(float);
-  if (auto good = check(gpu_, gpu_.allocate_pinned(pinned_bytes, &memory), "allocating for copies");
+  Places pinned;
+  pinned.take(input_bytes_);
+  vectors_pinned_ = pinned.take(vector_bytes);
+  logits_pinned_ = pinned.take(logits_bytes);
+  complete_pinned_ = pinned.take(sizeof(StageCounters));
+  if (auto good =
+          pinned_.allocate(gpu_, Buffer::Kind::pinned, pinned.used(), "allocating for copies");
       !good)
     return good;
-  pinned_ = static_cast<std::byte*>(memory);
+  if (blas_ && yield_ == nullptr) {
+    if (auto good = workspace_.allocate(gpu_, Buffer::Kind::device, Product::workspace_bytes,
+                                        "allocating for products");
+        !good)
+      return good;
+  }
   // Columns that no kernel writes are read, times zero.
-  return check(gpu_, gpu_.clear(device_, places.used(), stream_), "clearing a batch's room");
+  return check(gpu_, gpu_.clear(device_.data(), device_.size(), stream_),
+               "clearing a batch's room");
+}
+
+bool EncoderSlot::uses_blas(std::uint32_t tokens) const noexcept {
+  return blas_ && yield_ == nullptr && tokens >= blas_tokens_min;
+}
+
+Status EncoderSlot::plan_products(std::uint32_t tokens) {
+  const Encoder& e = *encoder_;
+  for (const ProductShape& shape :
+       {ProductShape{e.number_, e.number_, e.stride_, 3 * e.stride_, tokens},
+        ProductShape{e.number_, Number::f32, e.stride_, e.stride_, tokens},
+        ProductShape{e.number_, e.number_, e.stride_, e.ffn_stride_, tokens},
+        ProductShape{e.number_, Number::f32, e.ffn_stride_, e.stride_, tokens}}) {
+    if (auto good = check(gpu_, gpu_.plan_product(shape), "planning a product"); !good) return good;
+  }
+  return {};
 }
 
 Status EncoderSlot::capture(std::uint32_t tokens) {
+  if (uses_blas(tokens)) {
+    if (auto good = plan_products(tokens); !good) return good;
+  }
   if (auto good = check(gpu_, gpu_.begin_capture(stream_), "beginning a capture"); !good)
     return good;
   const Status recorded = record(tokens);
@@ -100,88 +122,78 @@ Status EncoderSlot::capture(std::uint32_t tokens) {
   return recorded ? ended : recorded;
 }
 
+// Embedding, seven for each layer, pooling, and three of a head.
+std::size_t EncoderSlot::stages() const noexcept {
+  return 2 + 7 * std::size_t{encoder_->config().layers} + (encoder_->labels_stride_ > 0 ? 3 : 0);
+}
+
+Stage EncoderSlot::next_stage() {
+  if (yield_ == nullptr) return {};
+  auto* const counters = device_.at<StageCounters>(counters_) + stage_;
+  Stage stage;
+  stage.counters = counters;
+  stage.before = stage_ == 0 ? nullptr : counters - 1;
+  stage.yield = yield_;
+  ++stage_;
+  return stage;
+}
+
 Status EncoderSlot::record(std::uint32_t tokens) {
+  stage_ = 0;
   const Encoder& e = *encoder_;
   const kernels::BertConfig& config = e.config();
-  const std::byte* const weights = e.memory_;
+  const std::byte* const weights = e.memory_.data();
   const auto floats = [&](std::size_t place) {
     return reinterpret_cast<const float*>(weights + place);
   };
-  const auto* const extent = reinterpret_cast<const Extent*>(device_);
-  auto* const hidden = reinterpret_cast<float*>(device_ + hidden_);
-  void* const rounded = e.number_ == Number::f16 ? device_ + rounded_ : nullptr;
-  auto* const sum = reinterpret_cast<float*>(device_ + sum_);
-  const auto* const starts = reinterpret_cast<const std::uint32_t*>(device_ + starts_);
+  const auto* const extent = device_.at<const Extent>(0);
+  auto* const hidden = device_.at<float>(hidden_);
+  void* const rounded = e.number_ == Number::f16 ? device_.data() + rounded_ : nullptr;
+  auto* const sum = device_.at<float>(sum_);
+  const auto* const starts = reinterpret_cast<const std::uint32_t*>(device_.data() + starts_);
   int failed = 0;
   const auto note = [&](int status) {
     if (failed == 0) failed = status;
   };
   const auto gemm = [&](std::size_t x, std::uint32_t in, std::size_t weight, const float* bias,
                         std::size_t y, std::uint32_t out, Number result, Activation activation) {
-    note(gpu_.gemm({e.number_,
-                    result,
-                    activation,
-                    in,
-                    out,
-                    tokens,
-                    &extent->tokens,
-                    device_ + x,
-                    weights + weight,
-                    bias,
-                    device_ + y,
-                    {}},
+    if (uses_blas(tokens)) {
+      note(gpu_.product({{e.number_, result, in, out, tokens},
+                         device_.data() + x,
+                         weights + weight,
+                         device_.data() + y,
+                         workspace_.data()},
+                        stream_));
+      if (bias == nullptr) return;
+      note(gpu_.bias_activation({result, activation, out, tokens, extent, bias, device_.data() + y},
+                                stream_));
+      return;
+    }
+    note(gpu_.gemm({e.number_, result, activation, in, out, tokens, &extent->tokens,
+                    device_.data() + x, weights + weight, bias, device_.data() + y, next_stage()},
                    stream_));
   };
   const auto residual_norm = [&](std::size_t bias, std::size_t gain, std::size_t norm_bias) {
-    note(gpu_.residual_norm({e.number_,
-                             config.width,
-                             e.stride_,
-                             tokens,
-                             config.layer_norm_epsilon,
-                             extent,
-                             sum,
-                             floats(bias),
-                             floats(gain),
-                             floats(norm_bias),
-                             hidden,
-                             rounded,
-                             {}},
-                            stream_));
+    note(gpu_.residual_norm(
+        {e.number_, config.width, e.stride_, tokens, config.layer_norm_epsilon, extent, sum,
+         floats(bias), floats(gain), floats(norm_bias), hidden, rounded, next_stage()},
+        stream_));
   };
 
-  note(gpu_.embed({e.number_,
-                   config.width,
-                   e.stride_,
-                   tokens,
-                   config.layer_norm_epsilon,
-                   extent,
-                   reinterpret_cast<const std::int32_t*>(device_ + ids_),
-                   reinterpret_cast<const std::int32_t*>(device_ + positions_),
-                   weights + e.words_,
-                   weights + e.positions_,
-                   weights + e.type_,
-                   floats(e.gain_),
-                   floats(e.bias_),
-                   hidden,
-                   rounded,
-                   {}},
+  note(gpu_.embed({e.number_, config.width, e.stride_, tokens, config.layer_norm_epsilon, extent,
+                   reinterpret_cast<const std::int32_t*>(device_.data() + ids_),
+                   reinterpret_cast<const std::int32_t*>(device_.data() + positions_),
+                   weights + e.words_, weights + e.positions_, weights + e.type_, floats(e.gain_),
+                   floats(e.bias_), hidden, rounded, next_stage()},
                   stream_));
   const std::uint32_t head_width = config.width / config.heads;
   const auto scale = static_cast<float>(1 / std::sqrt(static_cast<double>(head_width)));
   for (const Encoder::Layer& layer : e.layers_) {
     gemm(rounded_, e.stride_, layer.qkv, floats(layer.qkv_bias), qkv_, 3 * e.stride_, e.number_,
          Activation::none);
-    note(gpu_.attention({e.number_,
-                         config.heads,
-                         head_width,
-                         e.stride_,
-                         query_blocks_max(tokens),
-                         scale,
-                         extent,
-                         reinterpret_cast<const QueryBlock*>(device_ + blocks_),
-                         device_ + qkv_,
-                         device_ + context_,
-                         {}},
+    note(gpu_.attention({e.number_, config.heads, head_width, e.stride_, query_blocks_max(tokens),
+                         scale, extent, device_.at<const QueryBlock>(blocks_),
+                         device_.data() + qkv_, device_.data() + context_, next_stage()},
                         stream_));
     gemm(context_, e.stride_, layer.out, nullptr, sum_, e.stride_, Number::f32, Activation::none);
     residual_norm(layer.out_bias, layer.norm_gain, layer.norm_bias);
@@ -191,25 +203,41 @@ Status EncoderSlot::record(std::uint32_t tokens) {
          Activation::none);
     residual_norm(layer.ffn_out_bias, layer.ffn_norm_gain, layer.ffn_norm_bias);
   }
-  note(gpu_.pool({config.width,
-                  e.stride_,
-                  std::min(tokens, sequences_max),
-                  extent,
-                  starts,
-                  hidden,
-                  reinterpret_cast<float*>(device_ + vectors_),
-                  {}},
+  note(gpu_.pool({config.width, e.stride_, std::min(tokens, sequences_max), extent, starts, hidden,
+                  device_.at<float>(vectors_), next_stage()},
                  stream_));
+  if (e.labels_stride_ > 0) record_head(std::min(tokens, sequences_max), note);
   return check(gpu_, failed, "recording a batch's kernels");
+}
+
+void EncoderSlot::record_head(std::uint32_t sequences, const std::function<void(int)>& note) {
+  const Encoder& e = *encoder_;
+  const auto* const extent = device_.at<const Extent>(0);
+  const auto* const weights = e.memory_.data();
+  const auto gemm = [&](std::size_t x, std::size_t weight, std::size_t bias, std::size_t y,
+                        std::uint32_t out, Number result, Activation activation) {
+    note(gpu_.gemm({e.number_, result, activation, e.stride_, out, sequences, &extent->sequences,
+                    device_.data() + x, weights + weight, e.memory_.at<const float>(bias),
+                    device_.data() + y, next_stage()},
+                   stream_));
+  };
+  note(gpu_.gather_first(
+      {e.number_, e.stride_, sequences, extent, device_.at<const std::uint32_t>(starts_),
+       device_.at<const float>(hidden_), device_.data() + firsts_, next_stage()},
+      stream_));
+  gemm(firsts_, e.head_.pooler, e.head_.pooler_bias, pooled_, e.stride_, e.number_,
+       Activation::tanh);
+  gemm(pooled_, e.head_.classifier, e.head_.classifier_bias, logits_, e.labels_stride_, Number::f32,
+       Activation::none);
 }
 
 Status EncoderSlot::start(std::span<const std::span<const std::int32_t>> texts, void (*done)(void*),
                           void* argument) {
   TROUPE_ASSERT(!texts.empty() && texts.size() <= sequences_max, "a batch of too many texts");
-  auto* const ids = reinterpret_cast<std::int32_t*>(pinned_ + ids_);
-  auto* const positions = reinterpret_cast<std::int32_t*>(pinned_ + positions_);
-  auto* const starts = reinterpret_cast<std::uint32_t*>(pinned_ + starts_);
-  auto* const blocks = reinterpret_cast<QueryBlock*>(pinned_ + blocks_);
+  auto* const ids = pinned_.at<std::int32_t>(ids_);
+  auto* const positions = pinned_.at<std::int32_t>(positions_);
+  auto* const starts = pinned_.at<std::uint32_t>(starts_);
+  auto* const blocks = pinned_.at<QueryBlock>(blocks_);
   Extent extent{};
   for (const auto text : texts) {
     const auto length = static_cast<std::uint32_t>(text.size());
@@ -223,28 +251,57 @@ Status EncoderSlot::start(std::span<const std::span<const std::int32_t>> texts, 
     }
   }
   starts[extent.sequences] = extent.tokens;
-  std::memcpy(pinned_, &extent, sizeof extent);
+  std::memcpy(pinned_.data(), &extent, sizeof extent);
   const auto bucket = std::find_if(buckets_.begin(), buckets_.end(),
                                    [&](const Bucket& b) { return b.tokens >= extent.tokens; });
-  if (auto good = check(gpu_, gpu_.copy_in(device_, pinned_, input_bytes_, stream_),
+  if (auto good = check(gpu_, gpu_.copy_in(device_.data(), pinned_.data(), input_bytes_, stream_),
                         "bringing a batch over");
       !good)
     return good;
-  if (auto good = check(gpu_, gpu_.launch_graph(bucket->graph, stream_), "launching a batch");
-      !good)
+  if (yield_ != nullptr) {
+    if (auto good = check(
+            gpu_, gpu_.clear(device_.data() + counters_, stages() * sizeof(StageCounters), stream_),
+            "clearing a batch's counters");
+        !good)
+      return good;
+  }
+  texts_ = texts.size();
+  graph_ = bucket->graph;
+  return resume(done, argument);
+}
+
+Status EncoderSlot::resume(void (*done)(void*), void* argument) {
+  if (auto good = check(gpu_, gpu_.launch_graph(graph_, stream_), "launching a batch"); !good)
     return good;
-  const std::size_t bytes = texts.size() * encoder_->stride_ * sizeof(float);
-  if (auto good =
-          check(gpu_, gpu_.copy_out(pinned_ + input_bytes_, device_ + vectors_, bytes, stream_),
-                "bringing the vectors back");
-      !good)
-    return good;
+  const auto bring_back = [&](std::size_t from, std::size_t to, std::size_t bytes) {
+    return check(gpu_, gpu_.copy_out(pinned_.data() + to, device_.data() + from, bytes, stream_),
+                 "bringing the vectors back");
+  };
+  const std::size_t vector_bytes = texts_ * encoder_->stride_ * sizeof(float);
+  if (auto good = bring_back(vectors_, vectors_pinned_, vector_bytes); !good) return good;
+  if (const std::size_t labels = encoder_->labels_stride_; labels > 0) {
+    if (auto good = bring_back(logits_, logits_pinned_, texts_ * labels * sizeof(float)); !good)
+      return good;
+  }
+  if (yield_ != nullptr) {
+    const std::size_t last = counters_ + (stages() - 1) * sizeof(StageCounters);
+    if (auto good = bring_back(last, complete_pinned_, sizeof(StageCounters)); !good) return good;
+  }
   return check(gpu_, gpu_.call(done, argument, stream_), "asking to be called");
 }
 
+bool EncoderSlot::complete() const noexcept {
+  return yield_ == nullptr || pinned_.at<const StageCounters>(complete_pinned_)->complete != 0;
+}
+
 std::span<const float> EncoderSlot::vector(std::size_t i) const noexcept {
-  const auto* const vectors = reinterpret_cast<const float*>(pinned_ + input_bytes_);
-  return {vectors + i * encoder_->stride_, encoder_->config().width};
+  return {pinned_.at<const float>(vectors_pinned_) + i * encoder_->stride_,
+          encoder_->config().width};
+}
+
+std::span<const float> EncoderSlot::logits(std::size_t i) const noexcept {
+  return {pinned_.at<const float>(logits_pinned_) + i * encoder_->labels_stride_,
+          encoder_->config().labels};
 }
 
 }  // namespace troupe::cuda

@@ -8,11 +8,15 @@
 #include <cstddef>
 
 #include "kernels/cuda/portable/attention.hpp"
+#include "kernels/cuda/portable/bias_activation.hpp"
 #include "kernels/cuda/portable/embed.hpp"
 #include "kernels/cuda/portable/gemm.hpp"
+#include "kernels/cuda/portable/policy.hpp"
 #include "kernels/cuda/portable/pool.hpp"
+#include "kernels/cuda/portable/recall.hpp"
 #include "kernels/cuda/portable/residual_norm.hpp"
 #include "kernels/cuda/portable/stage.hpp"
+#include "kernels/cuda/product.hpp"
 
 namespace troupe::cuda {
 
@@ -27,6 +31,8 @@ class Gpu {
 
   [[nodiscard]] virtual const char* error_text(int status) const = 0;
 
+  // Bytes of the device's memory that nobody has taken.
+  virtual int free_memory(std::size_t* bytes) = 0;
   virtual int allocate(std::size_t bytes, void** memory) = 0;
   virtual void release(void* memory) = 0;
   virtual int allocate_pinned(std::size_t bytes, void** memory) = 0;
@@ -54,11 +60,25 @@ class Gpu {
   virtual int launch_graph(Graph graph, Stream stream) = 0;
   virtual void free_graph(Graph graph) = 0;
 
+  // Looks for cuBLAS, once; costs some 100 ms where it is there. Null: it is. Else why not, as a
+  // text that stays as long as the Gpu.
+  virtual const char* open_blas() = 0;
+  // Chooses how products of that shape are done, once for each; not while a stream is captured.
+  virtual int plan_product(const ProductShape& shape) = 0;
+  // Of a shape that was planned.
+  virtual int product(const Product& arguments, Stream stream) = 0;
+  virtual int bias_activation(const BiasActivation& arguments, Stream stream) = 0;
+
   virtual int embed(const Embed& arguments, Stream stream) = 0;
   virtual int gemm(const Gemm& arguments, Stream stream) = 0;
   virtual int attention(const Attention& arguments, Stream stream) = 0;
   virtual int residual_norm(const ResidualNorm& arguments, Stream stream) = 0;
   virtual int pool(const Pool& arguments, Stream stream) = 0;
+  virtual int gather_first(const GatherFirst& arguments, Stream stream) = 0;
+  virtual int score(const Score& arguments, Stream stream) = 0;
+  virtual int merge(const Merge& arguments, Stream stream) = 0;
+  virtual int policy_scores(const PolicyScores& arguments, Stream stream) = 0;
+  virtual int policy_choice(const PolicyChoice& arguments, Stream stream) = 0;
 };
 
 }  // namespace troupe::cuda

@@ -4,6 +4,7 @@
 #include <new>
 
 #include "kernels/cuda/backend.h"
+#include "kernels/cuda/blas.hpp"
 #include "kernels/cuda/gpu.hpp"
 
 namespace troupe::cuda {
@@ -22,9 +23,14 @@ int number(cudaError_t status) {
 class RuntimeGpu final : public Gpu {
  public:
   [[nodiscard]] const char* error_text(int status) const override {
+    if (status >= Blas::status_first) return "cuBLAS failed";
     return cudaGetErrorString(static_cast<cudaError_t>(status));
   }
 
+  int free_memory(std::size_t* bytes) override {
+    std::size_t all = 0;
+    return number(cudaMemGetInfo(bytes, &all));
+  }
   int allocate(std::size_t bytes, void** memory) override {
     return number(cudaMalloc(memory, bytes));
   }
@@ -85,6 +91,15 @@ class RuntimeGpu final : public Gpu {
     (void)number(cudaGraphExecDestroy(static_cast<cudaGraphExec_t>(graph)));
   }
 
+  const char* open_blas() override { return blas_.open(); }
+  int plan_product(const ProductShape& shape) override { return blas_.plan(shape); }
+  int product(const Product& arguments, Stream stream) override {
+    return blas_.run(arguments, stream_of(stream));
+  }
+  int bias_activation(const BiasActivation& arguments, Stream stream) override {
+    return launch_bias_activation(arguments, stream);
+  }
+
   int embed(const Embed& arguments, Stream stream) override {
     return launch_embed(arguments, stream);
   }
@@ -96,6 +111,24 @@ class RuntimeGpu final : public Gpu {
     return launch_residual_norm(arguments, stream);
   }
   int pool(const Pool& arguments, Stream stream) override { return launch_pool(arguments, stream); }
+  int gather_first(const GatherFirst& arguments, Stream stream) override {
+    return launch_gather_first(arguments, stream);
+  }
+  int score(const Score& arguments, Stream stream) override {
+    return launch_score(arguments, stream);
+  }
+  int merge(const Merge& arguments, Stream stream) override {
+    return launch_merge(arguments, stream);
+  }
+  int policy_scores(const PolicyScores& arguments, Stream stream) override {
+    return launch_policy_scores(arguments, stream);
+  }
+  int policy_choice(const PolicyChoice& arguments, Stream stream) override {
+    return launch_policy_choice(arguments, stream);
+  }
+
+ private:
+  Blas blas_;
 };
 
 }  // namespace

@@ -19,6 +19,7 @@
 #include "base/limits.hpp"
 #include "kernels/cpu/select.hpp"
 #include "tests/catch.hpp"
+#include "tests/kernels/conformance.hpp"
 #include "tests/kernels/device_report.hpp"
 
 using namespace troupe;
@@ -40,29 +41,50 @@ std::unique_ptr<Device> open_tiny(std::string instructions = "") {
 
 const Completion nobody_cares = [](BatchReport&&) {};
 
+// With a device of each instruction set that this machine has.
+void on_all_tiles(void (*check)(const Subject&)) {
+  for (const cpu::Tiles* tiles : cpu::supported_tiles()) {
+    INFO(tiles->name);
+    check({[tiles](const Holds& holds) {
+             CpuDeviceOptions options;
+             options.models = holds.models;
+             options.policies = holds.policies;
+             options.memory = holds.memory;
+             options.instructions = tiles->name;
+             return open(std::move(options));
+           },
+           2e-6, 1e-5});
+  }
+}
+
 }  // namespace
 
-TEST_CASE("a batch comes back with one unit vector for each text, in order") {
-  for (const cpu::Tiles* tiles : cpu::supported_tiles()) {
-    const auto device = open_tiny(tiles->name);
-    const auto texts = random_texts(odd_config(), 9, 2);
-    auto batch = encode_batch(42, texts);
-    std::get<Tokens>(batch.items[4].work).truncated = true;
-    const auto report = run(*device, std::move(batch));
-    CHECK(report.id == BatchId{42});
-    CHECK(report.finished >= report.started);
-    CHECK(report.yields == 0);
-    REQUIRE(report.results.size() == texts.size());
-    for (std::size_t i = 0; i < texts.size(); ++i) {
-      CHECK(report.results[i].task == TaskId{42, i + 1});
-      const auto& embedding = std::get<Embedding>(*report.results[i].output);
-      CHECK(embedding.tokens == texts[i].size());
-      CHECK(embedding.truncated == (i == 4));
-      double squares = 0;
-      for (const float x : embedding.vector) squares += std::pow(static_cast<double>(x), 2);
-      CHECK(squares == Approx(1).epsilon(1e-6));
-    }
-  }
+TEST_CASE("as every device must, the CPU encodes") {
+  on_all_tiles(check_encoding);
+}
+TEST_CASE("as every device must, the CPU classifies") {
+  on_all_tiles(check_classifying);
+}
+TEST_CASE("as every device must, the CPU recalls") {
+  on_all_tiles(check_recalling);
+}
+TEST_CASE("as every device must, the CPU recalls while agents remember") {
+  on_all_tiles(check_recalling_while_agents_remember);
+}
+TEST_CASE("as every device must, the CPU keeps what was recalled") {
+  on_all_tiles(check_what_is_recalled_stays);
+}
+TEST_CASE("as every device must, the CPU decides") {
+  on_all_tiles(check_deciding);
+}
+TEST_CASE("as every device must, the CPU bears bad items") {
+  on_all_tiles(check_bad_items);
+}
+TEST_CASE("as every device must, the CPU refuses bad batches") {
+  on_all_tiles(check_bad_batches);
+}
+TEST_CASE("as every device must, the CPU finds out damaged models") {
+  on_all_tiles(check_damaged_models);
 }
 
 TEST_CASE("a batch larger than the workspace gives what its texts give alone") {
@@ -179,68 +201,6 @@ TEST_CASE("a device that stops finishes what it took and takes no more") {
   }
 }
 
-TEST_CASE("a bad item fails alone") {
-  const auto config = odd_config();
-  const auto device = open_tiny();
-  const auto good = random_texts(config, 2, 10);
-  const auto expected = vectors_of(run(*device, encode_batch(1, good)));
-  const auto vocabulary = static_cast<std::int32_t>(config.vocabulary);
-  const Texts bad = {{},
-                     {1, vocabulary},
-                     {-1},
-                     {std::numeric_limits<std::int32_t>::min()},
-                     {std::numeric_limits<std::int32_t>::max()},
-                     std::vector<std::int32_t>(config.tokens_max + 1, 1)};
-  Texts texts = {good[0]};
-  texts.insert(texts.end(), bad.begin(), bad.end());
-  texts.push_back(good[1]);
-  const auto report = run(*device, encode_batch(2, texts));
-  REQUIRE(report.results.size() == texts.size());
-  CHECK(vector_of(report.results.front()) == expected[0]);
-  CHECK(vector_of(report.results.back()) == expected[1]);
-  for (std::size_t i = 1; i + 1 < texts.size(); ++i) {
-    REQUIRE_FALSE(report.results[i].output);
-    CHECK(report.results[i].task == TaskId{2, i + 1});
-    const auto code = report.results[i].output.error().code;
-    CHECK(code == (i == bad.size() ? ErrorCode::too_large : ErrorCode::invalid_argument));
-  }
-}
-
-TEST_CASE("batches the device can never run are refused at the door") {
-  const auto device = open_tiny();
-  const auto texts = random_texts(odd_config(), 1, 11);
-  const auto refusal = [&](const Batch& batch) {
-    const auto status = device->submit(batch, nobody_cares);
-    REQUIRE_FALSE(status);
-    const auto urgent = device->submit_urgent(batch, nobody_cares);
-    REQUIRE_FALSE(urgent);
-    CHECK(urgent.error().code == status.error().code);
-    return status.error().code;
-  };
-  auto other_model = encode_batch(1, texts);
-  other_model.model = ModelId{1};
-  CHECK(refusal(other_model) == ErrorCode::model_missing);
-  CHECK(refusal(encode_batch(2, Texts(limits::tasks_per_batch_max + 1, texts[0]))) ==
-        ErrorCode::too_large);
-  CHECK(refusal(encode_batch(3, {std::vector<std::int32_t>(limits::tokens_per_batch_max + 1)})) ==
-        ErrorCode::too_large);
-  CHECK(run(*device, {}).results.empty());  // nothing to do is no error
-}
-
-TEST_CASE("a model whose weights are not finite gives errors, not vectors") {
-  auto model = std::make_shared<BertModel>(*random_bert(odd_config(), 12));
-  const std::vector<float> poison(model->config.width, std::nanf(""));
-  model->weights.embedding_norm.gain = poison;
-  CpuDeviceOptions options;
-  options.models = {model};
-  const auto device = open(std::move(options));
-  const auto report = run(*device, encode_batch(1, random_texts(odd_config(), 2, 13)));
-  for (const auto& result : report.results) {
-    REQUIRE_FALSE(result.output);
-    CHECK(result.output.error().code == ErrorCode::model_damaged);
-  }
-}
-
 TEST_CASE("a model is taken in and let go while the device works; what was taken is done") {
   const auto config = odd_config();
   const std::shared_ptr<const BertModel> first = random_bert(config, 12);
@@ -283,69 +243,6 @@ TEST_CASE("a model is taken in and let go while the device works; what was taken
   CHECK(watched.expired());
   device->unload(ModelId{1});
   device->unload(ModelId{7});
-}
-
-TEST_CASE("recalls run in both lanes, good ones beside bad ones") {
-  const auto memory = std::make_shared<MemoryStore>(1 << 20);
-  REQUIRE(memory->append({"librarian", "1"}, 5, std::vector<float>{0, 2}));
-  CpuDeviceOptions options;
-  options.memory = memory;
-  const auto device = open(std::move(options));
-  Batch batch;
-  batch.items = {{{1, 1}, Recall{"librarian/1", {0, 1}, 3}},
-                 {{1, 2}, Recall{"nonsense", {0, 1}, 3}},
-                 {{1, 3}, Recall{"librarian/2", {0, 1}, 3}}};
-  Report urgent;
-  REQUIRE(device->submit_urgent(batch, urgent.completion()));
-  for (const auto& report : {run(*device, batch), urgent.wait()}) {
-    REQUIRE(report.results.size() == 3);
-    CHECK(std::get<Hits>(*report.results[0].output).hits ==
-          std::vector<Hit>{{"librarian/1", 5, 1.0F}});
-    CHECK(report.results[1].output.error().code == ErrorCode::invalid_argument);
-    CHECK(std::get<Hits>(*report.results[2].output).hits.empty());
-  }
-
-  const auto without = open_tiny();
-  CHECK(run(*without, batch).results[0].output.error().code == ErrorCode::unsupported);
-}
-
-TEST_CASE("decisions run in both lanes, good ones beside bad ones, as they would alone") {
-  CpuDeviceOptions options;
-  options.policies = {
-      {random_policy({3, 2}, PolicyActivation::relu, 1), {}},
-      {random_policy({6, 40, 9}, PolicyActivation::gelu, 2), {SamplingRule::gumbel, 1.5, 4}}};
-  const auto device = open(std::move(options));
-  Random random(8);
-  Batch batch;
-  batch.model = ModelId{1};
-  for (std::uint64_t i = 0; i < 300; ++i)  // more than go through the layers together
-    batch.items.push_back({{1, i + 1}, Decision{random_vector(6, random), {i, 3}}});
-  std::get<Decision>(batch.items[1].work).observation.resize(5);
-  std::get<Decision>(batch.items[2].work).observation[5] = std::nanf("");
-  std::get<Decision>(batch.items[3].work).key.step = DecisionKey::step_max + 1;
-  Report urgent;
-  REQUIRE(device->submit_urgent(batch, urgent.completion()));
-  for (const auto& report : {run(*device, batch), urgent.wait()}) {
-    REQUIRE(report.results.size() == batch.items.size());
-    for (std::size_t i = 0; i < batch.items.size(); ++i) {
-      const auto& output = report.results[i].output;
-      if (i >= 1 && i <= 3) {
-        CHECK(output.error().code == ErrorCode::invalid_argument);
-        continue;
-      }
-      Batch alone{{}, batch.model, {batch.items[i]}};
-      const auto one = run(*device, std::move(alone));
-      CHECK(std::get<Action>(*output) == std::get<Action>(*one.results[0].output));
-    }
-  }
-  CHECK(device->act_cost(ModelId{0}).of(1) > Duration::zero());
-  CHECK(device->act_cost(ModelId{1}).of(1) > Duration::zero());
-  CHECK(device->act_cost(ModelId{2}).of(1) == Duration::zero());
-  Report never;
-  batch.model = ModelId{2};
-  const auto refused = device->submit(batch, never.completion());
-  REQUIRE_FALSE(refused);
-  CHECK(refused.error().code == ErrorCode::model_missing);
 }
 
 TEST_CASE("every batch that many threads submit completes exactly once") {

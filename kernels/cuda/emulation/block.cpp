@@ -53,6 +53,7 @@ class Block {
     random_ = Random(seed);
     shuffled_ = seed != 0;
   }
+  void after_steps(std::function<void()> function) { after_step_ = std::move(function); }
   std::string run(const Grid& grid, const std::function<void()>& kernel);
   void wait_for_block(int line);
   std::byte* exchange(const void* bytes, std::size_t size, int line, void (*once)(std::byte*));
@@ -71,6 +72,7 @@ class Block {
   void release(Barrier& barrier);
   [[nodiscard]] std::string stuck() const;
 
+  std::function<void()> after_step_;
   Random random_{0};
   bool shuffled_ = false;
   const Grid* grid_ = nullptr;                     // of the running one
@@ -134,6 +136,7 @@ std::string Block::run_block(Dim3 index) {
     if (ready_.empty()) return stuck();
     current = take_ready();
     current->fiber.enter();
+    if (after_step_) after_step_();
     if (!current->fiber.ended()) continue;
     --running_;
     ++warps_[current->number / lanes].left;
@@ -210,6 +213,10 @@ Machine::~Machine() = default;
 
 void Machine::reseed(std::uint64_t seed) {
   block_->reseed(seed);
+}
+
+void Machine::after_steps(std::function<void()> function) {
+  block_->after_steps(std::move(function));
 }
 
 std::string Machine::run(const Grid& grid, const std::function<void()>& kernel) {

@@ -42,6 +42,10 @@ class Machine {
 
   void reseed(std::uint64_t seed);
 
+  // Calls the function after each step that a grid makes, a thread's way from one wait to the next;
+  // on the stack of whoever runs the grid, so it may do what a host does meanwhile, but run none.
+  void after_steps(std::function<void()> function);
+
   // Runs the kernel once for each thread. Returns what it did wrong, or nothing.
   std::string run(const Grid& grid, const std::function<void()>& kernel);
 

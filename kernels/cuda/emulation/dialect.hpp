@@ -68,6 +68,11 @@ inline std::uint32_t atomicAdd(std::uint32_t* where, std::uint32_t value) {
   return __atomic_fetch_add(where, value, __ATOMIC_SEQ_CST);
 }
 
+// Reads what the host may be writing.
+inline std::uint32_t __ldcv(const std::uint32_t* where) {
+  return __atomic_load_n(where, __ATOMIC_ACQUIRE);
+}
+
 inline float __expf(float x) {
   return std::exp(x);
 }

@@ -32,8 +32,8 @@ struct StageCounters {
 struct Stage {
   StageCounters* counters = nullptr;      // none: in one go
   const StageCounters* before = nullptr;  // of the stage that must be complete; none: the first
-  const volatile std::uint32_t* yield = nullptr;  // readable from the device
-  std::uint32_t blocks_max = 65535;               // of a launch
+  const std::uint32_t* yield = nullptr;   // the host's, pinned: written while kernels run
+  std::uint32_t blocks_max = 65535;       // of a launch
 };
 
 // How much of a batch there is: in device memory, for graphs are launched with what was captured.

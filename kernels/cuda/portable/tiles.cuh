@@ -39,7 +39,7 @@ class Tiles {
   __device__ std::uint32_t claim() const {
     if (stage_.counters->complete != 0) return count_;
     if (stage_.before != nullptr && stage_.before->complete == 0) return count_;
-    if (*stage_.yield != 0) return count_;
+    if (__ldcv(stage_.yield) != 0) return count_;  // never from a cache
     return atomicAdd(&stage_.counters->claimed, 1U);
   }
 

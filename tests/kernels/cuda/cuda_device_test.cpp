@@ -3,14 +3,13 @@
 #include "kernels/cuda/cuda_device.hpp"
 
 #include <atomic>
-#include <cmath>
 #include <future>
+#include <optional>
+#include <thread>
 
-#include "base/limits.hpp"
-#include "kernels/cpu/cpu_device.hpp"
 #include "kernels/cuda/emulation/emulated_gpu.hpp"
-#include "kernels/ref/bert.hpp"
 #include "tests/catch.hpp"
+#include "tests/kernels/conformance.hpp"
 #include "tests/kernels/device_report.hpp"
 
 using namespace troupe;
@@ -19,6 +18,9 @@ using namespace troupe::kernels::test;
 using cuda::emulation::EmulatedGpu;
 
 namespace {
+
+constexpr int out_of_memory = 2;  // CUDA's numbers
+constexpr int device_lost = 46;
 
 BertConfig tiny() {
   auto config = odd_config();
@@ -47,40 +49,55 @@ Texts random_texts(std::size_t count, std::uint64_t seed) {
   return test::random_texts(tiny(), count, seed);
 }
 
-}  // namespace
-
-TEST_CASE("a batch on the GPU comes back with one unit vector for each text, in order") {
-  const auto device = open_tiny();
-  const auto texts = random_texts(9, 2);
-  const auto model = random_bert(tiny(), 1);
-  auto batch = encode_batch(42, texts);
-  std::get<Tokens>(batch.items[4].work).truncated = true;
-  const auto report = run(*device, std::move(batch));
-  CHECK(report.id == BatchId{42});
-  CHECK(report.finished >= report.started);
-  REQUIRE(report.results.size() == texts.size());
-  for (std::size_t i = 0; i < texts.size(); ++i) {
-    CHECK(report.results[i].task == TaskId{42, i + 1});
-    const auto& embedding = std::get<Embedding>(*report.results[i].output);
-    CHECK(embedding.tokens == texts[i].size());
-    CHECK(embedding.truncated == (i == 4));
-    const auto expected = ref::encode(*model, texts[i]);
-    double squares = 0;
-    for (std::size_t c = 0; c < expected.size(); ++c)
-      squares += std::pow(expected[c] - static_cast<double>(embedding.vector[c]), 2);
-    CHECK(std::sqrt(squares) < 3e-3);
-  }
+Subject subject(cuda::Number number) {
+  const bool half = number == cuda::Number::f16;
+  return {[number](const Holds& holds) {
+            auto options = options_for(std::make_shared<EmulatedGpu>(1));
+            options.models = holds.models;
+            options.policies = holds.policies;
+            options.memory = holds.memory;
+            options.number = number;
+            return open(std::move(options));
+          },
+          half ? 3e-3 : 2e-6, half ? 6e-3 : 2e-5};
 }
 
-TEST_CASE("a GPU refuses to classify a text and encodes the others") {
-  const auto device = open_tiny();
-  auto batch = encode_batch(42, random_texts(3, 2));
-  std::get<Tokens>(batch.items[1].work).classify = true;
-  const auto report = run(*device, std::move(batch));
-  CHECK(report.results[0].output);
-  CHECK(report.results[2].output);
-  REQUIRE_FALSE(report.results[1].output);
-  CHECK(report.results[1].output.error().code == ErrorCode::unsupported);
+// What depends on the precision of models, and what does not.
+void on_both_numbers(void (*check)(const Subject&)) {
+  for (const auto number : {cuda::Number::f16, cuda::Number::f32}) check(subject(number));
+}
+void on_the_gpu(void (*check)(const Subject&)) {
+  check(subject(cuda::Number::f16));
+}
+
+}  // namespace
+
+TEST_CASE("as every device must, the GPU encodes") {
+  on_both_numbers(check_encoding);
+}
+TEST_CASE("as every device must, the GPU classifies") {
+  on_both_numbers(check_classifying);
+}
+TEST_CASE("as every device must, the GPU recalls") {
+  on_the_gpu(check_recalling);
+}
+TEST_CASE("as every device must, the GPU recalls while agents remember") {
+  on_the_gpu(check_recalling_while_agents_remember);
+}
+TEST_CASE("as every device must, the GPU keeps what was recalled") {
+  on_the_gpu(check_what_is_recalled_stays);
+}
+TEST_CASE("as every device must, the GPU decides") {
+  on_the_gpu(check_deciding);
+}
+TEST_CASE("as every device must, the GPU bears bad items") {
+  on_the_gpu(check_bad_items);
+}
+TEST_CASE("as every device must, the GPU refuses bad batches") {
+  on_the_gpu(check_bad_batches);
+}
+TEST_CASE("as every device must, the GPU finds out damaged models") {
+  on_the_gpu(check_damaged_models);
 }
 
 TEST_CASE("a batch with more tokens than the largest graph gives what its texts give alone") {
@@ -159,126 +176,113 @@ TEST_CASE(
   CHECK(late.error().code == ErrorCode::draining);
 }
 
-TEST_CASE("a bad item fails alone on the GPU, a bad batch at the door") {
-  const auto device = open_tiny();
-  const auto good = random_texts(2, 10);
-  const auto expected = vectors_of(run(*device, encode_batch(1, good)));
-  const auto vocabulary = static_cast<std::int32_t>(tiny().vocabulary);
-  const auto report =
-      run(*device, encode_batch(2, {good[0],
-                                    {},
-                                    {vocabulary},
-                                    {-1},
-                                    std::vector<std::int32_t>(tiny().tokens_max + 1, 1),
-                                    good[1]}));
-  CHECK(std::get<Embedding>(*report.results[0].output).vector == expected[0]);
-  CHECK(std::get<Embedding>(*report.results[5].output).vector == expected[1]);
-  for (std::size_t i = 1; i < 5; ++i) {
-    REQUIRE_FALSE(report.results[i].output);
-    CHECK(report.results[i].output.error().code ==
-          (i == 4 ? ErrorCode::too_large : ErrorCode::invalid_argument));
-  }
-  // Nothing but bad ones is no slice at all.
-  CHECK_FALSE(run(*device, encode_batch(3, {{}, {-1}})).results[1].output);
-  CHECK(run(*device, {}).results.empty());
-
-  const auto refusal = [&](const Batch& batch) {
-    const auto status = device->submit(batch, [](BatchReport&&) {});
-    REQUIRE_FALSE(status);
-    return status.error().code;
-  };
-  auto other_model = encode_batch(1, good);
-  other_model.model = ModelId{1};
-  CHECK(refusal(other_model) == ErrorCode::model_missing);
-  CHECK(refusal(encode_batch(2, Texts(limits::tasks_per_batch_max + 1, good[0]))) ==
-        ErrorCode::too_large);
-  CHECK(refusal(encode_batch(3, {std::vector<std::int32_t>(limits::tokens_per_batch_max + 1)})) ==
-        ErrorCode::too_large);
-}
-
-TEST_CASE("recalls that a GPU device is given are answered") {
+// A device that encodes, classifies, recalls and decides.
+CudaDeviceOptions all_options(std::shared_ptr<EmulatedGpu> gpu) {
+  auto options = options_for(std::move(gpu));
+  auto config = tiny();
+  config.labels = 2;
+  options.models = {random_bert(config, 1)};
+  options.policies = {{random_policy({3, 4}, PolicyActivation::relu, 1), {}}};
   const auto memory = std::make_shared<MemoryStore>(1 << 20);
-  REQUIRE(memory->append({"librarian", "1"}, 5, std::vector<float>{0, 2}));
-  auto options = options_for(std::make_shared<EmulatedGpu>(0));
+  for (std::uint64_t i = 0; i < 5; ++i)
+    REQUIRE(memory->append({"librarian", "1"}, i, std::vector<float>{1, static_cast<float>(i)}));
   options.memory = memory;
-  const auto device = open(std::move(options));
-  Batch batch;
-  batch.items = {{{1, 1}, Recall{"librarian/1", {0, 1}, 3}}, {{1, 2}, Recall{"nonsense", {0}, 3}}};
-  const auto report = run(*device, batch);
-  CHECK(std::get<Hits>(*report.results[0].output).hits ==
-        std::vector<Hit>{{"librarian/1", 5, 1.0F}});
-  CHECK(report.results[1].output.error().code == ErrorCode::invalid_argument);
+  return options;
 }
 
-TEST_CASE("decisions that a GPU device is given are made") {
-  auto options = options_for(std::make_shared<EmulatedGpu>(0));
-  options.policies = {{random_policy({3, 8, 4}, PolicyActivation::tanh, 1), {}}};
-  CpuDeviceOptions cpu_options;
-  cpu_options.policies = options.policies;
-  const auto device = open(std::move(options));
-  auto cpu = open_cpu_device(std::move(cpu_options));
-  REQUIRE(cpu);
-  Random random(2);
-  Batch batch;
-  for (std::uint64_t i = 0; i < 20; ++i)
-    batch.items.push_back({{1, i + 1}, Decision{random_vector(3, random), {i, 0}}});
-  batch.items.push_back({{1, 21}, Decision{{1, 2}, {}}});
-  const auto report = run(*device, batch);
-  const auto expected = run(**cpu, batch);
-  for (std::size_t i = 0; i < 20; ++i)
-    CHECK(std::get<Action>(*report.results[i].output) ==
-          std::get<Action>(*expected.results[i].output));
-  CHECK(report.results[20].output.error().code == ErrorCode::invalid_argument);
-  CHECK(device->act_cost(ModelId{0}).of(1) > Duration::zero());
-  CHECK(device->act_cost(ModelId{1}).of(1) == Duration::zero());
-  batch.model = ModelId{1};
-  CHECK(device->submit(batch, [](BatchReport&&) {}).error().code == ErrorCode::model_missing);
+std::vector<Batch> all_batches() {
+  auto texts = encode_batch(1, {{1, 2, 3}, {4}});
+  std::get<Tokens>(texts.items[1].work).classify = true;
+  return {std::move(texts),
+          {BatchId{2}, {}, {{{2, 1}, Recall{"librarian/1", {0, 1}, 2}}}},
+          {BatchId{3}, {}, {{{3, 1}, Decision{{1, 2, 3}, {}}}}}};
 }
 
-TEST_CASE("a model whose weights are not finite gives errors from the GPU, not vectors") {
-  auto model = std::make_shared<BertModel>(*random_bert(tiny(), 12));
-  const std::vector<float> poison(model->config.width, std::nanf(""));
-  model->weights.embedding_norm.gain = poison;
-  auto options = options_for(std::make_shared<EmulatedGpu>(0));
-  options.models = {model};
-  const auto device = open(std::move(options));
-  for (const auto& result : run(*device, encode_batch(1, random_texts(2, 13))).results) {
-    REQUIRE_FALSE(result.output);
-    CHECK(result.output.error().code == ErrorCode::model_damaged);
+// What came of the batches in both lanes, one after the other: an error, or none.
+std::vector<std::optional<Error>> outcomes_of(Device& device) {
+  std::vector<std::optional<Error>> outcomes;
+  for (const bool urgent : {false, true}) {
+    for (const auto& batch : all_batches()) {
+      Report report;
+      const auto taken = urgent ? device.submit_urgent(batch, report.completion())
+                                : device.submit(batch, report.completion());
+      if (!taken) {
+        outcomes.emplace_back(taken.error());
+        continue;
+      }
+      const auto results = report.wait().results;
+      REQUIRE(results.size() == batch.items.size());
+      outcomes.emplace_back();
+      for (const auto& result : results) {
+        if (!result.output) outcomes.back() = result.output.error();
+      }
+    }
+  }
+  return outcomes;
+}
+
+TEST_CASE("whichever call fails while a GPU device opens, it says so and keeps nothing") {
+  const auto whole = std::make_shared<EmulatedGpu>(0);
+  const auto device = open(all_options(whole));
+  const std::uint64_t opening = whole->calls();
+  CHECK(opening > 100);
+  for (std::uint64_t call = 1; call <= opening; ++call) {
+    for (const int status : {out_of_memory, device_lost}) {
+      const auto gpu = std::make_shared<EmulatedGpu>(0);
+      gpu->fail_at(call, status, status == device_lost);
+      const auto failed = open_cuda_device(all_options(gpu));
+      INFO("call " << call);
+      REQUIRE_FALSE(failed);
+      CHECK(failed.error().code ==
+            (status == device_lost ? ErrorCode::unreachable : ErrorCode::too_large));
+      CHECK(gpu->held() == 0);
+    }
   }
 }
 
-TEST_CASE("whichever call of a GPU device fails, every batch has one outcome and it is clear") {
-  const auto texts = random_texts(2, 14);
+TEST_CASE("whichever call fails while a GPU device works, every batch has one clear outcome") {
   const auto whole = std::make_shared<EmulatedGpu>(0);
-  open(options_for(whole))->stop();
+  const auto device = open(all_options(whole));
   const std::uint64_t opening = whole->calls();
-  constexpr int device_lost = 46;
-  for (std::uint64_t call = 1; call <= opening; call += 7) {
+  for (const auto& outcome : outcomes_of(*device)) REQUIRE_FALSE(outcome);
+  const std::uint64_t all = whole->calls();
+  CHECK(all > opening + 30);
+  for (std::uint64_t call = opening + 1; call <= all; ++call) {
     const auto gpu = std::make_shared<EmulatedGpu>(0);
     gpu->fail_at(call, device_lost, true);
-    const auto device = open_cuda_device(options_for(gpu));
-    REQUIRE_FALSE(device);
-    CHECK(device.error().code == ErrorCode::unreachable);
+    const auto failing = open(all_options(gpu));
+    INFO("call " << call);
+    const auto outcomes = outcomes_of(*failing);
+    bool failed = false;
+    for (const auto& outcome : outcomes) {
+      // Once it has failed, nothing succeeds any more.
+      CHECK((outcome.has_value() || !failed));
+      failed = failed || outcome.has_value();
+      if (!outcome) continue;
+      CHECK(outcome->code == ErrorCode::unreachable);
+      CHECK(outcome->what.find("cuda:0: the GPU failed at ") == 0);
+      CHECK(outcome->next_step == "send the task to another device");
+    }
+    CHECK(failed);
+    failing->stop();
     CHECK(gpu->held() == 0);
   }
-  // Four calls for each batch: bring over, launch, bring back, ask to be called.
-  for (std::uint64_t call = opening + 1; call <= opening + 8; ++call) {
+}
+
+TEST_CASE("a GPU with too little memory says so when the device opens") {
+  // What the models leave is too little for anybody's memories, or for a lane's buffers.
+  const auto whole = std::make_shared<EmulatedGpu>(0);
+  const auto device = open(all_options(whole));
+  std::size_t free = 0;
+  REQUIRE(whole->free_memory(&free) == 0);
+  const std::size_t needed = (std::size_t{1} << 30) - free;
+  for (std::size_t part = 0; part < 20; ++part) {
     const auto gpu = std::make_shared<EmulatedGpu>(0);
-    gpu->fail_at(call, device_lost, true);
-    const auto device = open(options_for(gpu));
-    const auto first = run(*device, encode_batch(1, texts));
-    Report urgent;
-    const auto taken = device->submit_urgent(encode_batch(2, texts), urgent.completion());
-    CHECK(first.results[0].output.has_value() == (call > opening + 4));
-    CHECK(static_cast<bool>(taken) == (call > opening + 4));
-    const Error error = taken ? urgent.wait().results[1].output.error() : taken.error();
-    CHECK(error.code == ErrorCode::unreachable);
-    CHECK(error.what.find("cuda:0: the GPU failed at ") == 0);
-    const auto refused = device->submit(encode_batch(3, texts), [](BatchReport&&) {});
+    gpu->limit_memory(needed * part / 20);
+    const auto refused = open_cuda_device(all_options(gpu));
+    INFO(part << " twentieths of what it needs");
     REQUIRE_FALSE(refused);
-    CHECK(refused.error().code == ErrorCode::unreachable);
-    device->stop();
+    CHECK(refused.error().code == ErrorCode::too_large);
     CHECK(gpu->held() == 0);
   }
 }

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "kernels/cuda/recall_plan.hpp"
 #include "kernels/ref/recall.hpp"
 #include "tests/catch.hpp"
 #include "tests/kernels/cuda/arrays.hpp"
@@ -57,43 +58,39 @@ struct Shelves {
 
   // Each query's best, by both kernels.
   std::vector<std::vector<Candidate>> recall(std::uint32_t keep, std::size_t first,
-                                             std::size_t count) const {
+                                             std::size_t count,
+                                             std::uint32_t lists_max = 128) const {
     std::vector<float> packed;
     for (std::size_t q = first; q < first + count; ++q) {
       const auto query = unit(queries[q]);
       packed.insert(packed.end(), query.begin(), query.end());
       packed.resize(packed.size() + stride - width);
     }
-    std::uint32_t chunks = 0;
-    for (const auto& memory : memories)
-      chunks += static_cast<std::uint32_t>((memory.slots.size() + recall_rows_per_tile - 1) /
-                                           recall_rows_per_tile);
-    std::vector<ScoreTile> tiles;
-    for (std::uint32_t q = 0; q < count; q += recall_queries_per_tile) {
-      std::uint32_t chunk = 0;
-      for (std::size_t m = 0; m < memories.size(); ++m) {
-        const auto size = static_cast<std::uint32_t>(memories[m].slots.size());
-        for (std::uint32_t row = 0; row < size; row += recall_rows_per_tile)
-          tiles.push_back(
-              {memories[m].rows.data() + std::size_t{row} * stride, memories[m].slots.data() + row,
-               std::min(size - row, recall_rows_per_tile), static_cast<std::uint32_t>(m), q,
-               std::min(static_cast<std::uint32_t>(count) - q, recall_queries_per_tile),
-               q * chunks + chunk++, chunks});
-      }
+    std::vector<ResidentMemories::Piece> pieces;
+    for (std::size_t m = 0; m < memories.size(); ++m) {
+      const auto size = static_cast<std::uint32_t>(memories[m].slots.size());
+      for (std::uint32_t row = 0; row < size; row += recall_rows_per_tile)
+        pieces.push_back(
+            {memories[m].rows.data() + std::size_t{row} * stride, memories[m].slots.data() + row,
+             std::min(size - row, recall_rows_per_tile), static_cast<std::uint32_t>(m)});
     }
-    std::vector<Candidate> lists((count * chunks + count) * keep);
-    Score s{stride,       keep,          static_cast<std::uint32_t>(tiles.size()),
-            tiles.data(), packed.data(), lists.data()};
-    launched([&](Stream stream) { return launch_score(s, stream); }, keep);
-    std::vector<MergeTile> merges;
-    for (std::uint32_t q = 0; q < count; ++q)
-      merges.push_back({q * chunks, chunks, static_cast<std::uint32_t>(count) * chunks + q, 0});
-    REQUIRE(chunks * keep <= recall_merge_max);
-    Merge m{keep, static_cast<std::uint32_t>(merges.size()), merges.data(), lists.data()};
-    launched([&](Stream stream) { return launch_merge(m, stream); });
+    const RecallPlan plan = plan_recall(pieces, static_cast<std::uint32_t>(count), keep, lists_max);
+    // Of exactly the size that the plan may use.
+    std::vector<Candidate> lists(std::size_t{lists_max} * keep);
+    for (const auto& step : plan.steps) {
+      const Score s{stride,        keep,        step.count, plan.scores.data() + step.first,
+                    packed.data(), lists.data()};
+      const Merge m{keep, step.count, plan.merges.data() + step.first, lists.data()};
+      launched(
+          [&](Stream stream) {
+            return step.merges ? launch_merge(m, stream) : launch_score(s, stream);
+          },
+          keep);
+    }
     std::vector<std::vector<Candidate>> best;
     for (std::size_t q = 0; q < count; ++q) {
-      const auto from = lists.begin() + static_cast<std::ptrdiff_t>((count * chunks + q) * keep);
+      const auto from =
+          lists.begin() + static_cast<std::ptrdiff_t>((plan.result + q * plan.result_step) * keep);
       best.emplace_back(from, from + keep);
     }
     return best;
@@ -124,6 +121,24 @@ TEST_CASE("the best of all memories are found, in order") {
         // In one dimension all cosines are 1 or -1: ties all the way.
         CHECK(found[q][i].document == expected[i].document);
         CHECK(std::to_string(found[q][i].memory) == expected[i].memory);
+      }
+    }
+  }
+}
+
+TEST_CASE("however little room there is for lists, the answer is the same") {
+  const Shelves shelves(5, {7, 1, 1025, 40, 9, 3, 30, 11, 2, 64, 5, 8}, 5, 3);
+  for (const std::uint32_t keep : {1U, 8U, 1024U}) {
+    const auto expected = shelves.recall(keep, 0, 5, 1000);
+    for (const std::uint32_t lists_max : {20U, 24U, 31U, 60U, 90U}) {
+      INFO("keep " << keep << ", " << lists_max << " lists");
+      const auto found = shelves.recall(keep, 0, 5, lists_max);
+      for (std::size_t q = 0; q < 5; ++q) {
+        for (std::size_t i = 0; i < keep; ++i) {
+          CHECK(found[q][i].score == expected[q][i].score);
+          CHECK(found[q][i].document == expected[q][i].document);
+          CHECK(found[q][i].memory == expected[q][i].memory);
+        }
       }
     }
   }
