@@ -125,7 +125,7 @@ struct GrpcConfig {
   std::string listen;              // as that of [http]; empty: only nodes that say so serve gRPC
   std::uint32_t calls_max = 1024;  // of a node, under way
   std::uint64_t message_bytes_max = std::uint64_t{8} << 20;
-  std::uint64_t messages_bytes_max = std::uint64_t{256} << 20;  // of all connections together
+  std::uint64_t messages_bytes_max = std::uint64_t{256} << 20;  // of all calls under way together
 };
 
 // [log]

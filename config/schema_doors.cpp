@@ -114,7 +114,8 @@ constexpr Key of_grpc[] = {
      .max = mebi(1 << 10)},
     {.name = "messages_bytes_max",
      .slot = in<&Config::grpc, &GrpcConfig::messages_bytes_max>,
-     .help = "the memory that gRPC has for all connections together",
+     .help = "the messages of all calls under way together; what is over it is answered with "
+             "RESOURCE_EXHAUSTED",
      .min = mebi(1),
      .max = mebi(64 << 10)},
 };

@@ -34,7 +34,7 @@ void Call::answer(Response&& response) {
   }
   // From here on nobody else touches the context or the message.
   add_metadata(context_, response);
-  reactor_.Finish(fill_(response));
+  reactor_.finish(fill_(response));
 }
 
 void Call::when_gone(std::function<void()> call) {
@@ -54,7 +54,7 @@ void Call::cancelled() {
     gone = std::exchange(gone_, nullptr);
   }
   if (gone) desks_.post(loop_, std::move(gone));
-  reactor_.Finish(grpc::Status::CANCELLED);
+  reactor_.finish(grpc::Status::CANCELLED);
 }
 
 void CallReactor::begin(Desks& desks, grpc::CallbackServerContext& context, Request&& request,
@@ -68,8 +68,13 @@ void CallReactor::OnCancel() {
   if (call_) call_->cancelled();
 }
 
+void CallReactor::finish(const grpc::Status& status) {
+  load_.bytes.fetch_sub(bytes_);
+  load_.calls.fetch_sub(1);
+  Finish(status);
+}
+
 void CallReactor::OnDone() {
-  under_way_.fetch_sub(1);
   delete this;
 }
 

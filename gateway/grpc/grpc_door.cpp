@@ -17,7 +17,10 @@ namespace troupe::gateway {
 namespace {
 
 constexpr int metadata_bytes_max = 16 << 10;  // of a call's
-constexpr unsigned certificate_look_s = 1;    // how often the files are read again
+// What gRPC has beside the messages that are counted: each while it comes in, and its connections.
+// Over it gRPC itself ends calls, without a word that would help.
+constexpr std::uint64_t buffers_bytes = std::uint64_t{64} << 20;
+constexpr unsigned certificate_look_s = 1;  // how often the files are read again
 // A peer that is silent while it has calls is asked whether it lives; clients may ask as often.
 constexpr int ping_interval_ms = 30'000;
 constexpr int ping_answer_ms = 20'000;
@@ -41,7 +44,7 @@ std::shared_ptr<grpc::ServerCredentials> credentials(const GrpcOptions& options)
 
 void set_limits(grpc::ServerBuilder& builder, const GrpcOptions& options) {
   grpc::ResourceQuota quota("troupe");
-  quota.Resize(static_cast<std::size_t>(options.messages_bytes_max));
+  quota.Resize(static_cast<std::size_t>(2 * options.messages_bytes_max + buffers_bytes));
   builder.SetResourceQuota(quota);
   builder.SetMaxReceiveMessageSize(static_cast<int>(
       std::min<std::uint64_t>(options.message_bytes_max, std::numeric_limits<int>::max())));
@@ -77,7 +80,8 @@ std::string address(const GrpcOptions& options) {
 
 class Door final : public GrpcDoor {
  public:
-  Door(Desks& desks, std::uint32_t calls_max) : service_(desks, calls_max) {}
+  Door(Desks& desks, const GrpcOptions& options)
+      : service_(desks, options.calls_max, options.messages_bytes_max) {}
   ~Door() override { Door::stop(); }
 
   // False where one cannot listen there.
@@ -115,7 +119,7 @@ troupe::gateway::GrpcDoor* troupe_open_grpc_door(const troupe::gateway::GrpcOpti
                                                  troupe::Error& why) {
   using namespace troupe::gateway;
   silence_log();
-  auto door = std::make_unique<Door>(desks, options.calls_max);
+  auto door = std::make_unique<Door>(desks, options);
   if (door->open(options)) return door.release();
   why = {troupe::ErrorCode::io, "cannot listen for gRPC on " + address(options),
          "see whether the address is this machine's and the port free (troupe doctor), or choose "

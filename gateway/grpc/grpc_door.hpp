@@ -29,7 +29,7 @@ struct GrpcOptions {
   std::string tls_key;
   std::uint32_t calls_max = 1024;                               // under way; more are refused
   std::uint64_t message_bytes_max = std::uint64_t{8} << 20;     // as it comes in
-  std::uint64_t messages_bytes_max = std::uint64_t{256} << 20;  // held by all connections
+  std::uint64_t messages_bytes_max = std::uint64_t{256} << 20;  // of all calls
   Duration idle_timeout = std::chrono::seconds(75);             // of a connection without calls
   Duration handshake_timeout = std::chrono::seconds(30);
 };

@@ -56,19 +56,25 @@ Fill fill(Message& message) {
 
 }  // namespace
 
-GrpcService::Reactor* GrpcService::ask(Context& context, Result<Request>&& request, Fill fill) {
-  auto* const reactor = new CallReactor(under_way_);  // its OnDone() deletes it
+GrpcService::Reactor* GrpcService::ask(Context& context, Result<Request>&& request, Fill fill,
+                                       std::size_t bytes) {
+  auto* const reactor = new CallReactor(load_, bytes);  // its OnDone() deletes it
   const auto refuse = [&](const Error& why) {
     desks_.note_refusal(status_of(why.code));
     if (is_worth_retrying(why.code)) context.AddTrailingMetadata("retry-after", "1");
     context.AddTrailingMetadata("troupe-error", std::string(name(why.code)));
-    reactor->Finish(error_status(why));
+    reactor->finish(error_status(why));
     return reactor;
   };
-  if (under_way_.fetch_add(1) >= calls_max_)
+  if (load_.calls.load() > calls_max_)
     return refuse({ErrorCode::queue_full,
                    std::to_string(calls_max_) + " calls are under way, as many as may be",
                    "try again soon, or raise calls_max in [grpc]"});
+  if (load_.bytes.load() > bytes_max_)
+    return refuse({ErrorCode::queue_full,
+                   "the messages of all calls have more than " + std::to_string(bytes_max_) +
+                       " bytes together",
+                   "try again soon, or raise messages_bytes_max in [grpc]"});
   if (!request) return refuse(request.error());
   request->by_grpc = true;
   request->authorization = metadata(context, "authorization");
@@ -119,7 +125,8 @@ GrpcService::Reactor* GrpcService::ModelMetadata(Context* context,
 GrpcService::Reactor* GrpcService::ModelInfer(Context* context,
                                               const inference::ModelInferRequest* request,
                                               inference::ModelInferResponse* response) {
-  return ask(*context, to_request(*request, time_left(*context)), fill(*response));
+  return ask(*context, to_request(*request, time_left(*context)), fill(*response),
+             request->ByteSizeLong());
 }
 
 GrpcService::Reactor* GrpcService::ModelStatistics(Context* context,

@@ -13,7 +13,8 @@ namespace troupe::gateway {
 class GrpcService final : public inference::GRPCInferenceService::CallbackService {
  public:
   // `desks` outlive it.
-  GrpcService(Desks& desks, std::uint32_t calls_max) : desks_(desks), calls_max_(calls_max) {}
+  GrpcService(Desks& desks, std::uint32_t calls_max, std::uint64_t bytes_max)
+      : desks_(desks), calls_max_(calls_max), bytes_max_(bytes_max) {}
 
   using Context = grpc::CallbackServerContext;
   using Reactor = grpc::ServerUnaryReactor;
@@ -41,12 +42,14 @@ class GrpcService final : public inference::GRPCInferenceService::CallbackServic
                                  inference::RepositoryModelUnloadResponse* response) override;
 
  private:
-  Reactor* ask(Context& context, Result<Request>&& request, Fill fill);
+  // `bytes` are those of the message, where it may be large.
+  Reactor* ask(Context& context, Result<Request>&& request, Fill fill, std::size_t bytes = 0);
   Reactor* change(Context& context, const std::string& model, std::string_view then);
 
   Desks& desks_;
   const std::uint32_t calls_max_;
-  std::atomic<std::uint32_t> under_way_{0};
+  const std::uint64_t bytes_max_;
+  Load load_;
 };
 
 }  // namespace troupe::gateway

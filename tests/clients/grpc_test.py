@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -321,6 +322,21 @@ class Doors(Node):
             self.assertIn("calls_max", call.details())
         self.assertTrue(stub.ServerLive(service_pb2.ServerLiveRequest(), timeout=LIMIT_S).live)
 
+    def test_messages_have_a_limit_together(self):
+        self.start("messages_bytes_max = '1MiB'")
+        stub = self.stub()
+        # A thousand texts take a while, so several of these are under way at one time.
+        large = self.message(*["x " * 250] * 1000)
+        self.assertLess(large.ByteSize(), 1 << 20)
+        calls = [stub.ModelInfer.future(large, timeout=LIMIT_S) for _ in range(12)]
+        refused = [call for call in calls if call.exception() is not None]
+        self.assertTrue(refused)
+        for call in refused:
+            self.assertEqual(call.code(), Code.RESOURCE_EXHAUSTED)
+            self.assertIn("messages_bytes_max", call.details())
+        self.assertLess(len(refused), len(calls))
+        self.assertTrue(stub.ModelInfer(self.message("x"), timeout=LIMIT_S).raw_output_contents)
+
     def test_garbage_on_the_port(self):
         self.start(http_lines="request_timeout = '200ms'")
         host, port = self.address.split(":")
@@ -344,6 +360,35 @@ class Doors(Node):
                 broken(bytes_, timeout=LIMIT_S)
             self.assertIn(refused.exception.code(), (Code.INTERNAL, Code.UNIMPLEMENTED, Code.NOT_FOUND))
         self.fails(Code.UNIMPLEMENTED, channel.unary_unary("/inference.GRPCInferenceService/Nonsense"), b"")
+        # A good message with a few bytes changed, cut out or doubled: an answer or an error, each time.
+        chance = random.Random(1)
+        good = self.message("one", "two", id="7")
+        good.outputs.add(name="embedding")
+        good.parameters["priority"].int64_param = 1
+        other = service_pb2.ModelInferRequest(model_name="tiny", raw_input_contents=[b"\x03\0\0\0one"])
+        other.inputs.add(name="text", datatype="BYTES", shape=[1, 1])
+        codes = set()
+        for _ in range(400):
+            bytes_ = bytearray(chance.choice((good, other)).SerializeToString())
+            for _ in range(chance.randint(1, 4)):
+                at = chance.randrange(len(bytes_))
+                how = chance.randrange(3)
+                if how == 0:
+                    bytes_[at] = chance.randrange(256)
+                elif how == 1:
+                    del bytes_[at : at + chance.randint(1, 8)]
+                else:
+                    bytes_[at:at] = bytes_[at : at + chance.randint(1, 8)]
+                if not bytes_:
+                    break
+            try:
+                broken(bytes(bytes_), timeout=LIMIT_S)
+                codes.add(Code.OK)
+            except grpc.RpcError as refused:
+                codes.add(refused.code())
+        self.assertLessEqual({Code.OK, Code.NOT_FOUND, Code.INVALID_ARGUMENT}, codes)
+        self.assertLessEqual(codes, {Code.OK, Code.NOT_FOUND, Code.INVALID_ARGUMENT, Code.UNIMPLEMENTED, Code.INTERNAL,
+                                     Code.RESOURCE_EXHAUSTED})
         self.assertTrue(stub.ModelInfer(self.message("x"), timeout=LIMIT_S).raw_output_contents)
 
     def test_a_node_that_drains_says_so_and_stops_in_the_middle_of_calls(self):
