@@ -30,11 +30,6 @@ Status check_for_gpu(const std::string& device, const std::vector<ModelToRun>& m
                    "device '" + device + "' cannot take model '" + model.name +
                        "' on demand: a GPU takes its models when the node starts",
                    "leave the model at load = \"start\", or use \"cpu\""};
-    if (model.bert->config.labels > 0)
-      return Error{ErrorCode::unsupported,
-                   "device '" + device + "' cannot run model '" + model.name +
-                       "': it has a classifier, which is the CPU's",
-                   "use \"cpu\", or another model"};
     if (model.precision != kernels::Precision::f32)
       return Error{ErrorCode::unsupported,
                    "device '" + device + "' cannot run model '" + model.name +

@@ -184,19 +184,6 @@ TEST_CASE("a model that was tuned to classify scores its labels, and embeds as b
   CHECK(outcome->result.error().what == "model 'plain' has no classifier");
 }
 
-TEST_CASE("a node with a GPU says that it does not calculate the scores of a classifier") {
-  TestCluster cluster{{"a"}};
-  auto options = cluster.options("a", {});
-  options.models = {
-      {"tiny", fs::path(tests::tiny_model_folder()).parent_path() / "bert-classifier"}};
-  options.devices = {"cuda:0"};
-  NullLog log;
-  const auto node = actors::Node::start(std::move(options), log);
-  REQUIRE_FALSE(node);
-  CHECK(node.error().code == ErrorCode::unsupported);
-  CHECK(node.error().what.find("it has a classifier") != std::string::npos);
-}
-
 TEST_CASE("a node with a GPU says that it does not calculate in bf16") {
   TestCluster cluster{{"a"}};
   auto options = cluster.options("a", {});

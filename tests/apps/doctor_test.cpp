@@ -15,61 +15,16 @@ using namespace troupe::apps::doctor;
 namespace {
 
 // A GPU that does all but one thing right: its product's second element.
-class WrongGpu final : public cuda::Gpu {
+class WrongGpu final : public cuda::emulation::EmulatedGpu {
  public:
-  [[nodiscard]] const char* error_text(int status) const override { return gpu.error_text(status); }
-  int allocate(std::size_t bytes, void** memory) override { return gpu.allocate(bytes, memory); }
-  void release(void* memory) override { gpu.release(memory); }
-  int allocate_pinned(std::size_t bytes, void** memory) override {
-    return gpu.allocate_pinned(bytes, memory);
-  }
-  void release_pinned(void* memory) override { gpu.release_pinned(memory); }
-  int make_stream(bool urgent, cuda::Stream* stream) override {
-    return gpu.make_stream(urgent, stream);
-  }
-  void free_stream(cuda::Stream stream) override { gpu.free_stream(stream); }
-  int copy_in(void* device, const void* host, std::size_t bytes, cuda::Stream stream) override {
-    return gpu.copy_in(device, host, bytes, stream);
-  }
+  WrongGpu() : EmulatedGpu(1) {}
   int copy_out(void* host, const void* device, std::size_t bytes, cuda::Stream stream) override {
-    const int status = gpu.copy_out(host, device, bytes, stream);
+    const int status = EmulatedGpu::copy_out(host, device, bytes, stream);
     static_cast<float*>(host)[1] += off;
     return status;
   }
-  int clear(void* device, std::size_t bytes, cuda::Stream stream) override {
-    return gpu.clear(device, bytes, stream);
-  }
-  int call(void (*function)(void*), void* argument, cuda::Stream stream) override {
-    return gpu.call(function, argument, stream);
-  }
-  int wait(cuda::Stream stream) override { return gpu.wait(stream); }
-  int query(cuda::Stream stream) override { return gpu.query(stream); }
-  int begin_capture(cuda::Stream stream) override { return gpu.begin_capture(stream); }
-  int end_capture(cuda::Stream stream, cuda::Graph* graph) override {
-    return gpu.end_capture(stream, graph);
-  }
-  int launch_graph(cuda::Graph graph, cuda::Stream stream) override {
-    return gpu.launch_graph(graph, stream);
-  }
-  void free_graph(cuda::Graph graph) override { gpu.free_graph(graph); }
-  int embed(const cuda::Embed& arguments, cuda::Stream stream) override {
-    return gpu.embed(arguments, stream);
-  }
-  int gemm(const cuda::Gemm& arguments, cuda::Stream stream) override {
-    return gpu.gemm(arguments, stream);
-  }
-  int attention(const cuda::Attention& arguments, cuda::Stream stream) override {
-    return gpu.attention(arguments, stream);
-  }
-  int residual_norm(const cuda::ResidualNorm& arguments, cuda::Stream stream) override {
-    return gpu.residual_norm(arguments, stream);
-  }
-  int pool(const cuda::Pool& arguments, cuda::Stream stream) override {
-    return gpu.pool(arguments, stream);
-  }
 
   float off = 0;
-  cuda::emulation::EmulatedGpu gpu{1};
 };
 
 }  // namespace

@@ -19,7 +19,7 @@ namespace troupe::cuda::emulation {
 
 class Machine;
 
-class EmulatedGpu final : public Gpu {
+class EmulatedGpu : public Gpu {
  public:
   explicit EmulatedGpu(std::uint64_t seed);
   ~EmulatedGpu() override;
