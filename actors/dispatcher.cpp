@@ -38,8 +38,11 @@ Dispatcher::Dispatcher(DispatcherOptions options, std::unique_ptr<scheduler::Pol
       explanations_(explanations),
       log_(log),
       roll_(options_.devices.size()),
-      watch_(options_.patience),
-      thread_([this] { run(); }) {}
+      watch_(options_.patience) {
+  for (std::size_t lane = 0; lane < lane_count; ++lane)
+    held_[lane].tasks_max = options_.tasks_max[lane];
+  thread_ = std::thread([this] { run(); });
+}
 
 Dispatcher::~Dispatcher() {
   stop();
@@ -50,13 +53,13 @@ Dispatcher::~Dispatcher() {
 Status Dispatcher::submit(Submission&& task) {
   const std::size_t lane = index_of(asked_for(task.record));
   auto& held = held_[lane].tasks;
-  if (held.fetch_add(1, std::memory_order_relaxed) >=
-      static_cast<std::int64_t>(options_.tasks_max[lane])) {
+  const std::int64_t tasks_max = held_[lane].tasks_max.load(std::memory_order_relaxed);
+  if (held.fetch_add(1, std::memory_order_relaxed) >= tasks_max) {
     held.fetch_sub(1, std::memory_order_relaxed);
     stats_.update([lane](NodeStats& stats) { ++stats.lanes[lane].turned_away; });
     return Error{ErrorCode::queue_full,
                  "the " + std::string(name(asked_for(task.record))) + " lane holds its limit of " +
-                     std::to_string(options_.tasks_max[lane]) + " tasks",
+                     std::to_string(tasks_max) + " tasks",
                  "retry when some are done, or raise " + std::string(name(asked_for(task.record))) +
                      "_queue_tasks_max"};
   }
@@ -85,13 +88,6 @@ void Dispatcher::raise(TaskId task, Instant deadline) {
     order.task.record.deadline = deadline;
     inbox.push(std::move(order));
   }
-  incoming_->wakeup.notify();
-}
-
-void Dispatcher::model_came(ModelId model) {
-  Order order{Order::What::model_came, {}};
-  order.task.record.kind.model = model;
-  orders_[index_of(Lane::urgent)].push(std::move(order));
   incoming_->wakeup.notify();
 }
 
@@ -137,14 +133,6 @@ void Dispatcher::join_worker(WorkerId id) {
   if (recall.fixed + recall.per_unit > Duration::zero())
     tell(at, scheduler::CostGuessed{
                  id, {scheduler::Operation::recall, ModelId{}}, recall.fixed, recall.per_unit});
-}
-
-// Of a text encoder. Nothing is known of one that is not loaded.
-void Dispatcher::guess_cost(Instant at, WorkerId worker, ModelId model) {
-  const kernels::Cost guess = options_.devices[worker.value]->cost(model);
-  if (guess.fixed + guess.per_unit == Duration::zero()) return;
-  tell(at, scheduler::CostGuessed{
-               worker, {scheduler::Operation::encode, model}, guess.fixed, guess.per_unit});
 }
 
 Instant Dispatcher::next_look() const {
@@ -194,6 +182,9 @@ void Dispatcher::follow(std::vector<Order>& orders, std::size_t& done, std::size
         break;
       case Order::What::raise:
         raise_here(at, order.task.record);
+        break;
+      case Order::What::options:
+        tell(at, scheduler::OptionsChanged{*order.options});
         break;
       case Order::What::model_came:
         for (std::uint32_t i = 0; i < options_.devices.size(); ++i)

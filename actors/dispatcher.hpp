@@ -93,6 +93,8 @@ class Dispatcher {
   // and must only post; on the caller's after stop(). What is not found had its outcome, and its
   // explanation is kept, or was never here.
   void look(TaskId task, Looking how, OnFound found);
+  // The scheduler's switches and limits from now on, and how many tasks each lane may hold.
+  void set_options(const scheduler::SchedulerOptions& options);
   // The devices hold that text encoder from now on, and can guess what it costs.
   void model_came(ModelId model);
 
@@ -110,8 +112,9 @@ class Dispatcher {
  private:
   // What comes through a lane's inbox, in order: a cancel never passes its task.
   struct Order {
-    enum class What { submit, cancel, raise, model_came } what = What::submit;
+    enum class What { submit, cancel, raise, model_came, options } what = What::submit;
     Submission task;  // of the others only the id, the deadline or the model count
+    std::unique_ptr<scheduler::SchedulerOptions> options{};
   };
   struct Look {
     TaskId task;
@@ -185,6 +188,7 @@ class Dispatcher {
   // Shared with the other threads.
   struct alignas(64) Held {
     std::atomic<std::int64_t> tasks{0};
+    std::atomic<std::int64_t> tasks_max{0};
   };
   std::array<Held, lane_count> held_;
   BusyGauge gauge_;

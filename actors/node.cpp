@@ -154,6 +154,9 @@ Status Node::set_cluster(const std::vector<ClusterNode>& nodes,
                          const std::vector<transport::AllowedKey>& allowed) {
   return state_->set_cluster(nodes, allowed);
 }
+void Node::set_scheduling(const scheduler::SchedulerOptions& options) {
+  state_->dispatcher->set_options(options);
+}
 void Node::cancel(TaskId task) {
   state_->door->cancel(task);
   state_->bridge->cancel(task);

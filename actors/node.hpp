@@ -103,6 +103,9 @@ class Node {
   Status set_cluster(const std::vector<ClusterNode>& nodes,
                      const std::vector<transport::AllowedKey>& allowed);
 
+  // The lanes' switches and limits from now on, in place of `scheduling`.
+  void set_scheduling(const scheduler::SchedulerOptions& options);
+
   // Work of the program itself, which may submit tasks until end_work(): it counts among what is
   // left. False, and nothing begins, while the node drains.
   [[nodiscard]] bool begin_work();

@@ -61,7 +61,8 @@ void add_restart(CommandLine& line) {
 void add_reload(CommandLine& line) {
   auto& verb = add_verb(
       line, line.app, "reload",
-      "Let running nodes read their file again, and apply what needs no restart: nodes, keys",
+      "Let running nodes read their file again, and apply what needs no restart: nodes, keys, "
+      "lanes and batching",
       "troupe reload configs/quickstart.toml");
   auto options = std::make_shared<ReloadOptions>();
   add_cluster(verb, ConfigAs::position, options->config);

@@ -19,6 +19,11 @@ constexpr std::string_view folder_key = "cluster.keys";
 using actors::ClusterNode;
 using transport::AllowedKey;
 
+// All of [scheduling] but where it is recorded.
+bool is_of_the_scheduler(std::string_view key) {
+  return key.starts_with("scheduling.") && key != "scheduling.record";
+}
+
 Settings by_key(const std::vector<config::Setting>& settings) {
   Settings found;
   for (const auto& setting : settings) found[setting.key] = setting.value;
@@ -101,6 +106,7 @@ Reloading::Reloading(ConfigOptions options, std::string node, const Cluster& clu
 void Reloading::attach(actors::Node& node) {
   const std::lock_guard lock(mutex_);
   running_ = &node;
+  if (scheduling_) node.set_scheduling(*scheduling_);
   if (!std::exchange(early_others_, false)) return;
   if (const auto done = node.set_cluster(others_.nodes, others_.allowed); !done)
     log_.error("the cluster's nodes and keys could not be changed", done.error());
@@ -143,6 +149,7 @@ Status Reloading::apply(Others others) {
 // Of another node only its address concerns this one.
 bool Reloading::is_applied_at_once(std::string_view key) const {
   constexpr std::string_view of_a_node = "node.";
+  if (is_of_the_scheduler(key)) return true;
   if (!key.starts_with(of_a_node)) return key == keys_key;
   key.remove_prefix(of_a_node.size());
   return !key.starts_with(node_ + '.');
@@ -175,6 +182,10 @@ Result<std::string> Reloading::reload() {
   auto changed = changed_keys(in_effect_, read);
   if (other_key && std::find(changed.begin(), changed.end(), folder_key) == changed.end())
     changed.emplace_back(folder_key);
+  if (std::any_of(changed.begin(), changed.end(), is_of_the_scheduler)) {
+    scheduling_ = loaded->config.scheduling;
+    if (running_ != nullptr) running_->set_scheduling(*scheduling_);
+  }
   for (const auto& key : changed) {
     if (!is_applied_at_once(key)) {
       restart.push_back(key);

@@ -1,8 +1,9 @@
 // A running node's config, read again: what changed is applied where that is possible, and named
 // where it takes a restart. A file with a mistake in it changes nothing.
 //
-// Applied at once: `http.keys`, who is in the folder of keys, and which other nodes there are and
-// where. Everything else is what a node was built from. Thread-safe.
+// Applied at once: `http.keys`, who is in the folder of keys, which other nodes there are and
+// where, and the scheduler's switches and limits. Everything else is what a node was built from.
+// Thread-safe.
 #pragma once
 
 #include <map>
@@ -86,7 +87,8 @@ class Reloading {
   std::map<std::string, std::string> in_effect_;
   Others others_;
   actors::Node* running_ = nullptr;
-  bool early_others_ = false;  // they were read before there was a node
+  bool early_others_ = false;                              // they were read before there was a node
+  std::optional<scheduler::SchedulerOptions> scheduling_;  // where it was changed
   gateway::FrontDoor* door_ = nullptr;
   std::optional<gateway::ApiKeys> early_keys_;  // read before there was a door
 };

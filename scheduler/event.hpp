@@ -7,6 +7,7 @@
 
 #include "base/error.hpp"
 #include "base/launch.hpp"
+#include "scheduler/options.hpp"
 #include "scheduler/task.hpp"
 
 namespace troupe::scheduler {
@@ -67,8 +68,14 @@ struct BatchFinished {
   Duration busy{};  // of the device, without what it gave to batches inside; zero: not measured
 };
 
+// From now on. Tasks that wait keep their lanes; a lane that holds more than it may now takes none
+// until it holds less.
+struct OptionsChanged {
+  SchedulerOptions options;
+};
+
 using Event = std::variant<TaskSubmitted, TaskCanceled, TaskRaised, WorkerJoined, CostGuessed,
-                           WorkerLeft, BatchFinished>;
+                           WorkerLeft, BatchFinished, OptionsChanged>;
 
 // --- decisions ----------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@
 namespace troupe::scheduler {
 namespace {
 
-constexpr std::string_view magic = "troupeJ1";
+constexpr std::string_view magic = "troupeJ2";
 constexpr std::uint64_t calls_per_checkpoint = 1000;
 
 enum class Tag : std::uint8_t {
@@ -19,7 +19,8 @@ enum class Tag : std::uint8_t {
   guessed = 5,
   left = 6,
   finished = 7,
-  checkpoint = 8
+  options = 8,
+  checkpoint = 9
 };
 
 // --- bytes out -----------------------------------------------------------------------------------
@@ -52,7 +53,7 @@ class Out {
 
 // The tags of events have the order of the variant's alternatives.
 Tag tag_of(const Event& event) noexcept {
-  static_assert(std::variant_size_v<Event> == static_cast<std::size_t>(Tag::finished));
+  static_assert(std::variant_size_v<Event> == static_cast<std::size_t>(Tag::options));
   return static_cast<Tag>(event.index() + 1);
 }
 
@@ -107,6 +108,9 @@ void put(Out& out, const SchedulerOptions& options) {
   out.number(options.urgent_queue_tasks_max);
   out.number(options.ordinary_queue_tasks_max);
   out.number(options.attempts_max);
+}
+void put(Out& out, const OptionsChanged& event) {
+  put(out, event.options);
 }
 
 // --- bytes in ------------------------------------------------------------------------------------
@@ -219,6 +223,18 @@ WorkerJoined get_joined(In& in) {
   return event;
 }
 
+SchedulerOptions get_options(In& in) {
+  SchedulerOptions options;
+  options.lanes = in.flag();
+  options.batching = in.flag();
+  options.tasks_max = in.small();
+  options.units_max = in.small();
+  options.urgent_queue_tasks_max = in.small();
+  options.ordinary_queue_tasks_max = in.small();
+  options.attempts_max = in.small();
+  return options;
+}
+
 // Braces evaluate from left to right.
 std::optional<Event> get_event(Tag tag, In& in) {
   switch (tag) {
@@ -236,21 +252,11 @@ std::optional<Event> get_event(Tag tag, In& in) {
       return WorkerLeft{WorkerId{in.small()}};
     case Tag::finished:
       return BatchFinished{WorkerId{in.small()}, BatchId{in.number()}, in.duration()};
+    case Tag::options:
+      return OptionsChanged{get_options(in)};
     default:
       return std::nullopt;
   }
-}
-
-SchedulerOptions get_options(In& in) {
-  SchedulerOptions options;
-  options.lanes = in.flag();
-  options.batching = in.flag();
-  options.tasks_max = in.small();
-  options.units_max = in.small();
-  options.urgent_queue_tasks_max = in.small();
-  options.ordinary_queue_tasks_max = in.small();
-  options.attempts_max = in.small();
-  return options;
 }
 
 Error damaged_at(std::size_t byte) {

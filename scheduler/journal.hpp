@@ -6,7 +6,7 @@
 // scheduler and compares the decisions' hash at every checkpoint, so that a bug seen in production
 // can be run again, as often as it takes, on any machine.
 //
-// Format, little-endian: "troupeJ1", the options; then records, each a tag byte and its fields:
+// Format, little-endian: "troupeJ2", the options; then records, each a tag byte and its fields:
 // times as nanoseconds since the record before (zigzag varints), numbers as varints. Checkpoints
 // hold the hash so far. A recording may end anywhere: what is there up to the last whole record is
 // replayed. Pure: files and threads are the caller's.

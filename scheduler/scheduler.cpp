@@ -218,6 +218,11 @@ void Scheduler::State::on(Instant now, const WorkerLeft& event, Actions& out) {
   for (const auto& kind : kinds) kind->costs_stale = true;
 }
 
+void Scheduler::State::on(Instant, const OptionsChanged& event, Actions&) {
+  options = event.options;
+  for (const auto& kind : kinds) kind->costs_stale = true;
+}
+
 void Scheduler::State::on(Instant now, const BatchFinished& event, Actions&) {
   const auto batch = workers.finish(now, event);
   if (!batch) return;

@@ -87,6 +87,7 @@ struct Scheduler::State {
   void on(Instant now, const CostGuessed& event, Actions& out);
   void on(Instant now, const WorkerLeft& event, Actions& out);
   void on(Instant now, const BatchFinished& event, Actions& out);
+  void on(Instant now, const OptionsChanged& event, Actions& out);
   void wait(Instant now, KindState& kind, Slot slot, bool back = false);
   void leave_queue(Slot slot);
   void make_urgent(Instant now, KindState& kind, Slot slot, Instant deadline);

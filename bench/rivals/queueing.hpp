@@ -90,6 +90,7 @@ class Queueing : public scheduler::Policy {
   void on(Instant now, const scheduler::CostGuessed& event, scheduler::Actions& out);
   void on(Instant now, const scheduler::WorkerLeft& event, scheduler::Actions& out);
   void on(Instant now, const scheduler::BatchFinished& event, scheduler::Actions& out);
+  void on(Instant, const scheduler::OptionsChanged&, scheduler::Actions&) {}  // ours alone
   void expire(Instant now, scheduler::Actions& out);
   void drop_hopeless(Instant now, scheduler::Actions& out);
   void settle(Instant now, scheduler::Actions& out);

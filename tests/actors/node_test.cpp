@@ -1,7 +1,10 @@
 // A node as a whole: it starts or says why not, and it always stops.
+#include <atomic>
+#include <future>
 #include <nlohmann/json.hpp>
 
 #include "actors/control_verbs.hpp"
+#include "tests/actors/devices.hpp"
 #include "tests/actors/nodes.hpp"
 #include "tests/catch.hpp"
 
@@ -148,4 +151,46 @@ TEST_CASE("a node stops, with work and agents in it, every time of a hundred") {
     if (round % 2 == 0) REQUIRE(client->control("a", "status", "", 20s));
     node->stop();
   }
+}
+
+TEST_CASE("limits and switches of the lanes change while a node works") {
+  TestCluster cluster({"a"});
+  auto options = cluster.options("a", {});
+  const auto held = std::make_shared<tests::HeldDevice>();
+  options.devices_open = {held};
+  const auto scheduling = options.scheduling;
+  const auto node = cluster.start(std::move(options));
+  std::promise<void> all;
+  struct Answers final : actors::ReplySink {
+    explicit Answers(std::promise<void>& told) : done(told) {}
+    void deliver(std::vector<actors::Answer> answers) override {
+      for (const auto& answer : answers) {
+        if (!answer.outcome.result) ++failed;
+        if (++count == 5) done.set_value();
+      }
+    }
+    std::promise<void>& done;
+    std::atomic<int> count{0}, failed{0};
+  };
+  const auto answers = std::make_shared<Answers>(all);
+  const auto submit = [&] {
+    TaskRequest request;
+    request.model = "tiny";
+    request.work = Encode{"x"};
+    return node->submit(std::move(request), {answers, 0});
+  };
+  for (int i = 0; i < 4; ++i) REQUIRE(submit());
+  auto changed = scheduling;
+  changed.ordinary_queue_tasks_max = 4;
+  changed.batching = false;
+  node->set_scheduling(changed);
+  CHECK(submit().error().code == ErrorCode::queue_full);
+  changed.ordinary_queue_tasks_max = 5;
+  node->set_scheduling(changed);
+  REQUIRE(submit());
+  held->release();
+  REQUIRE(all.get_future().wait_for(std::chrono::seconds(20)) == std::future_status::ready);
+  CHECK(answers->failed == 0);
+  const auto lane = node->facts().stats.lanes[static_cast<std::size_t>(Lane::ordinary)];
+  CHECK(lane.batch_tasks[1] == 5);  // each alone: the first because it was, the others by now
 }

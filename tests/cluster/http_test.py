@@ -114,6 +114,17 @@ class Http(ClusterTest):
         self.assertEqual(one, [{"node": "a", "applied": ["http.keys"], "restart": [], **no_others}])
         self.assertEqual([codes(port) for port in self.http], [[401, 200], [200, 401]])
 
+        with open(self.config, "a", encoding="utf-8") as file:
+            file.write("[scheduling]\ntasks_max = 16\nlanes = false\n")
+        lanes = self.json_of("reload", self.config, "--node", "a")["nodes"]
+        self.assertEqual(lanes, [{"node": "a", "applied": ["scheduling.lanes", "scheduling.tasks_max"],
+                                  "restart": [], **no_others}])
+        with open(self.config, encoding="utf-8") as file:
+            text = file.read().replace("[scheduling]\ntasks_max = 16\nlanes = false\n", "")
+        with open(self.config, "w", encoding="utf-8") as file:
+            file.write(text)
+        self.json_of("reload", self.config, "--node", "a")
+
         self.replace("threads = 1", "threads = 2")
         both = self.json_of("reload", self.config)["nodes"]
         self.assertEqual(both, [{"node": "a", "applied": [], "restart": ["http.threads"], **no_others},

@@ -30,7 +30,7 @@ std::string recording(std::uint64_t seed, std::uint64_t& hash, int calls = 3000)
     now += Duration{random.between(0, 300'000)};
     const auto worker = WorkerId{static_cast<std::uint32_t>(random.below(3))};
     Event event = TaskCanceled{{1, random.below(1000)}};
-    const auto choice = random.below(20);
+    const auto choice = random.below(21);
     if (choice < 12) {
       TaskRecord task;
       task.id = {1, static_cast<std::uint64_t>(call)};
@@ -55,6 +55,16 @@ std::string recording(std::uint64_t seed, std::uint64_t& hash, int calls = 3000)
       event = WorkerLeft{worker};
     } else if (choice == 18) {
       event = TaskRaised{{1, static_cast<std::uint64_t>(call) - 1}, now + Duration{1'000'000}};
+    } else if (choice == 20 && random.chance(0.2)) {
+      SchedulerOptions changed;
+      changed.lanes = random.chance(0.8);
+      changed.batching = random.chance(0.8);
+      changed.tasks_max = static_cast<std::uint32_t>(1 + random.below(64));
+      changed.units_max = static_cast<std::uint32_t>(1 + random.below(4096));
+      changed.urgent_queue_tasks_max = static_cast<std::uint32_t>(1 + random.below(20));
+      changed.ordinary_queue_tasks_max = static_cast<std::uint32_t>(1 + random.below(20));
+      changed.attempts_max = static_cast<std::uint32_t>(1 + random.below(4));
+      event = OptionsChanged{changed};
     } else if (choice == 19) {
       event = CostGuessed{worker, Kind{}, Duration{random.between(0, 1000)}, Duration{10}};
     }
