@@ -26,10 +26,6 @@ std::unique_ptr<MemoryNetwork> either_network() {
   return in_memory ? std::make_unique<MemoryNetwork>() : nullptr;
 }
 
-AllowedKey entry(const Member& member, Role role) {
-  return {member.keys.public_key, member.name, role};
-}
-
 std::vector<Message> one_of_each() {
   TaskRequest encode{{1, 2},       "minilm",
                      "default",    "news",
@@ -51,29 +47,6 @@ std::vector<Message> one_of_each() {
           ControlReply{9, true, "{\"up\":true}"}};
 }
 
-// A server "a" that knows "client" and not "late".
-struct Stage {
-  Member server, client, late;
-  PeerId to_server;
-  int rounds = 0;
-
-  explicit Stage(MemoryNetwork* network)
-      : server("a", network), client("client", network), late("late", network) {
-    server.listens();
-    server.allow(client, Role::client);
-    server.start();
-    client.start();
-    to_server = client.connect_to(server);
-    server.up();
-    client.up();
-    late.start();
-  }
-
-  void require_undisturbed() {
-    require_works(client, to_server, server, "round " + std::to_string(++rounds));
-    CHECK(client.recorder->seen().downs.empty());
-  }
-};
 }  // namespace
 
 TEST_CASE("two links exchange every kind of message, in order, both ways and on both lanes") {
@@ -341,7 +314,7 @@ TEST_CASE("a node that restarts is first down, then up anew, with another epoch"
 
 TEST_CASE("a key that is added to the allow-list is let in, and nobody else notices") {
   const auto network = either_network();
-  Stage stage(network.get());
+  Doorstep stage(network.get());
   const PeerId to_server = stage.late.connect_to(stage.server);
   REQUIRE(eventually([&] { return stage.server.link->counters().unauthorized >= 1; }));
   CHECK(stage.late.recorder->seen().order.empty());
@@ -355,7 +328,7 @@ TEST_CASE("a key that is added to the allow-list is let in, and nobody else noti
 
 TEST_CASE("a key that is taken off the allow-list is cut off at once and not let in again") {
   const auto network = either_network();
-  Stage stage(network.get());
+  Doorstep stage(network.get());
   REQUIRE(stage.server.link->allow(
       {entry(stage.client, Role::client), entry(stage.late, Role::client)}));
   const PeerId to_server = stage.late.connect_to(stage.server);
@@ -379,7 +352,7 @@ TEST_CASE("a key that is taken off the allow-list is cut off at once and not let
 
 TEST_CASE("another role is a new conversation, in which it counts") {
   const auto network = either_network();
-  Stage stage(network.get());
+  Doorstep stage(network.get());
   REQUIRE(stage.server.link->allow({entry(stage.client, Role::read_only)}));
   CHECK(stage.client.up(2) == stage.to_server);
   const PeerId again = stage.server.up(2);

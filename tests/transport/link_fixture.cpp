@@ -131,6 +131,27 @@ void require_in_order(const Recorder::Seen& seen) {
   }
 }
 
+Doorstep::Doorstep(MemoryNetwork* network)
+    : server("a", network), client("client", network), late("late", network) {
+  server.listens();
+  server.allow(client, Role::client);
+  server.start();
+  client.start();
+  to_server = client.connect_to(server);
+  server.up();
+  client.up();
+  late.start();
+}
+
+void Doorstep::require_undisturbed() {
+  require_works(client, to_server, server, "round " + std::to_string(++rounds));
+  CHECK(client.recorder->seen().downs.empty());
+}
+
+AllowedKey entry(const Member& member, Role role) {
+  return {member.keys.public_key, member.name, role};
+}
+
 bool eventually(const std::function<bool()>& condition) {
   const auto limit = std::chrono::steady_clock::now() + patience;
   while (!condition()) {

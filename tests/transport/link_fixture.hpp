@@ -95,6 +95,20 @@ bool wait_for_downs(Member& member, std::size_t count);
 // Up, messages, down, and again, for each peer.
 void require_in_order(const Recorder::Seen& seen);
 
+// As the allow-list names it.
+AllowedKey entry(const Member& member, Role role);
+
+// A server "a" that knows "client" and not "late".
+struct Doorstep {
+  Member server, client, late;
+  PeerId to_server;
+  int rounds = 0;
+
+  explicit Doorstep(MemoryNetwork* network = nullptr);
+
+  void require_undisturbed();
+};
+
 AgentMessage message(const std::string& topic, std::string body = "");
 
 // Asks again and again, for what no callback reports. False when the patience ended first.

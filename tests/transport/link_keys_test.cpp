@@ -10,41 +10,8 @@ using namespace troupe;
 using namespace troupe::transport;
 using namespace troupe::transport::testing;
 
-namespace {
-
-AllowedKey entry(const Member& member, Role role) {
-  return {member.keys.public_key, member.name, role};
-}
-
-// A server "a" that knows "client" and not "late".
-struct Stage {
-  Member server{"a"};
-  Member client{"client"};
-  Member late{"late"};
-  PeerId to_server;
-  int rounds = 0;
-
-  Stage() {
-    server.listens();
-    server.allow(client, Role::client);
-    server.start();
-    client.start();
-    to_server = client.connect_to(server);
-    server.up();
-    client.up();
-    late.start();
-  }
-
-  void require_undisturbed() {
-    require_works(client, to_server, server, "round " + std::to_string(++rounds));
-    CHECK(client.recorder->seen().downs.empty());
-  }
-};
-
-}  // namespace
-
 TEST_CASE("what somebody says who stays after losing the key is ignored") {
-  Stage stage;
+  Doorstep stage;
   REQUIRE(stage.server.link->allow(
       {entry(stage.client, Role::client), entry(stage.late, Role::client)}));
   RawPeer raw(stage.server, stage.late.keys);
@@ -65,7 +32,7 @@ TEST_CASE("what somebody says who stays after losing the key is ignored") {
 }
 
 TEST_CASE("the same list again, and one with a mistake, disturb nobody") {
-  Stage stage;
+  Doorstep stage;
   for (int i = 0; i < 3; ++i)
     REQUIRE(stage.server.link->allow({entry(stage.client, Role::client)}));
   const AllowedKey own = entry(stage.client, Role::client);
@@ -86,7 +53,7 @@ TEST_CASE("the same list again, and one with a mistake, disturb nobody") {
 }
 
 TEST_CASE("a name with two keys is let in by either, as the same one") {
-  Stage stage;
+  Doorstep stage;
   Member next("client");
   REQUIRE(stage.server.link->allow({entry(stage.client, Role::client), entry(next, Role::client)}));
   next.start();
@@ -121,7 +88,7 @@ TEST_CASE("a node with two keys replaces its earlier connection whichever key it
 }
 
 TEST_CASE("a server that was started anew with its other key is found with that") {
-  Stage stage;
+  Doorstep stage;
   const KeyPair next = new_keys();
   Member client("client");
   client.keys = stage.client.keys;
@@ -141,7 +108,7 @@ TEST_CASE("a server that was started anew with its other key is found with that"
 
 TEST_CASE(
     "a server is found whose first key is not the one that it has, and one with neither is not") {
-  Stage stage;
+  Doorstep stage;
   Member client("client");
   client.keys = stage.client.keys;
   client.start();
@@ -156,7 +123,7 @@ TEST_CASE(
 }
 
 TEST_CASE("keys that somebody learns when a connection breaks are the next one's") {
-  Stage stage;
+  Doorstep stage;
   Member client("client");
   client.keys = stage.client.keys;
   const KeyPair next_server = new_keys();
@@ -181,7 +148,7 @@ TEST_CASE("keys that somebody learns when a connection breaks are the next one's
 }
 
 TEST_CASE("who is refused comes in with another key of its own") {
-  Stage stage;
+  Doorstep stage;
   const PeerId to_server = stage.late.connect_to(stage.server);
   REQUIRE(eventually([&] { return stage.server.link->counters().unauthorized >= 2; }));
   const KeyPair next = new_keys();
