@@ -2,6 +2,7 @@
 #include <atomic>
 #include <future>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "actors/control_verbs.hpp"
 #include "tests/actors/devices.hpp"
@@ -179,7 +180,9 @@ TEST_CASE("limits and switches of the lanes change while a node works") {
     request.work = Encode{"x"};
     return node->submit(std::move(request), {answers, 0});
   };
-  for (int i = 0; i < 4; ++i) REQUIRE(submit());
+  REQUIRE(submit());
+  held->wait_held(1);  // alone
+  for (int i = 0; i < 3; ++i) REQUIRE(submit());
   auto changed = scheduling;
   changed.ordinary_queue_tasks_max = 4;
   changed.batching = false;
@@ -188,9 +191,16 @@ TEST_CASE("limits and switches of the lanes change while a node works") {
   changed.ordinary_queue_tasks_max = 5;
   node->set_scheduling(changed);
   REQUIRE(submit());
+  // Once the last of them waits, what was changed before it counts.
+  const auto queued = [&] {
+    return node->facts().stats.lanes[static_cast<std::size_t>(Lane::ordinary)].queued;
+  };
+  const auto until = std::chrono::steady_clock::now() + 20s;
+  while (queued() != 4 && std::chrono::steady_clock::now() < until) std::this_thread::yield();
+  REQUIRE(queued() == 4);
   held->release();
   REQUIRE(all.get_future().wait_for(std::chrono::seconds(20)) == std::future_status::ready);
   CHECK(answers->failed == 0);
   const auto lane = node->facts().stats.lanes[static_cast<std::size_t>(Lane::ordinary)];
-  CHECK(lane.batch_tasks[1] == 5);  // each alone: the first because it was, the others by now
+  CHECK(lane.batch_tasks[1] == 5);  // the others each alone, too
 }
