@@ -104,7 +104,8 @@ TEST_CASE("a slot that gives way at any point goes on and comes out bitwise the 
         const std::uint64_t at = 1 + random.below(steps);
         const auto lower = [&] { yield = 0; };
         const auto arm = [&](std::uint64_t step) {
-          gpu.after_steps(step, [&] {
+          // By value: it may come due in a later round.
+          gpu.after_steps(step, [&gpu, &yield, up_for, lower] {
             yield = 1;
             if (up_for > 0) gpu.after_steps(up_for, lower);
           });
