@@ -6,6 +6,7 @@
 #include "base/clock.hpp"
 
 namespace troupe::actors {
+
 void Bridge::set_nodes(std::vector<ClusterNode> cluster) {
   post_urgent(inbox_, NodesWanted{std::move(cluster)});
 }

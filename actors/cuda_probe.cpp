@@ -16,12 +16,6 @@ struct Close {
 };
 using Library = std::unique_ptr<void, Close>;
 
-std::string plugin_path() {
-  std::error_code failed;
-  const auto program = std::filesystem::read_symlink("/proc/self/exe", failed);
-  return (program.parent_path() / "backend_cuda.so").string();
-}
-
 struct Plugin {
   Library driver;
   Library library;
@@ -35,7 +29,7 @@ Result<Plugin> load() {
   plugin.driver.reset(::dlopen("libcuda.so.1", RTLD_LAZY | RTLD_LOCAL));
   if (plugin.driver == nullptr)
     return missing("there is no CUDA driver on this machine (libcuda.so.1)");
-  plugin.library.reset(::dlopen(plugin_path().c_str(), RTLD_LAZY | RTLD_LOCAL));
+  plugin.library.reset(::dlopen(cuda_plugin_path().c_str(), RTLD_LAZY | RTLD_LOCAL));
   if (plugin.library == nullptr)
     return missing("there is a CUDA driver, but the program was built without the CUDA plug-in");
   return plugin;
@@ -48,6 +42,12 @@ Function* find(const Plugin& plugin, const char* name) {
 }
 
 }  // namespace
+
+std::string cuda_plugin_path() {
+  std::error_code failed;
+  const auto program = std::filesystem::read_symlink("/proc/self/exe", failed);
+  return (program.parent_path() / "backend_cuda.so").string();
+}
 
 std::string why_no_cuda() {
   const auto plugin = load();

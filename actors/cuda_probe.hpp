@@ -14,6 +14,9 @@ namespace troupe::actors {
 // a GPU there is always a reason; one that is there has to be named.
 std::string why_no_cuda();
 
+// Where the plug-in is looked for: beside the program.
+std::string cuda_plugin_path();
+
 // The plug-in's GPU of that number, for the thread that calls; the plug-in stays loaded. Errors:
 // unsupported, with the reason.
 Result<std::shared_ptr<cuda::Gpu>> open_gpu(int number);

@@ -11,17 +11,6 @@
 namespace troupe::actors {
 namespace {
 
-// N of "cuda:N".
-std::optional<int> cuda_number(const std::string& name) {
-  constexpr std::string_view prefix = "cuda:";
-  if (name.rfind(prefix, 0) != 0) return std::nullopt;
-  int number = -1;
-  const char* const end = name.data() + name.size();
-  const auto read = std::from_chars(name.data() + prefix.size(), end, number);
-  if (read.ec != std::errc() || read.ptr != end || number < 0) return std::nullopt;
-  return number;
-}
-
 // Whether a GPU can do all that may be asked of the models.
 Status check_for_gpu(const std::string& device, const std::vector<ModelToRun>& models) {
   for (const auto& model : models) {
@@ -48,6 +37,16 @@ std::vector<std::shared_ptr<const kernels::BertModel>> weights_of(
 }
 
 }  // namespace
+
+std::optional<int> cuda_number(std::string_view device) {
+  constexpr std::string_view prefix = "cuda:";
+  if (!device.starts_with(prefix)) return std::nullopt;
+  int number = -1;
+  const char* const end = device.data() + device.size();
+  const auto read = std::from_chars(device.data() + prefix.size(), end, number);
+  if (read.ec != std::errc() || read.ptr != end || number < 0) return std::nullopt;
+  return number;
+}
 
 Result<std::vector<std::shared_ptr<kernels::Device>>> open_devices(
     const std::vector<std::string>& names, const std::vector<ModelToRun>& models,

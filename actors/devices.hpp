@@ -2,7 +2,9 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/log.hpp"
@@ -20,9 +22,12 @@ struct ModelToRun {
   kernels::Precision precision = kernels::Precision::f32;
 };
 
+// N of "cuda:N".
+std::optional<int> cuda_number(std::string_view device);
+
 // By ModelId the models. "cpu", "auto" (the CPU and one log line saying why it is no GPU) or
 // "cuda:N": an error when it is not there, or when a model wants what only the CPU does: bf16
-// (a GPU has a half precision of its own), a classifier, or to be loaded on demand.
+// (a GPU has a half precision of its own), or to be loaded on demand.
 Result<std::vector<std::shared_ptr<kernels::Device>>> open_devices(
     const std::vector<std::string>& names, const std::vector<ModelToRun>& models,
     const std::vector<kernels::ServedPolicy>& policies,

@@ -1,10 +1,10 @@
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cstdio>
-#include <optional>
+#include <filesystem>
 
 #include "actors/cuda_probe.hpp"
+#include "actors/devices.hpp"
 #include "apps/doctor/examine.hpp"
 #include "apps/doctor/gpus.hpp"
 #include "apps/doctor/product.hpp"
@@ -54,13 +54,6 @@ Finding examine_cpu() {
   return finding;
 }
 
-std::string gibibytes(std::uint64_t bytes) {
-  std::array<char, 32> text{};
-  std::snprintf(text.data(), text.size(), "%.1f GiB",
-                static_cast<double>(bytes) / static_cast<double>(std::uint64_t{1} << 30));
-  return text.data();
-}
-
 Finding examine_gpu(const GpuFacts& gpu, bool asked_for) {
   const std::string name = "cuda:" + std::to_string(gpu.number);
   const std::string capability = std::to_string(gpu.major) + "." + std::to_string(gpu.minor);
@@ -93,15 +86,18 @@ Finding examine_gpu(const GpuFacts& gpu, bool asked_for) {
   return finding;
 }
 
-Finding examine_cuda(const DriverFacts& driver, const PluginFacts& plugin, bool asked_for) {
+Finding examine_cuda(const DriverFacts& driver, bool asked_for) {
+  const std::string plugin = actors::cuda_plugin_path();
+  std::error_code failed;
+  const bool plugin_found = std::filesystem::exists(plugin, failed);
   Finding finding{.about = "CUDA"};
   finding.facts = {
       {"driver_found", driver.found},
       {"driver_version", driver.version},
       {"cuda_version",
        driver.cuda_version == 0 ? std::string() : cuda_version_text(driver.cuda_version)},
-      {"plugin", plugin.path},
-      {"plugin_found", plugin.found}};
+      {"plugin", plugin},
+      {"plugin_found", plugin_found}};
   const auto off = [&](const std::string& why, const char* next_step) {
     finding.verdict = asked_for ? Verdict::wrong : Verdict::note;
     finding.says = "off: " + why;
@@ -111,12 +107,12 @@ Finding examine_cuda(const DriverFacts& driver, const PluginFacts& plugin, bool 
   };
   if (!driver.why.empty())
     return off(driver.why, "for a GPU, install its driver, and in a container let it in");
-  if (!plugin.found)
-    return off("there is a driver, but no CUDA plug-in beside the program (" + plugin.path + ")",
+  if (!plugin_found)
+    return off("there is a driver, but no CUDA plug-in beside the program (" + plugin + ")",
                "build where nvcc is, with -DTROUPE_CUDA=ON, or use \"cpu\"");
   finding.says = "driver " + (driver.version.empty() ? "of unknown version" : driver.version) +
                  ", for CUDA up to " + cuda_version_text(driver.cuda_version) + "; plug-in " +
-                 plugin.path;
+                 plugin;
   if (!asked_for) {
     finding.verdict = Verdict::note;
     finding.says += "; unused: " + actors::why_no_cuda();
@@ -125,27 +121,15 @@ Finding examine_cuda(const DriverFacts& driver, const PluginFacts& plugin, bool 
   return finding;
 }
 
-// "cuda:1" -> 1.
-std::optional<int> gpu_number(const std::string& device) {
-  constexpr std::string_view prefix = "cuda:";
-  if (!device.starts_with(prefix)) return std::nullopt;
-  int number = 0;
-  const char* const end = device.data() + device.size();
-  const auto read = std::from_chars(device.data() + prefix.size(), end, number);
-  if (read.ec != std::errc() || read.ptr != end) return std::nullopt;
-  return number;
-}
-
 }  // namespace
 
 void examine_devices(const std::vector<std::string>& devices, Findings& findings) {
   findings.push_back(examine_cpu());
   std::vector<int> wanted;
   for (const auto& device : devices)
-    if (const auto number = gpu_number(device)) wanted.push_back(*number);
+    if (const auto number = actors::cuda_number(device)) wanted.push_back(*number);
   const DriverFacts driver = ask_driver();
-  const PluginFacts plugin = find_plugin();
-  findings.push_back(examine_cuda(driver, plugin, !wanted.empty()));
+  findings.push_back(examine_cuda(driver, !wanted.empty()));
   const auto is_wanted = [&](int number) {
     return std::find(wanted.begin(), wanted.end(), number) != wanted.end();
   };

@@ -27,6 +27,13 @@ struct Finding {
 
 using Findings = std::vector<Finding>;
 
+// "23.5 GiB".
+inline std::string gibibytes(std::uint64_t bytes) {
+  constexpr std::uint64_t gibi = std::uint64_t{1} << 30;
+  const std::uint64_t tenths = bytes / (gibi / 10);
+  return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " GiB";
+}
+
 inline Finding wrong(std::string about, const Error& why) {
   return {std::move(about), Verdict::wrong, why.what, why.next_step, {{"code", name(why.code)}}};
 }

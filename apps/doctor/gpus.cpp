@@ -3,7 +3,6 @@
 #include <dlfcn.h>
 
 #include <array>
-#include <filesystem>
 #include <fstream>
 #include <sstream>
 
@@ -113,15 +112,6 @@ DriverFacts ask_driver() {
 
 std::string cuda_version_text(int version) {
   return std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10);
-}
-
-PluginFacts find_plugin() {
-  std::error_code failed;
-  const auto program = std::filesystem::read_symlink("/proc/self/exe", failed);
-  PluginFacts facts;
-  facts.path = (program.parent_path() / "backend_cuda.so").string();
-  facts.found = std::filesystem::exists(facts.path, failed);
-  return facts;
 }
 
 }  // namespace troupe::apps::doctor

@@ -30,11 +30,4 @@ DriverFacts ask_driver();
 // "13.0" of 13000.
 std::string cuda_version_text(int version);
 
-// The plug-in beside the program, where it is looked for, and whether it is there.
-struct PluginFacts {
-  std::string path;
-  bool found = false;
-};
-PluginFacts find_plugin();
-
 }  // namespace troupe::apps::doctor

@@ -47,12 +47,6 @@ std::uint64_t memory_line(const std::string& name) {
   return 0;
 }
 
-std::string size_text(std::uint64_t bytes) {
-  constexpr std::uint64_t gibi = std::uint64_t{1} << 30;
-  const std::uint64_t tenths = bytes / (gibi / 10);
-  return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " GiB";
-}
-
 struct Wishes {
   std::uint64_t cpu_devices = 0;
   std::uint64_t memory_bytes = 0;   // of what agents remember
@@ -113,11 +107,11 @@ Finding memory_facts(const Wishes& wishes) {
   std::uint64_t total = memory_line("MemTotal");
   if (const auto quota = memory_quota()) total = std::min(total, *quota);
   const std::uint64_t available = std::min(total, memory_line("MemAvailable"));
-  finding.says = size_text(total) + ", " + size_text(available) + " to be had";
+  finding.says = gibibytes(total) + ", " + gibibytes(available) + " to be had";
   finding.facts = {{"bytes", total}, {"available_bytes", available}};
   if (wishes.memory_bytes > total) {
     finding.verdict = Verdict::note;
-    finding.says += "; agents may remember " + size_text(wishes.memory_bytes);
+    finding.says += "; agents may remember " + gibibytes(wishes.memory_bytes);
     finding.next_step = "lower bytes_max in [memory], or have fewer nodes on this machine";
   }
   return finding;

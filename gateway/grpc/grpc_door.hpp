@@ -8,8 +8,8 @@
 // may hold any amount.
 //
 // It is a shared object of its own, door_grpc.so beside the program, loaded by the first node that
-// serves gRPC: its fifty libraries would cost every start of the program more than all else it
-// does. The two are built together.
+// serves gRPC: its fifty libraries would slow every start of the program down. The two are built
+// together.
 #pragma once
 
 #include <cstdint>

@@ -12,6 +12,7 @@ using namespace std::chrono_literals;
 using namespace troupe;
 using nlohmann::json;
 using tests::TestCluster;
+using tests::wait_for;
 
 namespace {
 
@@ -41,12 +42,6 @@ class Chain final : public actors::Agent {
   }
   std::atomic<int>& done_;
 };
-
-void wait_for(const std::function<bool()>& what) {
-  const Instant give_up = now() + 20s;
-  while (!what() && now() < give_up) std::this_thread::yield();
-  REQUIRE(what());
-}
 
 }  // namespace
 

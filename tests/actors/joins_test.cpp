@@ -14,6 +14,7 @@ using actors::AgentMail;
 using actors::Context;
 using tests::mail_module;
 using tests::TestCluster;
+using tests::wait_for;
 
 namespace {
 
@@ -32,12 +33,6 @@ std::shared_ptr<actors::AgentModule> echo() {
         context.reply(mail.from, "answer", context.node() + " of " + joined(context.nodes()));
     if (!sent) throw std::runtime_error(sent.error().what);
   });
-}
-
-void wait_for(const std::function<bool()>& what) {
-  const Instant give_up = now() + limit;
-  while (!what() && now() < give_up) std::this_thread::yield();
-  REQUIRE(what());
 }
 
 // A cluster of a, b and c, in which any of them may be left out.

@@ -16,6 +16,7 @@ using actors::Context;
 using actors::Sender;
 using tests::mail_module;
 using tests::TestCluster;
+using tests::wait_for;
 
 namespace {
 
@@ -33,12 +34,6 @@ std::shared_ptr<actors::AgentModule> echo() {
   return mail_module("echo", [](Context& context, const AgentMail& mail) {
     answer(context, mail.from, context.node() + ": " + mail.body);
   });
-}
-
-void wait_for(const std::function<bool()>& what) {
-  const Instant give_up = now() + limit;
-  while (!what() && now() < give_up) std::this_thread::yield();
-  REQUIRE(what());
 }
 
 struct Company {

@@ -2,7 +2,6 @@
 #include <atomic>
 #include <future>
 #include <nlohmann/json.hpp>
-#include <thread>
 
 #include "actors/control_verbs.hpp"
 #include "tests/actors/devices.hpp"
@@ -195,9 +194,7 @@ TEST_CASE("limits and switches of the lanes change while a node works") {
   const auto queued = [&] {
     return node->facts().stats.lanes[static_cast<std::size_t>(Lane::ordinary)].queued;
   };
-  const auto until = std::chrono::steady_clock::now() + 20s;
-  while (queued() != 4 && std::chrono::steady_clock::now() < until) std::this_thread::yield();
-  REQUIRE(queued() == 4);
+  tests::wait_for([&] { return queued() == 4; });
   held->release();
   REQUIRE(all.get_future().wait_for(std::chrono::seconds(20)) == std::future_status::ready);
   CHECK(answers->failed == 0);

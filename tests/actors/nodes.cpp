@@ -77,17 +77,18 @@ transport::Endpoint free_endpoint() {
   return {"127.0.0.1", ports[0], ports[1]};
 }
 
+void wait_for(const std::function<bool()>& what) {
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (!what() && std::chrono::steady_clock::now() < until)
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  REQUIRE(what());
+}
+
 void wait_linked(const actors::Node& node) {
-  const auto all_up = [&] {
+  wait_for([&] {
     const auto peers = node.facts().peers;
     return std::all_of(peers.begin(), peers.end(), [](const auto& peer) { return peer.second; });
-  };
-  // A fact of the node's that gives no notice.
-  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-  while (!all_up()) {
-    REQUIRE(std::chrono::steady_clock::now() < until);
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  }
+  });
 }
 
 std::string tiny_model_folder() {

@@ -72,6 +72,9 @@ class TestCluster {
   NullLog log_;
 };
 
+// Until that is so: a fact of some node's, which gives no notice. Fails after long enough.
+void wait_for(const std::function<bool()>& what);
+
 // Until the node's links to all the others are up.
 void wait_linked(const actors::Node& node);
 

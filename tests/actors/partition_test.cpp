@@ -17,18 +17,13 @@ using namespace troupe;
 using actors::AgentMail;
 using actors::Context;
 using tests::TestCluster;
+using tests::wait_for;
 using tests::wait_linked;
 using transport::testing::MemoryNetwork;
 
 namespace {
 
 constexpr Duration limit = 20s;  // nothing here takes long; this only ends a broken test
-
-void wait_for(const std::function<bool()>& what) {
-  const Instant give_up = now() + limit;
-  while (!what() && now() < give_up) std::this_thread::yield();
-  REQUIRE(what());
-}
 
 // The cluster's client, as a bare link in the same network.
 class Caller {

@@ -111,6 +111,14 @@ class ClusterTest(unittest.TestCase):
         self.assertIsNone(up.poll(), self.read_log())
         return up
 
+    def start_node(self, name):
+        """`troupe node`, in service; ended with the test if the test did not end it."""
+        node = subprocess.Popen([PROGRAM, "node", self.config, "--name", name], env=self.environment,
+                                stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.addCleanup(self.end, node)
+        wait_until(lambda: self.troupe("status", self.config, "--node", name).returncode == 0, "a node")
+        return node
+
     def read_log(self):
         with open(self.up_log, encoding="utf-8") as log:
             return log.read()

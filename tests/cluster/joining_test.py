@@ -44,13 +44,6 @@ class Joining(ClusterTest):
     def accepted(self, name):
         return sum(lane["accepted"] for lane in self.statuses()[name]["lanes"].values())
 
-    def start_node(self, name):
-        node = subprocess.Popen([PROGRAM, "node", self.config, "--name", name], env=self.environment,
-                                stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        self.addCleanup(self.end, node)
-        wait_until(lambda: self.troupe("status", self.config, "--node", name).returncode == 0, "a node")
-        return node
-
     def test_up_starts_and_ends_nodes_as_its_file_says_and_no_task_fails(self):
         up = self.start_up()
         self.wait_whole("ab")

@@ -181,13 +181,6 @@ class Rolling(ClusterTest):
         self.assertIn("back after", told.stdout)
         self.assertEqual(self.stop(up), 0, self.read_log())
 
-    def start_node(self, name):
-        node = subprocess.Popen([PROGRAM, "node", self.config, "--name", name], env=self.environment,
-                                stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        self.addCleanup(self.end, node)
-        wait_until(lambda: self.troupe("status", self.config, "--node", name).returncode == 0, "a node")
-        return node
-
     def test_nodes_that_were_started_one_by_one(self):
         node = self.start_node("a")
         other = self.start_node("b")
